@@ -2,13 +2,12 @@ import reactHooks from "eslint-plugin-react-hooks";
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-// House rules that a machine can hold: no default exports, one place that
-// fetches, one that stores, and no colour or SDK where it does not belong.
+// Rules of this project: no default exports, one file that fetches, one that uses browser storage, and no SDK in ui/.
 const only = (message, ...names) => names.map((name) => ({ name, message }));
 
 // What each folder may import from the others. A folder imports only from those below it, so there are no cycles.
 const shared = ["lib", "ui"];
-const parts = ["controls", "devices", "link", "media", "notices", ...shared];
+const parts = ["controls", "devices", "media", "notices", "peer", ...shared];
 const mayImport = {
   pages: ["call", "direct", "styles", ...shared],
   direct: ["call", "callview", "features", ...parts], // a direct call can move to a room
@@ -17,17 +16,17 @@ const mayImport = {
   features: parts,
   controls: ["media", ...shared],
   devices: ["media", "notices", ...shared],
-  link: ["lib"],
   media: ["lib"],
   notices: shared,
+  peer: ["lib"],
   lib: [],
-  ui: ["lib/person"], // a pure function; ui/ draws from props alone
+  ui: ["lib/avatar"], // pure functions; ui/ renders from props alone
   styles: [],
 };
 
-const sdk = { group: ["livekit-client", "@livekit/*"], message: "ui/ draws from props and knows no SDK" };
+const sdk = { group: ["livekit-client", "@livekit/*"], message: "ui/ renders from props alone and must not import an SDK" };
 
-/** imports forbids every file of the folders what they may not import. */
+/** imports returns a rule for some files that forbids imports from all folders but the given ones. */
 const imports = (files, folders, message, ...more) => ({
   files,
   ignores: ["**/*.test.{ts,tsx}", "**/{testing,fakes}.{ts,tsx}"],
@@ -48,8 +47,8 @@ export default defineConfig(
       "no-console": "error",
       "no-restricted-globals": [
         "error",
-        ...only("lib/api.ts is the only place that talks to the server", "fetch", "EventSource"),
-        ...only("lib/storage.ts is the only place that stores", "localStorage", "sessionStorage"),
+        ...only("only lib/api.ts may send requests to the server", "fetch", "EventSource"),
+        ...only("only lib/storage.ts may use browser storage", "localStorage", "sessionStorage"),
       ],
       "no-restricted-syntax": [
         "error",
@@ -60,11 +59,11 @@ export default defineConfig(
   },
   { files: ["lib/api.ts", "lib/storage.ts", "**/*.test.{ts,tsx}"], rules: { "no-restricted-globals": "off" } },
   { files: ["vite.config.ts"], rules: { "no-restricted-syntax": "off" } },
-  imports(["*/**/*.{ts,tsx}"], ["-"], "name this folder in mayImport of eslint.config.js"),
+  imports(["*/**/*.{ts,tsx}"], ["-"], "add this folder to mayImport in eslint.config.js"),
   Object.entries(mayImport).map(([folder, folders]) =>
     imports(
       [`${folder}/**/*.{ts,tsx}`],
-      folder === "controls" ? ["action", ...folders] : folders, // which controls/actions import
+      folder === "controls" ? ["action", ...folders] : folders, // controls/actions import action
       `${folder}/ may import from ${folders.join(", ") || "no other folder"} alone; see mayImport in eslint.config.js`,
       ...(folder === "ui" ? [sdk] : []),
     ),

@@ -2,26 +2,26 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // Files name each other by relative paths, so that one build works under every path that a site may stand under.
+  // Relative paths between files, so that one build works under every base path.
   base: "./",
   plugins: [react()],
   build: {
-    // `meet build-frontend` names the folder, reads this manifest and writes the build's own.
+    // `meet build-frontend` sets outDir, reads this manifest and writes the manifest of the published build.
     outDir: "dist",
     manifest: "manifest.json",
-    // A data: URL would need a wider font-src in the page's policy.
+    // No data: URLs: they would need a wider font-src in the page's Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // light-dark() and dynamic viewport units are used as written.
+    // Browsers that support light-dark() and dynamic viewport units in CSS.
     target: ["chrome123", "firefox120", "safari17.5"],
-    // livekit-client and React together; internal/assets/embedded_test.go holds the compressed size.
+    // In kB, for livekit-client and React together. internal/assets/embedded_test.go limits the compressed size.
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
-      // The entries, one for each page; what belongs to them goes into the build's manifest under these names.
+      // One entry for each page. The build's manifest lists the files of each under these names.
       input: { lobby: "pages/lobby.ts", room: "pages/room.tsx", custom: "pages/custom.tsx", direct: "pages/direct.tsx" },
     },
   },
-  // Tests read the pages that the server's templates draw.
+  // Tests read pages rendered by the server's templates.
   server: { fs: { allow: [".", "../templates"] } },
   test: {
     environment: "jsdom",

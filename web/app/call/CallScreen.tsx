@@ -1,7 +1,7 @@
 import { RoomAudioRenderer, RoomContext, useAudioPlayback, useLocalParticipant, useParticipants } from "@livekit/components-react";
 import { CallLayout } from "../callview/CallLayout";
-import { ConnectionMark } from "../callview/ConnectionMark";
-import { PathMark } from "../callview/PathMark";
+import { ConnectionStatus } from "../callview/ConnectionStatus";
+import { MediaPathLabel } from "../callview/MediaPathLabel";
 import type { CallState } from "../controls/action";
 import { meetingActions } from "../controls/actions/list";
 import { InviteButton } from "../features/invite/InviteButton";
@@ -10,14 +10,14 @@ import { InviteLink } from "../features/invite/InviteLink";
 import { PeoplePanel } from "../features/people/PeoplePanel";
 import { useObservable } from "../lib/useObservable";
 import { supportsScreenShare } from "../media/screenShare";
-import { Sound } from "../media/Sound";
+import { TrackAudio } from "../media/TrackAudio";
 import { Icon } from "../ui/Icon";
 import type { Call } from "./call";
 import type { RoomAccess } from "./roomAccess";
 import { Stage } from "./Stage";
-import { useMessages } from "./useMessages";
+import { useChatMessages } from "./useChatMessages";
 
-/** CallScreen is everything one sees during the call. */
+/** CallScreen shows a call in a meeting: the tiles, the controls, the panels and the dialogs. */
 export function CallScreen({ call, access }: { call: Call; access: RoomAccess }) {
   return (
     <RoomContext.Provider value={call.room}>
@@ -29,10 +29,10 @@ export function CallScreen({ call, access }: { call: Call; access: RoomAccess })
 function Screen({ call, access }: { call: Call; access: RoomAccess }) {
   const status = useObservable(call.status);
   const view = useObservable(call.view);
-  const direct = useObservable(call.direct.shown);
+  const direct = useObservable(call.direct.media);
   const me = useLocalParticipant();
   const people = useParticipants();
-  const { messages, unread, send } = useMessages(view.panel === "chat");
+  const { messages, unread, send } = useChatMessages(view.panel === "chat");
   const state: CallState = {
     ...view,
     microphone: me.isMicrophoneEnabled,
@@ -42,7 +42,7 @@ function Screen({ call, access }: { call: Call; access: RoomAccess }) {
     people: people.length,
     unread,
   };
-  const alone = status === "live" && people.length === 1;
+  const alone = status === "connected" && people.length === 1;
   return (
     <CallLayout
       call={call}
@@ -55,9 +55,9 @@ function Screen({ call, access }: { call: Call; access: RoomAccess }) {
       stage={
         <>
           <Stage direct={direct} onStopSharing={() => void call.setSharing(false)} />
-          {alone && access.shared && !state.sharing && <InviteCard />}
-          <ConnectionMark status={status} />
-          <TapToHear />
+          {alone && access.hasInviteLink && !state.sharing && <InviteCard />}
+          <ConnectionStatus status={status} />
+          <StartAudio />
         </>
       }
       panel={
@@ -67,18 +67,18 @@ function Screen({ call, access }: { call: Call; access: RoomAccess }) {
           </PeoplePanel>
         )
       }
-      left={access.shared ? <InviteButton roomName={access.roomName} /> : <RoomName name={access.roomName} />}
-      right={<PathMark path={Object.keys(direct.tracks).length > 0 ? "direct" : "server"} />}
+      left={access.hasInviteLink ? <InviteButton roomName={access.roomName} /> : <RoomName name={access.roomName} />}
+      right={<MediaPathLabel path={Object.keys(direct.tracks).length > 0 ? "direct" : "server"} />}
     >
-      <OwnState microphone={state.microphone} camera={state.camera} sharing={state.sharing} />
+      <DeviceStatus microphone={state.microphone} camera={state.camera} sharing={state.sharing} />
       <RoomAudioRenderer />
-      <Sound track={direct.tracks.microphone} onRefused={() => call.direct.refuse("microphone")} />
-      <Sound track={direct.tracks.screenSound} onRefused={() => call.direct.refuse("screenSound")} />
+      <TrackAudio track={direct.tracks.microphone} onRefused={() => call.direct.refuse("microphone")} />
+      <TrackAudio track={direct.tracks.screenAudio} onRefused={() => call.direct.refuse("screenAudio")} />
     </CallLayout>
   );
 }
 
-/** The meeting's name, where there is no link to give away. */
+/** RoomName shows the meeting's name where there is no link to share. */
 function RoomName({ name }: { name: string }) {
   return (
     <p className="call__room" title={name}>
@@ -87,20 +87,20 @@ function RoomName({ name }: { name: string }) {
   );
 }
 
-/** Browsers stay silent until the page is touched when nothing was clicked on it before. */
-function TapToHear() {
+/** StartAudio is a button for browsers that play no audio before the first click on a page. */
+function StartAudio() {
   const { canPlayAudio, startAudio } = useAudioPlayback();
   if (canPlayAudio) return null;
   return (
-    <button type="button" className="tap-to-hear" onClick={() => void startAudio()}>
+    <button type="button" className="start-audio" onClick={() => void startAudio()}>
       <Icon name="speaker" />
-      Tap to hear
+      Turn on sound
     </button>
   );
 }
 
-/** Says one's own state to screen readers when a key changed it. */
-function OwnState({ microphone, camera, sharing }: { microphone: boolean; camera: boolean; sharing: boolean }) {
+/** DeviceStatus announces to screen readers which devices are on, because shortcuts change them without a visible focus. */
+function DeviceStatus({ microphone, camera, sharing }: { microphone: boolean; camera: boolean; sharing: boolean }) {
   return (
     <p className="visually-hidden" role="status">
       {microphone ? "Microphone on. " : "Microphone off. "}

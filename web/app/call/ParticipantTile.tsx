@@ -2,18 +2,18 @@ import { isTrackReference, type TrackReferenceOrPlaceholder, VideoTrack } from "
 import { Track } from "livekit-client";
 import { useState } from "react";
 import { displayName, useParticipant } from "../features/people/useParticipant";
-import type { Cell } from "../ui/arrange";
-import { OwnScreen } from "../ui/OwnScreen";
-import { Picture } from "../ui/Picture";
+import type { Rect } from "../ui/tileLayout";
+import { OwnScreenPlaceholder } from "../ui/OwnScreenPlaceholder";
+import { TrackVideo } from "../ui/TrackVideo";
 import { Tile } from "../ui/Tile";
-import { useInterruption } from "./useInterruption";
+import { useVideoProblem } from "./useVideoProblem";
 
-/** ParticipantTile draws a publication of somebody, or the place where their picture would be. */
-export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
+/** ParticipantTile shows a participant's camera or screen, or the tile without video if none is published. */
+export function ParticipantTile({ trackRef, directTrack, rect, onStopSharing }: {
   trackRef: TrackReferenceOrPlaceholder;
-  /** The same picture by a direct path, shown in place of the server's once it plays. */
-  picture: MediaStreamTrack | undefined;
-  cell: Cell;
+  /** The same video from the direct path. Once it plays it is shown over the server's. */
+  directTrack: MediaStreamTrack | undefined;
+  rect: Rect;
   onStopSharing: () => void;
 }) {
   const { participant, source } = trackRef;
@@ -23,10 +23,10 @@ export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
   const speaking = useParticipant(participant, (p) => p.isSpeaking);
   const quality = useParticipant(participant, (p) => p.connectionQuality);
   const cameraOn = useParticipant(participant, (p) => p.isCameraEnabled);
-  const interruption = useInterruption(participant, source);
-  const [live, setLive] = useState(false);
-  const [direct, setDirect] = useState(false);
-  const [upright, setUpright] = useState(false);
+  const videoProblem = useVideoProblem(participant, source);
+  const [serverPlaying, setServerPlaying] = useState(false);
+  const [directPlaying, setDirectPlaying] = useState(false);
+  const [portrait, setPortrait] = useState(false);
 
   const mine = participant.isLocal;
   const shown = isTrackReference(trackRef) && trackRef.publication.track !== undefined && (screen ? !mine : cameraOn);
@@ -40,21 +40,21 @@ export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
       muted={muted}
       speaking={speaking && !muted && !screen}
       quality={quality}
-      state={shown && (live || direct) ? "live" : expected ? "waiting" : "idle"}
-      interruption={expected && !direct ? interruption : ""}
-      upright={upright}
-      cell={cell}
+      state={shown && (serverPlaying || directPlaying) ? "playing" : expected ? "waiting" : "idle"}
+      videoProblem={expected && !directPlaying ? videoProblem : ""}
+      portrait={portrait}
+      rect={rect}
     >
       {shown && (
         <VideoTrack
           trackRef={trackRef}
-          onLoadedData={() => setLive(true)}
-          onEmptied={() => setLive(false)}
-          onResize={({ currentTarget: { videoWidth, videoHeight } }) => setUpright(videoHeight > videoWidth)}
+          onLoadedData={() => setServerPlaying(true)}
+          onEmptied={() => setServerPlaying(false)}
+          onResize={({ currentTarget: { videoWidth, videoHeight } }) => setPortrait(videoHeight > videoWidth)}
         />
       )}
-      {shown && picture && <Picture track={picture} onLive={setDirect} onUpright={setUpright} />}
-      {screen && mine && <OwnScreen onStop={onStopSharing} />}
+      {shown && directTrack && <TrackVideo track={directTrack} onPlaying={setDirectPlaying} onPortrait={setPortrait} />}
+      {screen && mine && <OwnScreenPlaceholder onStop={onStopSharing} />}
     </Tile>
   );
 }

@@ -1,18 +1,18 @@
-import { After } from "../features/after/After";
+import { EndScreen } from "../features/ended/EndScreen";
 import { PreJoin } from "../features/prejoin/PreJoin";
 import { useObservable } from "../lib/useObservable";
 import { CallScreen } from "./CallScreen";
 import type { RoomFlow } from "./roomFlow";
 
-/** RoomScreen shows whichever part of the way through a room one is in. */
+/** RoomScreen shows the current step of a meeting: the preview before it, the call, or the end. */
 export function RoomScreen({ flow }: { flow: RoomFlow }) {
-  const stage = useObservable(flow.stage);
-  switch (stage.kind) {
-    case "before":
-      return <PreJoin room={flow.access} media={stage.media} onJoin={(name) => flow.enter(name)} />;
+  const step = useObservable(flow.step);
+  switch (step.kind) {
+    case "prejoin":
+      return <PreJoin room={flow.access} media={step.media} onJoin={(name) => flow.enter(name)} />;
     case "call":
-      return <CallScreen call={stage.call} access={flow.access} />;
-    case "after":
-      return <After roomName={flow.access.roomName} ending={stage.ending} onRejoin={() => flow.rejoin()} />;
+      return <CallScreen call={step.call} access={flow.access} />;
+    case "ended":
+      return <EndScreen roomName={flow.access.roomName} ending={step.ending} onRejoin={() => flow.rejoin()} />;
   }
 }

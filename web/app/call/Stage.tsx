@@ -3,9 +3,9 @@ import { Track } from "livekit-client";
 import { TileStage } from "../ui/TileStage";
 import type { DirectMedia } from "./directPath";
 import { ParticipantTile } from "./ParticipantTile";
-import { hasStage, orderTiles, tileKey } from "./tiles";
+import { hasSpotlight, orderTiles, tileKey } from "./tiles";
 
-/** Stage shows the people and the shared screens; direct is what comes by a direct path. */
+/** Stage shows the tiles of all participants and shared screens. direct is the media from the direct path. */
 export function Stage({ direct, onStopSharing }: { direct: DirectMedia; onStopSharing: () => void }) {
   const tiles = orderTiles(
     useTracks(
@@ -19,10 +19,10 @@ export function Stage({ direct, onStopSharing }: { direct: DirectMedia; onStopSh
   return (
     <TileStage
       tiles={tiles}
-      staged={hasStage(tiles)}
-      draw={(tile, cell) => {
-        const picture = tile.participant === direct.from ? direct.tracks[tile.source === Track.Source.ScreenShare ? "screen" : "camera"] : undefined;
-        return <ParticipantTile key={tileKey(tile)} trackRef={tile} picture={picture} cell={cell} onStopSharing={onStopSharing} />;
+      spotlight={hasSpotlight(tiles)}
+      renderTile={(tile, rect) => {
+        const directTrack = tile.participant === direct.from ? direct.tracks[tile.source === Track.Source.ScreenShare ? "screen" : "camera"] : undefined;
+        return <ParticipantTile key={tileKey(tile)} trackRef={tile} directTrack={directTrack} rect={rect} onStopSharing={onStopSharing} />;
       }}
     />
   );

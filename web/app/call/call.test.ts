@@ -1,16 +1,16 @@
 import { ConnectionError, DisconnectReason, RoomEvent } from "livekit-client";
 import { beforeEach, expect, it, vi } from "vitest";
-import type { Ending } from "../features/after/ending";
-import { ApiError, connectionDetails, roomRefusal } from "../lib/api";
+import type { Ending } from "../features/ended/ending";
+import { ApiError, fetchConnectionDetails, fetchRoomRefusal } from "../lib/api";
 import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
 import type { LocalMedia } from "../media/localMedia";
 import { Call } from "./call";
 import { roomAccess } from "./roomAccess";
 
-vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn(), roomRefusal: vi.fn() }));
+vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), fetchConnectionDetails: vi.fn(), fetchRoomRefusal: vi.fn() }));
 
-// Tracks as pre-join leaves them: the microphone ready, the camera still being asked for.
+// Returns media as after the preview: the microphone is ready, and the camera has not been granted yet.
 const fakeMedia = () => {
   const tracks: Record<string, unknown> = { microphone: { stop: vi.fn() } };
   const state = new State<unknown>(0);
@@ -18,7 +18,7 @@ const fakeMedia = () => {
     state,
     tracks,
     stop: vi.fn(),
-    take: (kind: string) => {
+    takeTrack: (kind: string) => {
       const track = tracks[kind];
       tracks[kind] = undefined;
       return track;
@@ -38,8 +38,8 @@ const setUp = () => {
 
 beforeEach(() => {
   localStorage.clear();
-  vi.mocked(roomRefusal).mockReset();
-  vi.mocked(connectionDetails).mockResolvedValue({
+  vi.mocked(fetchRoomRefusal).mockReset();
+  vi.mocked(fetchConnectionDetails).mockResolvedValue({
     serverUrl: "ws://meet.test",
     roomName: "standup",
     participantName: "Ada",
@@ -47,16 +47,16 @@ beforeEach(() => {
   });
 });
 
-it("joins with what the server says and publishes what is ready", async () => {
+it("connects with the fetched token and publishes the tracks that are ready", async () => {
   const { call, connect, publish, media } = setUp();
   const { microphone } = media.tracks;
   await call.join(roomAccess("standup"), "Ada");
   expect(connect).toHaveBeenCalledWith("ws://meet.test", "token");
   expect(publish.mock.calls).toEqual([[microphone]]);
-  expect(call.status.value).toBe("live");
+  expect(call.status.value).toBe("connected");
 });
 
-it("publishes what arrives later, as long as the call goes on", async () => {
+it("publishes a track that arrives later, unless the call has ended", async () => {
   const { call, publish, media } = setUp();
   await call.join(roomAccess("standup"), "Ada");
   media.tracks.camera = { stop: vi.fn() };
@@ -68,15 +68,15 @@ it("publishes what arrives later, as long as the call goes on", async () => {
   expect(publish).toHaveBeenCalledTimes(2);
 });
 
-it("says why it could not join", async () => {
+it("ends with the API's error when no token is granted", async () => {
   const { call, endings, media } = setUp();
-  vi.mocked(connectionDetails).mockRejectedValue(new ApiError("The name is too long."));
+  vi.mocked(fetchConnectionDetails).mockRejectedValue(new ApiError("The name is too long."));
   await call.join(roomAccess("standup"), "Ada");
   expect(endings).toMatchObject([{ code: "could-not-join", text: "The name is too long." }]);
   expect(media.stop).toHaveBeenCalled();
 });
 
-it("ends once, with the first reason", () => {
+it("ends only once, with the first reason", () => {
   const { call, endings, disconnect } = setUp();
   call.leave();
   call.room.emit(RoomEvent.Disconnected, DisconnectReason.SERVER_SHUTDOWN);
@@ -84,14 +84,14 @@ it("ends once, with the first reason", () => {
   expect(disconnect).toHaveBeenCalledOnce();
 });
 
-it("passes on the server's reason", async () => {
+it("ends with the server's reason when it is disconnected", async () => {
   const { call, endings } = setUp();
   await call.join(roomAccess("standup"), "Ada");
   call.room.emit(RoomEvent.Disconnected, DisconnectReason.PARTICIPANT_REMOVED);
   expect(endings.map(({ code }) => code)).toEqual(["removed"]);
 });
 
-it("passes on the server's reason while it joins", async () => {
+it("ends with the server's reason when it is disconnected while joining", async () => {
   const { call, endings, connect } = setUp();
   connect.mockReturnValue(new Promise(() => undefined));
   void call.join(roomAccess("standup"), "Ada");
@@ -100,20 +100,20 @@ it("passes on the server's reason while it joins", async () => {
   await vi.waitFor(() => expect(endings.map(({ code }) => code)).toEqual(["ended"]));
 });
 
-it("says why it could not connect, though the room says first that it is not connected", async () => {
+it("ends with the server's refusal, although the room emits Disconnected first", async () => {
   const { call, endings, connect } = setUp();
   connect.mockImplementation(() => {
     call.room.emit(RoomEvent.Disconnected, DisconnectReason.UNKNOWN_REASON);
     return Promise.reject(ConnectionError.websocket("failed"));
   });
-  // The server takes longer to answer than the room to say that.
-  vi.mocked(roomRefusal).mockImplementation(() => new Promise((resolve) => setTimeout(() => resolve("The room is full."), 10)));
+  // The server answers after the room has emitted Disconnected.
+  vi.mocked(fetchRoomRefusal).mockImplementation(() => new Promise((resolve) => setTimeout(() => resolve("The room is full."), 10)));
   await call.join(roomAccess("standup"), "Ada");
   expect(endings).toMatchObject([{ code: "could-not-join", text: "The room is full." }]);
-  expect(roomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
+  expect(fetchRoomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
 });
 
-it("asks nothing of the server for somebody who left while joining", async () => {
+it("fetches no refusal when the person left while joining", async () => {
   const { call, endings, connect } = setUp();
   connect.mockImplementation(() => {
     call.leave();
@@ -121,18 +121,18 @@ it("asks nothing of the server for somebody who left while joining", async () =>
   });
   await call.join(roomAccess("standup"), "Ada");
   expect(endings.map(({ code }) => code)).toEqual(["left"]);
-  expect(roomRefusal).not.toHaveBeenCalled();
+  expect(fetchRoomRefusal).not.toHaveBeenCalled();
 });
 
-it("follows the connection", () => {
+it("sets its status from the room's connection events", () => {
   const { call } = setUp();
   call.room.emit(RoomEvent.SignalReconnecting);
   expect(call.status.value).toBe("reconnecting");
   call.room.emit(RoomEvent.Reconnected);
-  expect(call.status.value).toBe("live");
+  expect(call.status.value).toBe("connected");
 });
 
-it("remembers a switched device, and says in words when it fails", async () => {
+it("stores that a device was switched off, and shows a notice when switching fails", async () => {
   const { call } = setUp();
   vi.spyOn(call.room.localParticipant, "setCameraEnabled").mockRejectedValue(new DOMException("x", "NotFoundError"));
   vi.stubGlobal("navigator", { mediaDevices: {} });
@@ -146,7 +146,7 @@ it.each([
   [new DOMException("Permission denied", "NotAllowedError"), 0, ""],
   [new DOMException("Permission denied by system", "NotAllowedError"), 1, "privacy settings"],
   [new Error("negotiation"), 1, "Try again"],
-])("treats a failed share of %s rightly", async (error, count, words) => {
+])("shows a notice when sharing fails with %s, but none when the picker is dismissed", async (error, count, words) => {
   const { call } = setUp();
   vi.spyOn(call.room.localParticipant, "setScreenShareEnabled").mockRejectedValue(error);
   await call.setSharing(true);
@@ -158,7 +158,7 @@ it.each([
   ["audioinput", "microphoneId", /microphone/],
   ["videoinput", "cameraId", /camera/],
   ["audiooutput", "speakerId", /speaker could not be changed/],
-] as const)("remembers a chosen device of the kind %s, and says in words when it fails", async (kind, preference, words) => {
+] as const)("stores the chosen device of kind %s, and shows a notice when the change fails", async (kind, preference, words) => {
   const { call } = setUp();
   const switched = vi.spyOn(call.room, "switchActiveDevice").mockResolvedValue(true);
   await call.chooseDevice(kind, "");

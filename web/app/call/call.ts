@@ -1,8 +1,8 @@
 import { type LocalTrack, Room, RoomEvent, Track } from "livekit-client";
 import type { CallStatus, CallView, Controls } from "../controls/action";
-import { deviceOf, rememberDevice } from "../devices/chosen";
-import type { DeviceUser } from "../devices/useDeviceNotices";
-import type { Ending } from "../features/after/ending";
+import { deviceKindOf, storeDevice } from "../devices/deviceChoice";
+import type { CallWithDevices } from "../devices/useDeviceNotices";
+import type { Ending } from "../features/ended/ending";
 import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
 import { describeMediaError, type LocalMedia } from "../media/localMedia";
@@ -11,21 +11,21 @@ import { screenShareProblem } from "../media/screenShare";
 import { setSpeaker, speakerProblem } from "../media/speaker";
 import { Notices } from "../notices/notices";
 import { DirectPath } from "./directPath";
-import { couldNotJoin, endingOf, leftByChoice, whyNoAccess, whyNotIn } from "./ending";
+import { couldNotJoin, endingOf, leftMeeting, accessErrorText, joinErrorText } from "./ending";
 import type { Credentials, RoomAccess } from "./roomAccess";
 
 const sources = { microphone: Track.Source.Microphone, camera: Track.Source.Camera } as const;
 
-/** Call is one stay in a room, from "Join now" to the page that says why it ended. */
-export class Call implements Controls, DeviceUser {
+/** Call is one person's participation in a meeting, from joining to the end page. It can be joined only once. */
+export class Call implements Controls, CallWithDevices {
   readonly room: Room;
-  /** The way past the server, for two, where it is allowed. */
+  /** The direct path between two participants, used where the server allows it. */
   readonly direct: DirectPath;
   readonly notices = new Notices();
   readonly #status = new State<CallStatus>("joining");
   readonly #view = new State<CallView>({ panel: null, dialog: null });
   readonly #media: LocalMedia;
-  readonly #over = new AbortController();
+  readonly #ended = new AbortController();
   readonly #onEnd: (ending: Ending) => void;
 
   constructor(media: LocalMedia, preferences: Preferences, onEnd: (ending: Ending) => void) {
@@ -34,21 +34,21 @@ export class Call implements Controls, DeviceUser {
     this.room = new Room({
       adaptiveStream: true,
       dynacast: true,
-      audioCaptureDefaults: chosen(preferences.microphoneId),
-      videoCaptureDefaults: chosen(preferences.cameraId),
+      audioCaptureDefaults: deviceConstraint(preferences.microphoneId),
+      videoCaptureDefaults: deviceConstraint(preferences.cameraId),
       ...(preferences.speakerId === "" ? {} : { audioOutput: { deviceId: preferences.speakerId } }),
     });
-    this.direct = new DirectPath(this.room, this.#over.signal);
+    this.direct = new DirectPath(this.room, this.#ended.signal);
     this.room
       .on(RoomEvent.SignalReconnecting, () => this.#status.set("reconnecting"))
       .on(RoomEvent.Reconnecting, () => this.#status.set("reconnecting"))
-      .on(RoomEvent.Reconnected, () => this.#status.set("live"))
+      .on(RoomEvent.Reconnected, () => this.#status.set("connected"))
       .on(RoomEvent.MediaDevicesError, (error, kind) => {
-        const device = deviceOf(kind ?? "audioinput");
-        if (device) void this.#report(device, error);
+        const device = deviceKindOf(kind ?? "audioinput");
+        if (device) void this.#reportDeviceError(device, error);
       })
       .on(RoomEvent.Disconnected, (reason) => {
-        if (this.#status.value !== "joining") this.#end(endingOf(reason)); // else join says why
+        if (this.#status.value !== "joining") this.#end(endingOf(reason)); // otherwise join reports the reason
       });
   }
 
@@ -60,26 +60,27 @@ export class Call implements Controls, DeviceUser {
     return this.#view;
   }
 
-  /** join enters the room under a name and publishes what the person switched on. */
+  /** join connects to the room under a name and publishes the devices that are on. */
   async join(access: RoomAccess, name: string): Promise<void> {
     let credentials: Credentials;
     try {
-      credentials = await access.open(name, this.#over.signal);
+      credentials = await access.fetchCredentials(name, this.#ended.signal);
     } catch (error) {
-      this.#end(couldNotJoin(whyNoAccess(error)));
+      this.#end(couldNotJoin(accessErrorText(error)));
       return;
     }
     const ending = await this.#connect(credentials);
     if (ending) this.#end(ending);
-    if (this.#isOver()) return;
-    this.#status.set("live");
-    this.#publishFromMedia();
+    if (this.#hasEnded()) return;
+    this.#status.set("connected");
+    this.#publishPrejoinTracks();
     if (credentials.direct) this.direct.allow(credentials.direct.iceServers);
   }
 
-  /** connect enters the room, or returns why it could not. */
+  /** Connects to the room, or returns the ending that says why that failed. */
   async #connect({ serverUrl, participantToken }: Credentials): Promise<Ending | undefined> {
-    // The server may end the stay while connect waits for media. When connect fails, the room says so too, just before.
+    // The server may disconnect this client while connect still waits for media. When connect fails, the room emits
+    // Disconnected just before connect rejects, so the ending is delayed to let the rejection win.
     const ended = new Promise<Ending>((resolve) => {
       this.room.once(RoomEvent.Disconnected, (reason) => setTimeout(() => resolve(endingOf(reason))));
     });
@@ -87,77 +88,77 @@ export class Call implements Controls, DeviceUser {
     try {
       return await Promise.race([connected, ended]);
     } catch (error) {
-      return this.#isOver() ? undefined : couldNotJoin(await whyNotIn(error, serverUrl, participantToken));
+      return this.#hasEnded() ? undefined : couldNotJoin(await joinErrorText(error, serverUrl, participantToken));
     }
   }
 
-  /** leave ends the stay at once. */
+  /** leave ends the call. */
   leave(): void {
-    this.#end(leftByChoice);
+    this.#end(leftMeeting);
   }
 
-  /** show opens or closes what lies over or beside the stage. */
+  /** show opens or closes a panel or a dialog. */
   show(change: Partial<CallView>): void {
     this.#view.set({ ...this.#view.value, ...change });
   }
 
-  /** setDevice switches the microphone or the camera on or off and remembers the choice. */
+  /** setDevice switches the microphone or the camera on or off and stores the choice. */
   async setDevice(kind: DeviceKind, on: boolean): Promise<void> {
     const me = this.room.localParticipant;
     savePreferences(kind === "microphone" ? { microphone: on } : { camera: on });
     try {
       await (kind === "microphone" ? me.setMicrophoneEnabled(on) : me.setCameraEnabled(on));
     } catch (error) {
-      await this.#report(kind, error);
+      await this.#reportDeviceError(kind, error);
     }
   }
 
-  /** setSharing starts or ends sharing a screen; dismissing the browser's picker is no failure. */
+  /** setSharing starts or stops sharing a screen. Dismissing the browser's picker is not an error. */
   async setSharing(on: boolean): Promise<void> {
     try {
       await this.room.localParticipant.setScreenShareEnabled(on, { audio: true, contentHint: "detail", selfBrowserSurface: "exclude" });
     } catch (error) {
       const problem = screenShareProblem(error);
-      if (problem !== undefined) this.notices.say(problem);
+      if (problem !== undefined) this.notices.show(problem);
     }
   }
 
-  /** chooseDevice changes a device and remembers the choice; the empty id is the system's default. */
+  /** chooseDevice changes a device and stores the choice. An empty id means the system's default. */
   async chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void> {
-    const device = deviceOf(kind);
-    rememberDevice(kind, deviceId);
+    const device = deviceKindOf(kind);
+    storeDevice(kind, deviceId);
     try {
       await this.room.switchActiveDevice(kind, deviceId === "" ? "default" : deviceId);
       if (!device) await setSpeaker(deviceId);
     } catch (error) {
-      if (device) await this.#report(device, error);
-      else this.notices.say(speakerProblem);
+      if (device) await this.#reportDeviceError(device, error);
+      else this.notices.show(speakerProblem);
     }
   }
 
-  /** Tells the person why a device could not be used. */
-  async #report(kind: DeviceKind, error: unknown): Promise<void> {
+  /** Shows a notice that says why a device could not be used. */
+  async #reportDeviceError(kind: DeviceKind, error: unknown): Promise<void> {
     const { title, text } = await describeMediaError(kind, error);
-    this.notices.say(`${title}. ${text}`);
+    this.notices.show(`${title}. ${text}`);
   }
 
-  // What was switched on before joining is published as it is, without asking
-  // the browser again; what is still being asked for follows when it arrives.
-  #publishFromMedia(): void {
-    const publishReady = () => {
+  // Publishes the tracks that were acquired before joining, so that the browser does not ask for permission again. Tracks
+  // that arrive later are published when they arrive.
+  #publishPrejoinTracks(): void {
+    const publishReadyTracks = () => {
       for (const kind of ["microphone", "camera"] as const) {
-        const track = this.#media.take(kind);
+        const track = this.#media.takeTrack(kind);
         if (track) void this.#publish(kind, track);
       }
     };
-    publishReady();
-    const unsubscribe = this.#media.state.subscribe(publishReady);
-    this.#over.signal.addEventListener("abort", unsubscribe);
+    publishReadyTracks();
+    const unsubscribe = this.#media.state.subscribe(publishReadyTracks);
+    this.#ended.signal.addEventListener("abort", unsubscribe);
   }
 
   async #publish(kind: DeviceKind, track: LocalTrack): Promise<void> {
     const me = this.room.localParticipant;
-    if (this.#isOver() || me.getTrackPublication(sources[kind])) {
+    if (this.#hasEnded() || me.getTrackPublication(sources[kind])) {
       track.stop();
       return;
     }
@@ -165,23 +166,23 @@ export class Call implements Controls, DeviceUser {
       await me.publishTrack(track);
     } catch {
       track.stop();
-      if (!this.#isOver()) this.notices.say(`Your ${kind} could not be sent. Switch it on again.`);
+      if (!this.#hasEnded()) this.notices.show(`Your ${kind} could not be turned on. Try again.`);
     }
   }
 
-  #isOver(): boolean {
-    return this.#over.signal.aborted;
+  #hasEnded(): boolean {
+    return this.#ended.signal.aborted;
   }
 
   #end(ending: Ending): void {
-    if (this.#isOver()) return;
-    this.#over.abort();
+    if (this.#hasEnded()) return;
+    this.#ended.abort();
     this.#media.stop();
     void this.room.disconnect();
     this.#onEnd(ending);
   }
 }
 
-function chosen(deviceId: string): { deviceId?: string } {
+function deviceConstraint(deviceId: string): { deviceId?: string } {
   return deviceId === "" ? {} : { deviceId };
 }

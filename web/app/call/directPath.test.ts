@@ -1,35 +1,35 @@
 import { ParticipantKind, type Room, Track, VideoQuality } from "livekit-client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { State } from "../lib/observable";
-import type { LinkOptions, Role } from "../link/peerLink";
+import type { PeerTransportOptions, TrackRole } from "../peer/peerTransport";
 import { DirectPath } from "./directPath";
 
-/** The newest direct connection, which sends what the test says. */
-let link: FakeLink;
+/** The transport created last. */
+let transport: FakeTransport;
 
-class FakeLink {
-  readonly state = new State("live");
+class FakeTransport {
+  readonly state = new State("connected");
   readonly stats = new State({ path: "direct" });
-  readonly remote = new State({ microphone: "direct sound", camera: "direct picture" });
-  readonly begin = vi.fn();
+  readonly remote = new State({ microphone: "direct audio", camera: "direct video" });
+  readonly startOffer = vi.fn();
   readonly close = vi.fn();
   readonly setTrack = vi.fn();
-  readonly receive = vi.fn();
-  /** What comes by it at every look. */
-  flowing: Role[] = ["microphone", "camera"];
-  #counts: Partial<Record<Role, number>> = {};
+  readonly handleSignal = vi.fn();
+  /** The roles whose count increases at every poll. */
+  flowing: TrackRole[] = ["microphone", "camera"];
+  #counts: Partial<Record<TrackRole, number>> = {};
 
-  constructor(readonly options: LinkOptions) {}
+  constructor(readonly options: PeerTransportOptions) {}
 
-  received() {
+  receivedCounts() {
     for (const role of this.flowing) this.#counts[role] = (this.#counts[role] ?? 0) + 1;
     return Promise.resolve({ ...this.#counts });
   }
 }
 
-vi.mock("../link/peerLink", () => ({
-  PeerLink: function PeerLink(options: LinkOptions) {
-    return (link = new FakeLink(options));
+vi.mock("../peer/peerTransport", () => ({
+  PeerTransport: function PeerTransport(options: PeerTransportOptions) {
+    return (transport = new FakeTransport(options));
   },
 }));
 
@@ -51,41 +51,41 @@ function meeting() {
     identity: "bo", sid: "PA_bo", kind: ParticipantKind.STANDARD, permissions: { canSubscribe: true },
     trackPublications: new Map([["m", microphone], ["c", camera]]),
   };
-  const said: string[] = [];
-  let hear: (reader: { readAll(): Promise<string> }, from: { identity: string }) => void = () => undefined;
+  const sentSignals: string[] = [];
+  let onText: (reader: { readAll(): Promise<string> }, from: { identity: string }) => void = () => undefined;
   const room = {
     remoteParticipants: new Map<string, unknown>([["bo", bo]]),
     localParticipant: {
       identity: "ada",
       trackPublications: new Map(),
       sendText: (text: string) => {
-        said.push((JSON.parse(text) as { name: string }).name);
+        sentSignals.push((JSON.parse(text) as { name: string }).name);
         return Promise.resolve();
       },
     },
     isRecording: false,
     isE2EEEnabled: false,
     on: () => room,
-    registerTextStreamHandler: (_topic: string, handler: typeof hear) => (hear = handler),
+    registerTextStreamHandler: (_topic: string, handler: typeof onText) => (onText = handler),
     unregisterTextStreamHandler: () => undefined,
   };
-  const over = new AbortController();
-  const path = new DirectPath(room as unknown as Room, over.signal);
+  const callEnded = new AbortController();
+  const path = new DirectPath(room as unknown as Room, callEnded.signal);
   path.allow([]);
-  const ready = () => hear({ readAll: () => Promise.resolve(JSON.stringify({ name: "Ready", text: "" })) }, bo);
-  return { bo, microphone, camera, room, said, ready, path, over };
+  const receiveReady = () => onText({ readAll: () => Promise.resolve(JSON.stringify({ name: "Ready", text: "" })) }, bo);
+  return { bo, microphone, camera, room, sentSignals, receiveReady, path, callEnded };
 }
 
 type Meeting = ReturnType<typeof meeting>;
 
-/** Both are ready, and everything has gone over. */
+/** Advances the time until both sides are ready and all tracks play from the direct path. */
 async function goDirect(m: Meeting) {
   await vi.advanceTimersByTimeAsync(3_500);
-  m.ready();
+  m.receiveReady();
   await vi.advanceTimersByTimeAsync(1_500);
 }
 
-const shown = (m: Meeting) => Object.keys(m.path.shown.value.tracks);
+const directTracks = (m: Meeting) => Object.keys(m.path.media.value.tracks);
 
 let m: Meeting;
 beforeEach(() => {
@@ -93,104 +93,104 @@ beforeEach(() => {
   m = meeting();
 });
 afterEach(() => {
-  m.over.abort();
+  m.callEnded.abort();
   vi.useRealTimers();
 });
 
-it("goes over once the server's way has worked and both know", async () => {
+it("plays the direct path after the server's media have arrived on both sides", async () => {
   await vi.advanceTimersByTimeAsync(2_800);
-  expect(m.said).toEqual([]);
+  expect(m.sentSignals).toEqual([]);
   await goDirect(m);
-  expect(m.said[0]).toBe("Ready");
-  expect(link.begin).toHaveBeenCalledOnce();
-  expect(m.path.shown.value.from).toBe(m.bo);
-  expect(shown(m)).toEqual(["microphone", "camera"]);
-  expect(m.microphone.track.mediaStreamTrack.enabled, "the server's sound is silent").toBe(false);
+  expect(m.sentSignals[0]).toBe("Ready");
+  expect(transport.startOffer).toHaveBeenCalledOnce();
+  expect(m.path.media.value.from).toBe(m.bo);
+  expect(directTracks(m)).toEqual(["microphone", "camera"]);
+  expect(m.microphone.track.mediaStreamTrack.enabled, "the server's audio is not played").toBe(false);
   expect(m.camera.setVideoQuality).toHaveBeenLastCalledWith(VideoQuality.LOW);
 });
 
-it("gives back a track that pauses, alone and without a word", async () => {
+it("returns only the track that pauses to the server", async () => {
   await goDirect(m);
-  link.flowing = ["microphone"];
+  transport.flowing = ["microphone"];
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(shown(m)).toEqual(["microphone"]);
+  expect(directTracks(m)).toEqual(["microphone"]);
   expect(m.camera.setVideoQuality).toHaveBeenLastCalledWith(VideoQuality.HIGH);
-  link.flowing = ["microphone", "camera"];
+  transport.flowing = ["microphone", "camera"];
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(shown(m)).toEqual(["microphone", "camera"]);
-  expect(m.said).not.toContain("Back");
+  expect(directTracks(m)).toEqual(["microphone", "camera"]);
+  expect(m.sentSignals).not.toContain("Back");
 });
 
-it("goes back when nothing comes any more, and tries again later", async () => {
+it("returns to the server when no media arrive, and retries after 30 seconds", async () => {
   await goDirect(m);
-  const before = link;
-  link.flowing = [];
+  const previous = transport;
+  transport.flowing = [];
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(m.said).toContain("Back");
-  expect(before.close).toHaveBeenCalled();
-  expect(shown(m)).toEqual([]);
+  expect(m.sentSignals).toContain("Back");
+  expect(previous.close).toHaveBeenCalled();
+  expect(directTracks(m)).toEqual([]);
   expect(m.microphone.track.mediaStreamTrack.enabled).toBe(true);
   await vi.advanceTimersByTimeAsync(20_000);
-  m.ready();
+  m.receiveReady();
   await vi.advanceTimersByTimeAsync(5_000);
-  expect(link, "no attempt within half a minute").toBe(before);
+  expect(transport, "no attempt within 30 seconds").toBe(previous);
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(link, "and one after it").not.toBe(before);
+  expect(transport, "an attempt after 30 seconds").not.toBe(previous);
 });
 
-it("has pictures of a path that works stay for a moment when a third comes", async () => {
+it("keeps the direct video briefly when a third participant joins", async () => {
   await goDirect(m);
   m.room.remoteParticipants.set("cy", { identity: "cy", sid: "PA_cy", kind: ParticipantKind.STANDARD, trackPublications: new Map() });
   await vi.advanceTimersByTimeAsync(300);
-  expect(shown(m)).toEqual(["camera"]);
+  expect(directTracks(m)).toEqual(["camera"]);
   expect(m.microphone.track.mediaStreamTrack.enabled).toBe(true);
-  expect(link.close).not.toHaveBeenCalled();
+  expect(transport.close).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(2_000);
-  expect(shown(m)).toEqual([]);
-  expect(link.close).toHaveBeenCalled();
+  expect(directTracks(m)).toEqual([]);
+  expect(transport.close).toHaveBeenCalled();
 });
 
-it("sends nothing more to who may not subscribe or was put out", async () => {
+it("closes the direct path to a participant that may not subscribe or was removed", async () => {
   for (const forbid of [() => (m.bo.permissions.canSubscribe = false), () => m.room.remoteParticipants.clear()]) {
-    m.over.abort();
+    m.callEnded.abort();
     m = meeting();
     await goDirect(m);
     forbid();
     await vi.advanceTimersByTimeAsync(300);
-    expect(link.close).toHaveBeenCalled();
-    expect(shown(m)).toEqual([]);
+    expect(transport.close).toHaveBeenCalled();
+    expect(directTracks(m)).toEqual([]);
   }
 });
 
-it("plays nothing that the server does not send, and no sound that the browser refuses", async () => {
+it("plays no direct track without a server subscription, and no audio that the browser refuses", async () => {
   await goDirect(m);
   Object.assign(m.microphone, { track: undefined });
   await vi.advanceTimersByTimeAsync(300);
-  expect(shown(m), "the server took the subscription away").toEqual(["camera"]);
-  m.over.abort();
+  expect(directTracks(m), "the server has ended the subscription").toEqual(["camera"]);
+  m.callEnded.abort();
   m = meeting();
   m.path.refuse("microphone");
   await goDirect(m);
-  expect(shown(m)).toEqual(["camera"]);
+  expect(directTracks(m)).toEqual(["camera"]);
   expect(m.microphone.track.mediaStreamTrack.enabled).toBe(true);
 });
 
-it("goes on with the server while something is recorded or encrypted", async () => {
+it("stays on the server during a recording or end-to-end encryption", async () => {
   m.room.isRecording = true;
   await goDirect(m);
-  expect(m.said).toEqual([]);
+  expect(m.sentSignals).toEqual([]);
   m.room.isRecording = false;
   m.room.isE2EEEnabled = true;
   await vi.advanceTimersByTimeAsync(5_000);
-  expect(m.said).toEqual([]);
+  expect(m.sentSignals).toEqual([]);
 });
 
-it("holds no failure against a page that is closed", async () => {
+it("retries without a delay after the other page was closed", async () => {
   await goDirect(m);
-  const before = link;
-  link.options.onClosed();
-  expect(shown(m)).toEqual([]);
+  const previous = transport;
+  transport.options.onClosed();
+  expect(directTracks(m)).toEqual([]);
   await goDirect(m);
-  expect(link).not.toBe(before);
-  expect(m.said).not.toContain("Back");
+  expect(transport).not.toBe(previous);
+  expect(m.sentSignals).not.toContain("Back");
 });

@@ -1,315 +1,339 @@
 import { ParticipantKind, type RemoteParticipant, type RemoteTrack, type RemoteTrackPublication, type Room, RoomEvent, type TextStreamReader, Track, VideoQuality } from "livekit-client";
 import { type Observable, State } from "../lib/observable";
-import { countOf } from "../link/linkStats";
-import { PeerLink, type Role, type Tracks } from "../link/peerLink";
+import { receivedCount } from "../peer/transportStats";
+import { PeerTransport, type TrackRole, type Tracks } from "../peer/peerTransport";
 
-/** What the two pages say to each other by way of the server. */
+/** Signal is a message that the two pages exchange through the server. */
 interface Signal {
-  /** Ready: the server's way works here. Back: it is to be used again. The rest is for the PeerLink. */
+  /**
+   * Ready: the sender has received media through the server for a while. Back: both sides return to the server's media.
+   * The other names are for the PeerTransport.
+   */
   name: "Ready" | "Back" | "VideoOffer" | "VideoAnswer" | "IceCandidate";
   text: string;
 }
 
-/** What is taken from a direct path: whose, and which of their tracks. */
+/** DirectMedia is the media shown from the direct path: the tracks, and the participant who sends them. */
 export interface DirectMedia {
   from: RemoteParticipant | undefined;
   tracks: Tracks;
 }
 
-const nothing: DirectMedia = { from: undefined, tracks: {} };
+const noMedia: DirectMedia = { from: undefined, tracks: {} };
 
 const topic = "meet.direct";
 const signals: readonly string[] = ["Ready", "Back", "VideoOffer", "VideoAnswer", "IceCandidate"] satisfies Signal["name"][];
-const sources: Partial<Record<Track.Source, Role>> = {
+const sources: Partial<Record<Track.Source, TrackRole>> = {
   [Track.Source.Microphone]: "microphone",
   [Track.Source.Camera]: "camera",
   [Track.Source.ScreenShare]: "screen",
-  [Track.Source.ScreenShareAudio]: "screenSound",
+  [Track.Source.ScreenShareAudio]: "screenAudio",
 };
 
 const roles = Object.values(sources);
 
-/** How often it is looked at what arrives, in milliseconds. */
-const interval = 200;
-/** So long after the first of everything has come by the server, in milliseconds, another way is looked for. */
-const proof = 3_000;
-/** A path that has carried sound or a camera at so many looks in a row carries it; of a screen one picture will do. */
-const looks = 3;
-/** Sound or a camera of which nothing has come for so long, in milliseconds, has lost its path. */
-const patience = 500;
-/** A path that is not found within so long, in milliseconds, is not there. */
-const connecting = 15_000;
-/** A path that works goes on carrying for so long, in milliseconds, until the server's way is in full use. */
-const farewell = 1_500;
-/** After a failure the next attempt waits so long, in milliseconds, and twice as long after each that has not held for a while. */
-const retry = { first: 30_000, most: 600_000, held: 300_000 };
+/** The time between two polls of the received media, in milliseconds. */
+const pollInterval = 200;
+/** How long media must have arrived through the server before a direct path is tried, in milliseconds. */
+const serverProbation = 3_000;
+/**
+ * How many polls in a row must have found new audio or camera video before a track is played from the direct path. For a
+ * shared screen one poll is enough, because a still screen sends few frames.
+ */
+const minPolls = 3;
+/** After this time without audio or camera video, in milliseconds, the direct path counts as broken. */
+const silenceTimeout = 500;
+/** How long an attempt may take to connect, in milliseconds. */
+const connectTimeout = 15_000;
+/** How long a working direct path keeps playing after the return to the server, in milliseconds, until the server sends full quality. */
+const overlap = 1_500;
+/**
+ * The delay after a failed attempt, in milliseconds. It starts at initial and doubles up to max with each failure. A
+ * direct path that lasted longer than resetAfter sets it back to initial.
+ */
+const retryDelay = { initial: 30_000, max: 600_000, resetAfter: 300_000 };
 
 /**
- * DirectPath takes what the only two of a meeting send to each other off the server's way where they can reach each
- * other. The server's way is proven before and stays: sound and the smallest layer of each picture keep going there, so it
- * takes over at once when the direct path fails, a third comes, or something is recorded. Track by track the other way is
- * used only once it has carried the track for a while, so nothing is missed.
+ * DirectPath sends the media of a meeting of two from browser to browser where the browsers can reach each other.
+ *
+ * The server's media must work first and continue at low cost: audio without playing it, and the smallest layer of each
+ * video. So the server's media can be used again immediately when the direct path fails, a third participant joins or a
+ * recording starts. Each track is played from the direct path only after it has arrived there for a while, so that
+ * nothing is missed.
  */
 export class DirectPath {
   readonly #room: Room;
-  readonly #over: AbortSignal;
-  readonly #shown = new State<DirectMedia>(nothing);
+  readonly #ended: AbortSignal;
+  readonly #media = new State<DirectMedia>(noMedia);
   #iceServers: RTCIceServer[] = [];
   #attempt: Attempt | undefined;
-  #proven = { other: "", since: 0, here: false, there: false };
-  #pause = { other: "", until: 0, next: retry.first };
-  /** What this browser does not let us play, as some do not before a page is touched. */
-  readonly #refused = new Set<Role>();
-  #looking = false;
-  /** Signals are dealt with one after the other, for most take a moment. */
+  /** Which sides have received media through the server for long enough; peerSid is the participant it is about. */
+  #readiness = { peerSid: "", since: 0, local: false, remote: false };
+  /** When the next attempt with the participant peerSid may start, and the delay after its failure. */
+  #backoff = { peerSid: "", until: 0, nextDelay: retryDelay.initial };
+  /** Roles whose track this browser refuses to play. Some browsers play no audio before the first click on a page. */
+  readonly #refused = new Set<TrackRole>();
+  #polling = false;
+  /** Signals are handled one at a time, because most are handled asynchronously. */
   #queue = Promise.resolve();
 
-  constructor(room: Room, over: AbortSignal) {
+  constructor(room: Room, callEnded: AbortSignal) {
     this.#room = room;
-    this.#over = over;
+    this.#ended = callEnded;
   }
 
-  get shown(): Observable<DirectMedia> {
-    return this.#shown;
+  get media(): Observable<DirectMedia> {
+    return this.#media;
   }
 
-  /** allow looks for a direct path from now on, until the call is over. */
+  /** allow starts looking for a direct path. It stops when the call ends. */
   allow(iceServers: RTCIceServer[]): void {
     this.#iceServers = iceServers;
-    this.#room.registerTextStreamHandler(topic, (reader, { identity }) => this.#hear(reader, identity));
-    const timer = setInterval(() => void this.#look(), interval);
-    this.#room.on(RoomEvent.ParticipantConnected, () => void this.#look());
-    this.#over.addEventListener("abort", () => {
+    this.#room.registerTextStreamHandler(topic, (reader, { identity }) => this.#onText(reader, identity));
+    const timer = setInterval(() => void this.#poll(), pollInterval);
+    this.#room.on(RoomEvent.ParticipantConnected, () => void this.#poll());
+    this.#ended.addEventListener("abort", () => {
       clearInterval(timer);
       this.#room.unregisterTextStreamHandler(topic);
-      this.#attempt?.link.close();
+      this.#attempt?.transport.close();
       this.#attempt = undefined;
-      this.#shown.set(nothing);
+      this.#media.set(noMedia);
     });
   }
 
-  /** refuse leaves sound that could not be played to the server. */
-  refuse(role: Role): void {
+  /** refuse marks a role that this browser could not play, so that the server's track is played instead. */
+  refuse(role: TrackRole): void {
     this.#refused.add(role);
   }
 
-  /** The only other one here, if the two of us may talk without the server. */
-  #other(): RemoteParticipant | undefined {
-    const [other, third] = this.#room.remoteParticipants.values();
-    if (other?.kind !== ParticipantKind.STANDARD || third || this.#room.isRecording || this.#room.isE2EEEnabled) return undefined;
-    return this.#mayHear(other) ? other : undefined;
+  /** Returns the other participant of a meeting of two, or undefined if media must go through the server. */
+  #eligiblePeer(): RemoteParticipant | undefined {
+    const [peer, third] = this.#room.remoteParticipants.values();
+    if (peer?.kind !== ParticipantKind.STANDARD || third || this.#room.isRecording || this.#room.isE2EEEnabled) return undefined;
+    return this.#maySubscribe(peer) ? peer : undefined;
   }
 
-  /** Who has left, was put out or may not subscribe is sent nothing. */
-  #mayHear(other: RemoteParticipant): boolean {
-    return this.#room.remoteParticipants.get(other.identity) === other && other.permissions?.canSubscribe !== false;
+  /** Reports whether a participant is still in the room and may receive media. */
+  #maySubscribe(peer: RemoteParticipant): boolean {
+    return this.#room.remoteParticipants.get(peer.identity) === peer && peer.permissions?.canSubscribe !== false;
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
     try {
-      const other = this.#other();
-      if (this.#attempt && this.#attempt.other !== other) this.#goBack(this.#attempt, this.#mayHear(this.#attempt.other));
-      if (!other) this.#proven.other = "";
-      else if (this.#attempt) await this.#follow(this.#attempt);
-      else if (Date.now() >= this.#pauseFor(other).until) await this.#prove(other);
+      const peer = this.#eligiblePeer();
+      if (this.#attempt && this.#attempt.peer !== peer) this.#returnToServer(this.#attempt, this.#maySubscribe(this.#attempt.peer));
+      if (!peer) this.#readiness.peerSid = "";
+      else if (this.#attempt) await this.#update(this.#attempt);
+      else if (Date.now() >= this.#backoffFor(peer).until) await this.#prepare(peer);
     } finally {
-      this.#looking = false;
+      this.#polling = false;
     }
   }
 
-  /** Waits until media come by the server, and both know it. */
-  async #prove(other: RemoteParticipant): Promise<void> {
-    if (this.#proven.other !== other.sid) this.#proven = { other: other.sid, since: Date.now(), here: false, there: false };
-    if (!this.#proven.here) {
-      if (!(await arrives(other))) this.#proven.since = Date.now();
-      if (this.#over.aborted || this.#other() !== other || Date.now() - this.#proven.since < proof) return;
-      this.#proven.here = true;
-      this.#say(other, "Ready");
+  /** Announces that the server's media arrive here, and starts an attempt when they arrive on both sides. */
+  async #prepare(peer: RemoteParticipant): Promise<void> {
+    this.#selectReadiness(peer);
+    if (!this.#readiness.local) {
+      if (!(await serverMediaArrive(peer))) this.#readiness.since = Date.now();
+      if (this.#ended.aborted || this.#eligiblePeer() !== peer || Date.now() - this.#readiness.since < serverProbation) return;
+      this.#readiness.local = true;
+      this.#signal(peer, "Ready");
     }
-    if (this.#proven.there && this.#begins(other) && !this.#attempt) {
-      this.#attempt = this.#connect(other);
-      this.#attempt.link.begin();
+    if (this.#readiness.remote && this.#isOfferer(peer) && !this.#attempt) {
+      this.#attempt = this.#connect(peer);
+      this.#attempt.transport.startOffer();
     }
   }
 
-  /** One of the two offers; the other gives way. */
-  #begins(other: RemoteParticipant): boolean {
-    return this.#room.localParticipant.identity < other.identity;
+  /** Reports whether this side makes the first offer. The other side is then the polite one. */
+  #isOfferer(peer: RemoteParticipant): boolean {
+    return this.#room.localParticipant.identity < peer.identity;
   }
 
-  #connect(other: RemoteParticipant): Attempt {
-    const link = new PeerLink({
-      polite: !this.#begins(other),
+  #connect(peer: RemoteParticipant): Attempt {
+    const transport = new PeerTransport({
+      polite: !this.#isOfferer(peer),
       iceServers: this.#iceServers,
-      send: (name, text) => this.#say(other, name, text),
+      send: (name, text) => this.#signal(peer, name, text),
       onOpen: () => undefined,
       onMessage: () => undefined,
       onClosed: () => {
-        if (this.#attempt?.link === link) this.#goBack(this.#attempt, false); // the other has left, or gone back
+        if (this.#attempt?.transport === transport) this.#returnToServer(this.#attempt, false); // the peer has left or returned to the server
       },
     });
-    const attempt: Attempt = { other, link, began: Date.now(), taken: new Map() };
-    this.#send(attempt);
+    const attempt: Attempt = { peer, transport, startedAt: Date.now(), tracks: new Map() };
+    this.#sendTracks(attempt);
     return attempt;
   }
 
-  /** Gives the direct path whatever the server gets. */
-  #send({ link }: Attempt): void {
-    const tracks: Partial<Record<Role, MediaStreamTrack | undefined>> = {};
+  /** Sends the published, unmuted tracks on the direct path too. */
+  #sendTracks({ transport }: Attempt): void {
+    const tracks: Partial<Record<TrackRole, MediaStreamTrack | undefined>> = {};
     for (const publication of this.#room.localParticipant.trackPublications.values()) {
       const role = sources[publication.source];
       if (role && !publication.isMuted) tracks[role] = publication.track?.mediaStreamTrack;
     }
-    for (const role of roles) link.setTrack(role, tracks[role] ?? null);
+    for (const role of roles) transport.setTrack(role, tracks[role] ?? null);
   }
 
-  /** Takes over what the direct path carries, and goes back when it no longer does. */
-  async #follow(attempt: Attempt): Promise<void> {
-    this.#send(attempt);
-    const { other, link, taken } = attempt;
+  /** Plays each track from the direct path once it arrives there steadily, and returns to the server when the path fails. */
+  async #update(attempt: Attempt): Promise<void> {
+    this.#sendTracks(attempt);
+    const { peer, transport, tracks } = attempt;
     const now = Date.now();
-    if (link.state.value === "connecting") {
-      if (now - attempt.began > connecting) this.#fail(attempt);
+    if (transport.state.value === "connecting") {
+      if (now - attempt.startedAt > connectTimeout) this.#fail(attempt);
       return;
     }
-    if (link.state.value === "interrupted") {
+    if (transport.state.value === "interrupted") {
       this.#fail(attempt);
       return;
     }
-    const counts = await link.received();
+    const counts = await transport.receivedCounts();
     if (this.#attempt !== attempt) return;
-    const sent = publications(other);
+    const subscribed = subscribedPublications(peer);
     let lost = false;
     for (const role of roles) {
-      const track = taken.get(role) ?? { count: 0, at: now, looks: 0 };
-      taken.set(role, track);
+      const track = tracks.get(role) ?? { count: 0, lastReceivedAt: now, polls: 0 };
+      tracks.set(role, track);
       const count = counts[role] ?? 0;
-      const came = count > track.count;
-      if (came) Object.assign(track, { count, at: now });
-      track.looks = came ? track.looks + 1 : 0;
+      const increased = count > track.count;
+      if (increased) Object.assign(track, { count, lastReceivedAt: now });
+      track.polls = increased ? track.polls + 1 : 0;
 
-      const publication = sent.get(role);
-      const steady = role !== "screen"; // one on which nothing moves is hardly sent
-      const silent = steady && now - track.at > patience;
-      if (track.used && (track.used !== publication || silent || this.#refused.has(role))) { // what comes next comes by the server
-        if (track.used === publication && silent) lost = true;
-        serve(track.used, true);
-        track.used = undefined;
-        track.looks = 0;
-      } else if (publication && !track.used && track.looks >= (steady ? looks : 1) && link.stats.value.path === "direct" && !this.#refused.has(role)) {
-        track.used = publication;
+      const publication = subscribed.get(role);
+      const steady = role !== "screen"; // a still screen sends hardly any frames
+      const silent = steady && now - track.lastReceivedAt > silenceTimeout;
+      if (track.replaces && (track.replaces !== publication || silent || this.#refused.has(role))) {
+        if (track.replaces === publication && silent) lost = true;
+        setServerQuality(track.replaces, "full");
+        track.replaces = undefined;
+        track.polls = 0;
+      } else if (publication && !track.replaces && track.polls >= (steady ? minPolls : 1) && transport.stats.value.path === "direct" && !this.#refused.has(role)) {
+        track.replaces = publication;
       }
-      if (track.used) serve(track.used, false); // always, for what the server sends may have begun anew
+      // On every poll, because the server's track may have been subscribed to again since the last one.
+      if (track.replaces) setServerQuality(track.replaces, "standby");
     }
-    // One that pauses alone does so because of its device.
-    if (lost && ![...taken.values()].some(({ at }) => now - at <= patience)) {
+    // If only one track is silent, its device has paused and the path still works.
+    if (lost && ![...tracks.values()].some(({ lastReceivedAt }) => now - lastReceivedAt <= silenceTimeout)) {
       this.#fail(attempt);
       return;
     }
-    this.#show(attempt);
+    this.#publishMedia(attempt);
   }
 
-  #show({ other, link, taken }: Attempt): void {
+  /** Sets media to the tracks that are played from the direct path. */
+  #publishMedia(attempt: Attempt): void {
+    const { peer, transport } = attempt;
     const tracks: Tracks = {};
-    for (const [role, { used }] of taken) if (used && link.remote.value[role]) tracks[role] = link.remote.value[role];
-    const before = this.#shown.value;
-    if (before.from !== other || roles.some((role) => tracks[role] !== before.tracks[role])) this.#shown.set({ from: other, tracks });
+    for (const [role, { replaces }] of attempt.tracks) if (replaces && transport.remote.value[role]) tracks[role] = transport.remote.value[role];
+    const before = this.#media.value;
+    if (before.from !== peer || roles.some((role) => tracks[role] !== before.tracks[role])) this.#media.set({ from: peer, tracks });
   }
 
-  /** The direct path is broken: back, and the next attempt later. */
+  /** Returns to the server because the direct path is broken, and schedules the next attempt. */
   #fail(attempt: Attempt): void {
-    const pause = this.#pauseFor(attempt.other);
-    if (Date.now() - attempt.began > retry.held) pause.next = retry.first;
-    pause.until = Date.now() + pause.next;
-    pause.next = Math.min(2 * pause.next, retry.most);
-    this.#say(attempt.other, "Back");
-    this.#goBack(attempt, false);
+    const backoff = this.#backoffFor(attempt.peer);
+    if (Date.now() - attempt.startedAt > retryDelay.resetAfter) backoff.nextDelay = retryDelay.initial;
+    backoff.until = Date.now() + backoff.nextDelay;
+    backoff.nextDelay = Math.min(2 * backoff.nextDelay, retryDelay.max);
+    this.#signal(attempt.peer, "Back");
+    this.#returnToServer(attempt, false);
   }
 
-  #pauseFor(other: RemoteParticipant): { until: number; next: number } {
-    if (this.#pause.other !== other.sid) this.#pause = { other: other.sid, until: 0, next: retry.first };
-    return this.#pause;
+  /** Starts readiness again if it is about another participant. */
+  #selectReadiness({ sid }: RemoteParticipant): void {
+    if (this.#readiness.peerSid !== sid) this.#readiness = { peerSid: sid, since: Date.now(), local: false, remote: false };
   }
 
-  /** Has everything come by the server again. Pictures of a path that still works stay until the server's are as good. */
-  #goBack(attempt: Attempt, works: boolean): void {
+  #backoffFor({ sid }: RemoteParticipant): { until: number; nextDelay: number } {
+    if (this.#backoff.peerSid !== sid) this.#backoff = { peerSid: sid, until: 0, nextDelay: retryDelay.initial };
+    return this.#backoff;
+  }
+
+  /**
+   * Returns all tracks to the server. If the direct path still works, its video stays until the server's video has reached
+   * full quality again.
+   */
+  #returnToServer(attempt: Attempt, works: boolean): void {
     if (this.#attempt !== attempt) return;
     this.#attempt = undefined;
-    this.#proven.other = "";
-    for (const { used } of attempt.taken.values()) if (used) serve(used, true);
+    this.#readiness.peerSid = "";
+    for (const { replaces } of attempt.tracks.values()) if (replaces) setServerQuality(replaces, "full");
     if (!works) {
-      attempt.link.close();
-      this.#shown.set(nothing);
+      attempt.transport.close();
+      this.#media.set(noMedia);
       return;
     }
-    const { from, tracks: { camera, screen } } = this.#shown.value;
-    this.#shown.set({ from, tracks: { ...(camera && { camera }), ...(screen && { screen }) } });
+    const { from, tracks: { camera, screen } } = this.#media.value;
+    this.#media.set({ from, tracks: { ...(camera && { camera }), ...(screen && { screen }) } });
     setTimeout(() => {
-      attempt.link.close();
-      if (!this.#attempt) this.#shown.set(nothing);
-    }, farewell);
+      attempt.transport.close();
+      if (!this.#attempt) this.#media.set(noMedia);
+    }, overlap);
   }
 
-  #say(other: RemoteParticipant, name: Signal["name"], text = ""): void {
+  #signal(peer: RemoteParticipant, name: Signal["name"], text = ""): void {
     const signal: Signal = { name, text };
-    // Who is gone needs no answer, and what is lost is tried again with the next attempt.
-    this.#room.localParticipant.sendText(JSON.stringify(signal), { topic, destinationIdentities: [other.identity] }).catch(() => undefined);
+    // Errors are ignored: a participant that has left needs no signal, and a lost signal is repeated by the next attempt.
+    this.#room.localParticipant.sendText(JSON.stringify(signal), { topic, destinationIdentities: [peer.identity] }).catch(() => undefined);
   }
 
-  #hear(reader: TextStreamReader, identity: string): void {
+  #onText(reader: TextStreamReader, identity: string): void {
     this.#queue = this.#queue.then(async () => {
       const signal: unknown = JSON.parse(await reader.readAll());
-      const other = this.#other();
-      if (this.#over.aborted || other?.identity !== identity || !isSignal(signal)) return;
-      await this.#take(other, signal);
-    }).catch(() => undefined); // what is malformed is dropped
+      const peer = this.#eligiblePeer();
+      if (this.#ended.aborted || peer?.identity !== identity || !isSignal(signal)) return;
+      await this.#handleSignal(peer, signal);
+    }).catch(() => undefined); // malformed signals are dropped
   }
 
-  async #take(other: RemoteParticipant, { name, text }: Signal): Promise<void> {
+  async #handleSignal(peer: RemoteParticipant, { name, text }: Signal): Promise<void> {
     switch (name) {
       case "Ready":
-        if (this.#proven.other !== other.sid) this.#proven = { other: other.sid, since: Date.now(), here: false, there: false };
-        this.#proven.there = true;
-        if (this.#proven.here && text === "") this.#say(other, "Ready", "too"); // who came back has not heard it
+        this.#selectReadiness(peer);
+        this.#readiness.remote = true;
+        if (this.#readiness.local && text === "") this.#signal(peer, "Ready", "too"); // a participant that has rejoined missed ours
         return;
       case "Back":
-        if (this.#attempt) this.#goBack(this.#attempt, false);
+        if (this.#attempt) this.#returnToServer(this.#attempt, false);
         return;
       case "VideoOffer":
-        if (!this.#proven.here) return;
-        this.#attempt ??= this.#connect(other);
+        if (!this.#readiness.local) return;
+        this.#attempt ??= this.#connect(peer);
         break;
       default:
     }
-    await this.#attempt?.link.receive(name, text);
+    await this.#attempt?.transport.handleSignal(name, text);
   }
 }
 
-/** A direct connection to somebody, and what has come of each track by it. */
+/** Attempt is one direct connection to a participant, with the state of each track received on it. */
 interface Attempt {
-  other: RemoteParticipant;
-  link: PeerLink;
-  began: number;
-  taken: Map<Role, Taken>;
+  peer: RemoteParticipant;
+  transport: PeerTransport;
+  startedAt: number;
+  tracks: Map<TrackRole, ReceivedTrack>;
 }
 
-interface Taken {
-  /** Whole pictures, or packets of sound. */
+interface ReceivedTrack {
+  /** The number of video frames or audio packets received so far. */
   count: number;
-  /** When the newest of it was seen. */
-  at: number;
-  /** Looks in a row at which more of it had come. */
-  looks: number;
-  /** The publication in whose place it is shown. */
-  used?: RemoteTrackPublication | undefined;
+  /** When the last poll found that count had increased, in milliseconds since 1970. */
+  lastReceivedAt: number;
+  /** The number of polls in a row that found an increase. */
+  polls: number;
+  /** The server's publication that the track is played in place of. */
+  replaces?: RemoteTrackPublication | undefined;
 }
 
-/** publications are what somebody sends and we get from the server, by what it is. */
-function publications(other: RemoteParticipant): Map<Role, RemoteTrackPublication> {
-  const all = new Map<Role, RemoteTrackPublication>();
-  for (const publication of other.trackPublications.values()) {
+/** subscribedPublications returns a participant's unmuted publications that arrive from the server, by role. */
+function subscribedPublications(peer: RemoteParticipant): Map<TrackRole, RemoteTrackPublication> {
+  const all = new Map<TrackRole, RemoteTrackPublication>();
+  for (const publication of peer.trackPublications.values()) {
     const role = sources[publication.source];
     if (role && !publication.isMuted && publication.track) all.set(role, publication);
   }
@@ -317,23 +341,25 @@ function publications(other: RemoteParticipant): Map<Role, RemoteTrackPublicatio
 }
 
 /**
- * serve takes a track from the server in full, or only so much of it that it can take over at once: the smallest layer of
- * a picture, and sound that is not heard.
+ * setServerQuality requests a track from the server in full quality, or on standby for when the direct path fails: video
+ * in its smallest layer, audio received but not played.
  */
-function serve(publication: RemoteTrackPublication, full: boolean): void {
+function setServerQuality(publication: RemoteTrackPublication, quality: "full" | "standby"): void {
+  const full = quality === "full";
   if (publication.kind === Track.Kind.Video) publication.setVideoQuality(full ? VideoQuality.HIGH : VideoQuality.LOW);
-  else if (publication.track) publication.track.mediaStreamTrack.enabled = full; // iOS has no volume to set
+  else if (publication.track) publication.track.mediaStreamTrack.enabled = full; // not by volume, which iOS does not let pages set
 }
 
-/** arrives reports whether everything that somebody sends comes by the server. */
-async function arrives(other: RemoteParticipant): Promise<boolean> {
-  for (const { track } of publications(other).values()) if ((await countedOf(track)) === 0) return false;
+/** serverMediaArrive reports whether every subscribed track of a participant has arrived from the server. */
+async function serverMediaArrive(peer: RemoteParticipant): Promise<boolean> {
+  for (const { track } of subscribedPublications(peer).values()) if ((await serverCount(track)) === 0) return false;
   return true;
 }
 
-async function countedOf(track: RemoteTrack | undefined): Promise<number> {
+/** serverCount returns how many video frames or audio packets of a track have arrived from the server. */
+async function serverCount(track: RemoteTrack | undefined): Promise<number> {
   const report = (await track?.getRTCStatsReport()) as Map<string, Record<string, unknown>> | undefined;
-  return Math.max(0, ...[...(report?.values() ?? [])].filter(({ type }) => type === "inbound-rtp").map(countOf));
+  return Math.max(0, ...[...(report?.values() ?? [])].filter(({ type }) => type === "inbound-rtp").map(receivedCount));
 }
 
 function isSignal(value: unknown): value is Signal {

@@ -1,11 +1,11 @@
 import { ConnectionError, DisconnectReason } from "livekit-client";
 import { expect, it, vi } from "vitest";
-import { ApiError, noWebSocket, roomRefusal } from "../lib/api";
-import { couldNotJoin, endingOf, whyNoAccess, whyNotIn } from "./ending";
+import { ApiError, webSocketBlocked, fetchRoomRefusal } from "../lib/api";
+import { couldNotJoin, endingOf, accessErrorText, joinErrorText } from "./ending";
 
-vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), roomRefusal: vi.fn() }));
+vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), fetchRoomRefusal: vi.fn() }));
 
-it("says something of its own for each reason that needs it", () => {
+it("has a distinct heading and code for each disconnect reason", () => {
   const distinct = [
     DisconnectReason.CLIENT_INITIATED,
     DisconnectReason.PARTICIPANT_REMOVED,
@@ -21,22 +21,22 @@ it("says something of its own for each reason that needs it", () => {
   expect(new Set(distinct.map((ending) => ending.code)).size).toBe(distinct.length);
 });
 
-it("calls leaving by its name", () => {
+it("says that the person left when the client ended the connection", () => {
   expect(endingOf(DisconnectReason.CLIENT_INITIATED).heading).toBe("You left the meeting");
 });
 
-it("treats whatever is unknown as a lost connection", () => {
+it("treats an unknown reason as a lost connection", () => {
   expect(endingOf(undefined).code).toBe("lost");
   expect(endingOf(DisconnectReason.UNKNOWN_REASON).code).toBe("lost");
 });
 
-it("passes on why joining failed", () => {
+it("contains the reason why joining failed", () => {
   expect(couldNotJoin("No.").text).toBe("No.");
 });
 
-it("says why somebody was given no access", () => {
-  expect(whyNoAccess(new ApiError("The name is too long."))).toBe("The name is too long.");
-  expect(whyNoAccess(new TypeError("x is not a function"))).toMatch(/unexpected/);
+it("shows the API's error, or a general text for other errors", () => {
+  expect(accessErrorText(new ApiError("The name is too long."))).toBe("The name is too long.");
+  expect(accessErrorText(new TypeError("x is not a function"))).toMatch(/unexpected/);
 });
 
 const noTransport = ConnectionError.internal("could not establish pc connection");
@@ -44,15 +44,15 @@ const noTransport = ConnectionError.internal("could not establish pc connection"
 it.each([
   [ConnectionError.notAllowed("no", 401), /did not accept/],
   [ConnectionError.timeout("slow"), /did not answer in time/],
-  [ConnectionError.websocket("failed"), noWebSocket],
+  [ConnectionError.websocket("failed"), webSocketBlocked],
   [noTransport, /firewall/],
   [ConnectionError.internal("Websocket got closed during a (re)connection attempt"), /connection to the server ended/],
   [ConnectionError.internal("no message received as first message"), /connection to the server ended/],
   [ConnectionError.leaveRequest("bye", DisconnectReason.UNKNOWN_REASON), /connection to the server ended/],
-  [ConnectionError.serverUnreachable("down"), /unexpected/], // for it has just been reached
+  [ConnectionError.serverUnreachable("down"), /unexpected/], // because it has just answered
   [new TypeError("x is not a function"), /unexpected/],
-])("says why one could not get in where the server refuses nothing: %s", async (error, text) => {
-  expect(await whyNotIn(error, "ws://meet.test", "token")).toMatch(text);
+])("explains %s by the error when the server does not refuse the token", async (error, text) => {
+  expect(await joinErrorText(error, "ws://meet.test", "token")).toMatch(text);
 });
 
 it.each([
@@ -62,8 +62,8 @@ it.each([
   ConnectionError.internal("Websocket got closed during a (re)connection attempt"),
   ConnectionError.serverUnreachable("down"),
   ConnectionError.serviceNotFound("no", "v0-rtc"),
-])("says what the server says: %s", async (error) => {
-  vi.mocked(roomRefusal).mockResolvedValueOnce("The room is full.");
-  expect(await whyNotIn(error, "ws://meet.test", "token")).toBe("The room is full.");
-  expect(roomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
+])("explains %s by the server's refusal when there is one", async (error) => {
+  vi.mocked(fetchRoomRefusal).mockResolvedValueOnce("The room is full.");
+  expect(await joinErrorText(error, "ws://meet.test", "token")).toBe("The room is full.");
+  expect(fetchRoomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
 });

@@ -9,27 +9,27 @@ const encode = (claims: unknown) => {
 
 const token = (claims: unknown) => `head.${encode(claims)}.signature`;
 const soon = Math.floor(Date.now() / 1000) + 60;
-const open = (raw: string) => tokenAccess("wss://live.example", raw).open("", new AbortController().signal);
+const credentialsFor = (raw: string) => tokenAccess("wss://live.example", raw).fetchCredentials("", new AbortController().signal);
 
-it("reads from the token where it leads and who goes in", async () => {
+it("takes the room and the name from the token", async () => {
   const raw = token({ sub: "ada", name: "Ada Lövelace ☕", exp: soon, video: { room: "blue", roomJoin: true } });
-  expect(tokenAccess("wss://live.example", raw)).toMatchObject({ roomName: "blue", personName: "Ada Lövelace ☕", shared: false });
-  await expect(open(raw)).resolves.toEqual({ serverUrl: "wss://live.example", participantToken: raw });
+  expect(tokenAccess("wss://live.example", raw)).toMatchObject({ roomName: "blue", personName: "Ada Lövelace ☕", hasInviteLink: false });
+  await expect(credentialsFor(raw)).resolves.toEqual({ serverUrl: "wss://live.example", participantToken: raw });
 });
 
-it("takes the identity where there is no name that can be seen", () => {
+it("uses the identity when the token has no visible name", () => {
   expect(tokenAccess("wss://live.example", token({ sub: "\u202eada", name: "\u200b", video: { room: "\u3164" } }))).toMatchObject({ roomName: "Meeting", personName: "ada" });
   expect(tokenAccess("wss://live.example", token({ sub: 7, name: {} })).personName).toBe("You");
   expect(tokenAccess("wss://live.example", token({ sub: "ada" })).personName).toBe("ada");
 });
 
 it.each([
-  ["is no token", "hello", /no access token/],
+  ["is not a token", "hello", /no access token/],
   ["is damaged", "a.!!.b", /no access token/],
   ["is not an object", `a.${encode(7)}.b`, /no access token/],
-  ["has run out", token({ sub: "ada", exp: 1000, video: { roomJoin: true } }), /expired/],
-  ["is for something else", token({ sub: "ada", exp: soon, video: { roomList: true } }), /does not let anybody/],
-])("says what is wrong with one that %s", async (_, raw, sentence) => {
-  await expect(open(raw)).rejects.toThrow(ApiError);
-  await expect(open(raw)).rejects.toThrow(sentence);
+  ["has expired", token({ sub: "ada", exp: 1000, video: { roomJoin: true } }), /expired/],
+  ["grants something else", token({ sub: "ada", exp: soon, video: { roomList: true } }), /does not allow joining/],
+])("explains what is wrong with a token that %s", async (_, raw, sentence) => {
+  await expect(credentialsFor(raw)).rejects.toThrow(ApiError);
+  await expect(credentialsFor(raw)).rejects.toThrow(sentence);
 });

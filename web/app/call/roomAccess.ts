@@ -1,38 +1,38 @@
-import { ApiError, connectionDetails } from "../lib/api";
-import { shownName } from "../lib/name";
+import { ApiError, fetchConnectionDetails } from "../lib/api";
+import { normalizeName } from "../lib/name";
 
-/** RoomAccess is a room that a page opens, and the way to get credentials for it. */
+/** RoomAccess is the room that a page opens, with a function that fetches credentials for it. */
 export interface RoomAccess {
   readonly roomName: string;
-  /** Who goes in, where that is settled; otherwise the person says it. */
+  /** The name in the token. Without it the person is asked for a name. */
   readonly personName?: string;
-  /** The address of the page lets others in too. */
-  readonly shared: boolean;
-  /** open returns where the server is and a token for it; what it throws is an ApiError, or the signal's end. */
-  open(personName: string, signal: AbortSignal): Promise<Credentials>;
+  /** Whether other people can join with the page's address. */
+  readonly hasInviteLink: boolean;
+  /** fetchCredentials returns the server's address and a token for it. It rejects with an ApiError, or when signal aborts. */
+  fetchCredentials(personName: string, signal: AbortSignal): Promise<Credentials>;
 }
 
-/** Credentials let somebody into a room. */
+/** Credentials are what a client needs to join a room. With direct, two participants may connect to each other. */
 export interface Credentials {
   serverUrl: string;
   participantToken: string;
   direct?: { iceServers: RTCIceServer[] };
 }
 
-/** roomAccess is access to a room of this server. */
+/** roomAccess returns access to a room on this server. */
 export function roomAccess(roomName: string): RoomAccess {
-  return { roomName, shared: true, open: (personName, signal) => connectionDetails(roomName, personName, signal) };
+  return { roomName, hasInviteLink: true, fetchCredentials: (personName, signal) => fetchConnectionDetails(roomName, personName, signal) };
 }
 
-/** tokenAccess is access to the room that an access token is for, on any LiveKit server. */
+/** tokenAccess returns access, by an existing access token, to a room on any LiveKit server. */
 export function tokenAccess(serverUrl: string, token: string): RoomAccess {
-  const claims = claimsOf(token);
+  const claims = decodeClaims(token);
   return {
-    roomName: shownClaim(claims?.video?.room) || "Meeting",
-    personName: shownClaim(claims?.name) || shownClaim(claims?.sub) || "You",
-    shared: false,
-    open: () => {
-      const problem = problemOf(claims);
+    roomName: textClaim(claims?.video?.room) || "Meeting",
+    personName: textClaim(claims?.name) || textClaim(claims?.sub) || "You",
+    hasInviteLink: false,
+    fetchCredentials: () => {
+      const problem = claimsProblem(claims);
       return problem ? Promise.reject(new ApiError(problem)) : Promise.resolve({ serverUrl, participantToken: token });
     },
   };
@@ -45,10 +45,10 @@ interface Claims {
   video?: { room?: unknown; roomJoin?: boolean };
 }
 
-const shownClaim = (claim: unknown) => (typeof claim === "string" ? shownName(claim) : "");
+const textClaim = (claim: unknown) => (typeof claim === "string" ? normalizeName(claim) : "");
 
-/** What a LiveKit access token says; nothing of it is proven here. */
-function claimsOf(token: string): Claims | undefined {
+/** Decodes the claims of a LiveKit access token without verifying its signature, or returns undefined if it is malformed. */
+function decodeClaims(token: string): Claims | undefined {
   const payload = token.split(".")[1];
   if (payload === undefined) return undefined;
   try {
@@ -60,9 +60,9 @@ function claimsOf(token: string): Claims | undefined {
   }
 }
 
-function problemOf(claims: Claims | undefined): string | undefined {
-  if (claims === undefined) return "This link holds no access token. Ask whoever sent it for a new one.";
-  if (claims.exp !== undefined && claims.exp * 1000 < Date.now()) return "This link has expired. Ask whoever sent it for a new one.";
-  if (claims.video?.roomJoin !== true) return "The access token of this link does not let anybody into a room.";
+function claimsProblem(claims: Claims | undefined): string | undefined {
+  if (claims === undefined) return "This link contains no access token. Ask the person who sent it for a new one.";
+  if (claims.exp !== undefined && claims.exp * 1000 < Date.now()) return "This link has expired. Ask the person who sent it for a new one.";
+  if (claims.video?.roomJoin !== true) return "The access token in this link does not allow joining a room.";
   return undefined;
 }

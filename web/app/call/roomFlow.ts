@@ -1,47 +1,47 @@
-import type { Ending } from "../features/after/ending";
+import type { Ending } from "../features/ended/ending";
 import { type Observable, State } from "../lib/observable";
 import { loadPreferences, savePreferences } from "../lib/storage";
 import { type LocalMedia, startMedia } from "../media/localMedia";
 import { Call } from "./call";
 import type { RoomAccess } from "./roomAccess";
 
-export type Stage =
-  | { kind: "before"; media: LocalMedia }
+export type RoomStep =
+  | { kind: "prejoin"; media: LocalMedia }
   | { kind: "call"; call: Call }
-  | { kind: "after"; ending: Ending };
+  | { kind: "ended"; ending: Ending };
 
-/** RoomFlow leads through the page of one room: before the call, the call, after it, and back in. */
+/** RoomFlow controls the steps of a meeting page: preview, call, end, and rejoining. */
 export class RoomFlow {
   readonly access: RoomAccess;
-  readonly #stage: State<Stage>;
+  readonly #step: State<RoomStep>;
 
-  /** The media are those of a call that this one goes on from, or else asked for now. */
+  /** media are the devices of a direct call that moves to this meeting. Without them the browser is asked for devices. */
   constructor(access: RoomAccess, media: LocalMedia = startMedia()) {
     this.access = access;
-    this.#stage = new State<Stage>({ kind: "before", media });
+    this.#step = new State<RoomStep>({ kind: "prejoin", media });
   }
 
-  get stage(): Observable<Stage> {
-    return this.#stage;
+  get step(): Observable<RoomStep> {
+    return this.#step;
   }
 
-  /** enter joins the room under a name with the devices chosen before. */
+  /** enter joins the room under a name, with the devices of the preview. */
   enter(name: string): void {
-    const stage = this.#stage.value;
-    if (stage.kind !== "before") return;
+    const step = this.#step.value;
+    if (step.kind !== "prejoin") return;
     if (this.access.personName === undefined) savePreferences({ name });
-    this.#join(stage.media, name);
+    this.#join(step.media, name);
   }
 
-  /** rejoin goes back in as before, without stopping at the preview. */
+  /** rejoin joins the room again under the same name, without the preview. */
   rejoin(): void {
     const name = this.access.personName ?? loadPreferences().name;
-    if (this.#stage.value.kind === "after") this.#join(startMedia(), name);
+    if (this.#step.value.kind === "ended") this.#join(startMedia(), name);
   }
 
   #join(media: LocalMedia, name: string): void {
-    const call = new Call(media, loadPreferences(), (ending) => this.#stage.set({ kind: "after", ending }));
-    this.#stage.set({ kind: "call", call });
+    const call = new Call(media, loadPreferences(), (ending) => this.#step.set({ kind: "ended", ending }));
+    this.#step.set({ kind: "call", call });
     void call.join(this.access, name);
   }
 }

@@ -4,9 +4,8 @@ import { Track } from "livekit-client";
 const isScreen = (tile: TrackReferenceOrPlaceholder) => tile.source === Track.Source.ScreenShare;
 
 /**
- * orderTiles puts others' shared screens first, then people in the order they
- * came, oneself last, so that nobody's place changes because somebody else
- * spoke. One's own screen needs no looking at and comes at the very end.
+ * orderTiles sorts tiles: first the other participants' screens, then the other participants in the order in which they
+ * joined, then this participant, then their own screen. The order does not depend on who speaks, so tiles keep their places.
  */
 export function orderTiles(tiles: readonly TrackReferenceOrPlaceholder[]): TrackReferenceOrPlaceholder[] {
   const rank = (tile: TrackReferenceOrPlaceholder) =>
@@ -17,13 +16,13 @@ export function orderTiles(tiles: readonly TrackReferenceOrPlaceholder[]): Track
   );
 }
 
-/** hasStage reports whether the first tile, somebody else's screen, takes the stage. */
-export function hasStage(ordered: readonly TrackReferenceOrPlaceholder[]): boolean {
+/** hasSpotlight reports whether the first tile is another participant's screen, which is shown large. */
+export function hasSpotlight(ordered: readonly TrackReferenceOrPlaceholder[]): boolean {
   const [first] = ordered;
   return first !== undefined && isScreen(first) && !first.participant.isLocal;
 }
 
-/** tileKey keeps a tile the same tile while its publication comes and goes. */
+/** tileKey returns the React key of a tile. It is the same before and after a publication ends. */
 export function tileKey(tile: TrackReferenceOrPlaceholder): string {
   return `${tile.participant.identity}/${tile.source}`;
 }

@@ -1,7 +1,7 @@
 import type { Action, CallState, Controls } from "../controls/action";
 import { ControlBar } from "../controls/ControlBar";
 import { useKeyboard } from "../controls/useKeyboard";
-import { type DeviceUser, useDeviceNotices } from "../devices/useDeviceNotices";
+import { type CallWithDevices, useDeviceNotices } from "../devices/useDeviceNotices";
 import { ChatPanel } from "../features/chat/ChatPanel";
 import type { ChatMessage } from "../features/chat/message";
 import { HelpDialog } from "../features/help/HelpDialog";
@@ -13,28 +13,28 @@ import { useWakeLock } from "./useWakeLock";
 import "./call.css";
 
 interface CallLayoutProps {
-  call: Controls & DeviceUser;
+  call: Controls & CallWithDevices;
   state: CallState;
   actions: readonly Action[];
-  /** What the page's title says. */
+  /** The title of the page. */
   title: string;
   heading: string;
-  /** Whether it is a direct call, and its status: for styles and tests. */
+  /** Whether it is a direct call. Styles use this and status. */
   direct?: boolean;
   status: string;
   chat: { messages: readonly ChatMessage[]; send: (text: string) => Promise<unknown> };
-  /** The tiles, and cards over them. */
+  /** The tiles, and the cards over them. */
   stage: React.ReactNode;
-  /** A panel beside the stage that is not the chat. */
+  /** A panel beside the stage other than the chat. */
   panel?: React.ReactNode;
-  /** Left and right of the control bar. */
+  /** The elements left and right of the control bar. */
   left: React.ReactNode;
   right?: React.ReactNode;
-  /** Elements that are heard or read to screen readers, and not seen. */
+  /** Invisible elements: audio, and texts for screen readers. */
   children: React.ReactNode;
 }
 
-/** CallLayout draws the control bar, the chat, dialogs and notices around the stage of a call, and handles their keys. */
+/** CallLayout shows the stage of a call with control bar, chat, dialogs and notices, and handles the shortcuts. */
 export function CallLayout(props: CallLayoutProps) {
   const { call, state, actions } = props;
   useKeyboard(call, state, actions);

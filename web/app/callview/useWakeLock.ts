@@ -1,27 +1,27 @@
 import { useEffect } from "react";
 
-/** useWakeLock keeps the screen on during the call, where the browser can. */
+/** useWakeLock keeps the screen on while the component is mounted, if the browser supports it. */
 export function useWakeLock(): void {
   useEffect(() => {
     if (!("wakeLock" in navigator)) return;
     let lock: WakeLockSentinel | undefined;
-    let over = false;
-    // The browser lets go of the lock whenever the page is hidden.
-    const hold = () => {
+    let unmounted = false;
+    // The browser releases the lock when the page is hidden, so it is requested again when the page is visible.
+    const request = () => {
       if (document.visibilityState !== "visible") return;
       navigator.wakeLock.request("screen").then(
-        (held) => {
-          if (over) void held.release();
-          else lock = held;
+        (acquired) => {
+          if (unmounted) void acquired.release();
+          else lock = acquired;
         },
-        () => undefined, // refused on a low battery: the screen then dims as usual
+        () => undefined, // refused, for example on a low battery
       );
     };
-    hold();
-    document.addEventListener("visibilitychange", hold);
+    request();
+    document.addEventListener("visibilitychange", request);
     return () => {
-      over = true;
-      document.removeEventListener("visibilitychange", hold);
+      unmounted = true;
+      document.removeEventListener("visibilitychange", request);
       void lock?.release();
     };
   }, []);

@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import { click, draw, named } from "../ui/testing";
+import { click, render, getByName } from "../ui/testing";
 import type { CallState, Controls } from "./action";
 import { directActions, meetingActions } from "./actions/list";
 import { ControlBar } from "./ControlBar";
@@ -16,35 +16,35 @@ const state: CallState = {
 };
 
 const bar = (change: Partial<CallState> = {}, call: Partial<Controls> = {}) =>
-  draw(<ControlBar call={call as Controls} state={{ ...state, ...change }} actions={meetingActions} />);
+  render(<ControlBar call={call as Controls} state={{ ...state, ...change }} actions={meetingActions} />);
 
-it("is a toolbar of toggles that tell their state, and buttons", () => {
+it("is a toolbar whose toggles expose their state", () => {
   const page = bar();
   expect(page.querySelector("[role=toolbar]")?.getAttribute("aria-label")).toBe("Call controls");
-  const pressed = (name: string) => named(page, "button", name).getAttribute("aria-pressed");
+  const pressed = (name: string) => getByName(page, "button", name).getAttribute("aria-pressed");
   expect(["Microphone", "Camera", "Share screen", "Chat", "People"].map(pressed)).toEqual(["true", "false", "false", "false", "false"]);
   expect(["Settings", "Leave"].map(pressed)).toEqual([null, null]);
 });
 
-it("keeps every name whatever the state", () => {
+it("has the same button names in every state", () => {
   const names = (root: HTMLElement) => [...root.querySelectorAll("button")].map((button) => button.getAttribute("aria-label"));
   expect(names(bar())).toEqual(names(bar({ microphone: false, camera: true, sharing: true, panel: "chat", unread: 3 })));
 });
 
-it("lists no people where there are two", () => {
-  const page = draw(<ControlBar call={{} as Controls} state={state} actions={directActions} />);
-  expect(() => named(page, "button", "People")).toThrow();
-  named(page, "button", "Chat");
+it("has no People button in a direct call", () => {
+  const page = render(<ControlBar call={{} as Controls} state={state} actions={directActions} />);
+  expect(() => getByName(page, "button", "People")).toThrow();
+  getByName(page, "button", "Chat");
 });
 
-it("has no button for sharing where it cannot be done", () => {
-  expect(() => named(bar({ canShare: false }), "button", "Share screen")).toThrow();
+it("has no Share screen button where the browser cannot share", () => {
+  expect(() => getByName(bar({ canShare: false }), "button", "Share screen")).toThrow();
 });
 
-it("does what it says", () => {
+it("calls the operation of each button", () => {
   const call = { setDevice: vi.fn(), setSharing: vi.fn(), show: vi.fn(), leave: vi.fn() };
   const page = bar({ panel: "people" }, call);
-  for (const name of ["Microphone", "Camera", "Share screen", "Chat", "People", "Settings", "Leave"]) click(named(page, "button", name));
+  for (const name of ["Microphone", "Camera", "Share screen", "Chat", "People", "Settings", "Leave"]) click(getByName(page, "button", name));
   expect(call.setDevice.mock.calls).toEqual([["microphone", false], ["camera", true]]);
   expect(call.setSharing.mock.calls).toEqual([[true]]);
   expect(call.show.mock.calls).toEqual([[{ panel: "chat" }], [{ panel: null }], [{ dialog: "settings" }]]);

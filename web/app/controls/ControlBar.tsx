@@ -3,13 +3,13 @@ import { Control, Toggle } from "../ui/Control";
 import type { Action, CallState, Controls } from "./action";
 import { isApple, keyText } from "./shortcuts";
 
-/** ControlBar draws the table of actions as buttons. */
+/** ControlBar shows the available actions as buttons. */
 export function ControlBar({ call, state, actions }: { call: Controls; state: CallState; actions: readonly Action[] }) {
   const apple = isApple();
   return (
     <Toolbar className="controls" aria-label="Call controls">
       {actions
-        .filter((action) => action.elsewhere !== true && (action.available?.(state) ?? true))
+        .filter((action) => action.hiddenInBar !== true && (action.available?.(state) ?? true))
         .map((action) => {
           const [key] = action.keys;
           const shared = {
@@ -20,7 +20,7 @@ export function ControlBar({ call, state, actions }: { call: Controls; state: Ca
             onPress: () => void action.run(call, state),
           };
           if (!action.pressed) {
-            return <Control key={action.id} {...shared} tone={action.id === "leave" ? "danger" : "usual"} />;
+            return <Control key={action.id} {...shared} tone={action.id === "leave" ? "danger" : "default"} />;
           }
           const device = action.id === "microphone" || action.id === "camera";
           return <Toggle key={action.id} {...shared} pressed={action.pressed(state)} device={device} />;

@@ -1,16 +1,16 @@
 import type { DeviceKind } from "../media/mediaProblem";
 import type { IconName } from "../ui/Icon";
 
-/** How far a call is. */
-export type CallStatus = "joining" | "live" | "reconnecting";
+/** CallStatus is the state of the connection of a call in a meeting. */
+export type CallStatus = "joining" | "connected" | "reconnecting";
 
-/** What is open over or beside the stage. */
+/** CallView says which panel is open beside the stage and which dialog over it. */
 export interface CallView {
   panel: "chat" | "people" | null;
   dialog: "settings" | "help" | null;
 }
 
-/** What the actions do to a call, whichever way its media go. */
+/** Controls are the operations of a call that actions use. Calls in meetings and direct calls implement them. */
 export interface Controls {
   setDevice(kind: DeviceKind, on: boolean): Promise<void>;
   setSharing(on: boolean): Promise<void>;
@@ -18,7 +18,7 @@ export interface Controls {
   leave(): void;
 }
 
-/** What the controls need to know of the call to draw themselves. */
+/** CallState is the state of a call that the controls show. */
 export interface CallState extends CallView {
   microphone: boolean;
   camera: boolean;
@@ -28,22 +28,21 @@ export interface CallState extends CallView {
   unread: number;
 }
 
-/**
- * Action is one thing a person can do in the call. The bar, the keyboard and
- * the list of shortcuts all read the same table of them.
- */
+/** Action is something a person can do in a call. The control bar, the shortcuts and the help dialog use the same list of actions. */
 export interface Action {
   id: string;
-  /** The name of the control; it never changes with the state. */
+  /** The name of the control, which is the same in every state. */
   label: string;
   icon(state: CallState): IconName;
-  /** Keys as shortcuts.ts reads them, the one to show first. */
+  /** The shortcuts: a key such as "m", or "mod+m" with Ctrl or Cmd. The first one is shown in the tooltip. */
   keys: string[];
-  /** Whether it is on; an action without it is a button, not a toggle. */
+  /** Reports whether the action is on. An action without this function is a button instead of a toggle. */
   pressed?(state: CallState): boolean;
-  /** Its button is not in the bar. */
-  elsewhere?: true;
+  /** Set if the action has no button in the control bar. */
+  hiddenInBar?: true;
+  /** Reports whether the action can be used. An action without this function is always available. */
   available?(state: CallState): boolean;
+  /** Returns the number to show on the button, and a text for screen readers. */
   badge?(state: CallState): { count: number; text: string };
   run(call: Controls, state: CallState): Promise<void> | void;
 }

@@ -11,7 +11,7 @@ const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({
   ...more,
 });
 
-const found = (keyPress: KeyPress, quiet = false) => actionFor(keyPress, meetingActions, quiet)?.id;
+const found = (keyPress: KeyPress, chordsOnly = false) => actionFor(keyPress, meetingActions, chordsOnly)?.id;
 
 describe("actionFor", () => {
   it.each([
@@ -29,27 +29,27 @@ describe("actionFor", () => {
     [press("c", { ctrlKey: true }), undefined],
     [press("m", { altKey: true }), undefined],
     [press("m", { repeat: true }), undefined],
-  ])("%o is %s", (keyPress, id) => {
+  ])("maps %o to %s", (keyPress, id) => {
     expect(found(keyPress)).toBe(id);
   });
 
-  it("leaves letters to whoever types, but not the chords", () => {
+  it("ignores single letters, but not chords, while a person types", () => {
     expect(found(press("m"), true)).toBeUndefined();
     expect(found(press("?"), true)).toBeUndefined();
     expect(found(press("d", { ctrlKey: true }), true)).toBe("microphone");
   });
 
-  it("gives no key two meanings", () => {
+  it("assigns each key to one action", () => {
     const keys = meetingActions.flatMap((action) => action.keys);
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it("never leaves by a key", () => {
+  it("has no shortcut for leaving", () => {
     expect(meetingActions.find((action) => action.id === "leave")?.keys).toEqual([]);
   });
 });
 
-it("knows when somebody types", () => {
+it("recognises elements for typing", () => {
   document.body.innerHTML = "<textarea></textarea><button>b</button>";
   expect(isTyping(document.querySelector("textarea"))).toBe(true);
   expect(isTyping(document.querySelector("button"))).toBe(false);
@@ -61,6 +61,6 @@ it.each([
   ["mod+d", true, "⌘D"],
   ["m", true, "M"],
   ["?", false, "?"],
-])("writes %s (apple: %s) as %s", (key, apple, text) => {
+])("shows %s (Apple keyboard: %s) as %s", (key, apple, text) => {
   expect(keyText(key, apple)).toBe(text);
 });

@@ -1,6 +1,6 @@
 import type { Action } from "./action";
 
-/** The parts of a KeyboardEvent that decide what a key means. */
+/** KeyPress has the fields of a KeyboardEvent that select an action. */
 export interface KeyPress {
   key: string;
   ctrlKey: boolean;
@@ -10,30 +10,30 @@ export interface KeyPress {
 }
 
 /**
- * actionFor finds the action a key stands for. Single letters are left alone
- * while quiet, that is while somebody types or a dialog is open.
+ * actionFor returns the action of a key press, or undefined if there is none. chordsOnly ignores keys without Ctrl or Cmd, as
+ * while a person types or a dialog is open.
  */
-export function actionFor(press: KeyPress, actions: readonly Action[], quiet: boolean): Action | undefined {
+export function actionFor(press: KeyPress, actions: readonly Action[], chordsOnly: boolean): Action | undefined {
   if (press.repeat || press.altKey) return undefined;
   const modified = press.ctrlKey || press.metaKey;
-  if (quiet && !modified) return undefined;
+  if (chordsOnly && !modified) return undefined;
   const name = (modified ? "mod+" : "") + press.key.toLowerCase();
   return actions.find((action) => action.keys.includes(name));
 }
 
-/** isTyping reports whether keys belong to what has the focus. */
+/** isTyping reports whether the focused element is for typing. */
 export function isTyping(focused: Element | null): boolean {
   return focused !== null && focused.closest("input, textarea, select, [contenteditable=true]") !== null;
 }
 
-/** keyText writes a key the way it stands on this computer's keyboard. */
+/** keyText returns the text to show for a shortcut: "mod+d" is ⌘D on Apple keyboards and Ctrl+D on others. */
 export function keyText(key: string, apple: boolean): string {
   const [first, second] = key.split("+");
   if (first !== "mod" || second === undefined) return key.toUpperCase();
   return apple ? `⌘${second.toUpperCase()}` : `Ctrl+${second.toUpperCase()}`;
 }
 
-/** isApple reports whether the keyboard has a command key. */
+/** isApple reports whether this is an Apple device, whose keyboard has a Cmd key. */
 export function isApple(): boolean {
   return /Mac|iPhone|iPad/.test(navigator.userAgent);
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import type { Action, CallState, Controls } from "./action";
 import { actionFor, isTyping } from "./shortcuts";
 
-/** useKeyboard runs the actions' keys and lets Escape close the panel. Dialogs close themselves. */
+/** useKeyboard runs actions by their shortcuts, and closes the panel with Escape. Dialogs handle Escape themselves. */
 export function useKeyboard(call: Controls, state: CallState, actions: readonly Action[]): void {
   const latest = useRef(state);
   useEffect(() => {

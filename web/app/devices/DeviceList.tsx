@@ -1,15 +1,15 @@
-import type { ChosenDevices } from "./chosen";
+import type { ChosenDevices } from "./deviceChoice";
 import { DevicePicker } from "./DevicePicker";
 import { SpeakerTest } from "./SpeakerTest";
 import { useDevices } from "./useDevices";
 
-/** DeviceList offers the devices of every kind and a test sound. It lists the devices again when moment changes. */
-export function DeviceList({ chosen, moment, onChoose }: {
+/** DeviceList shows a picker for each kind of device, and a button for a test sound. It reads the devices again when refreshKey changes. */
+export function DeviceList({ chosen, refreshKey, onChoose }: {
   chosen: ChosenDevices;
-  moment?: string;
+  refreshKey?: string;
   onChoose: (kind: MediaDeviceKind, deviceId: string) => void;
 }) {
-  const devices = useDevices(moment);
+  const devices = useDevices(refreshKey);
   const picker = (kind: MediaDeviceKind, value: string) => (
     <DevicePicker kind={kind} devices={devices} value={value} onChange={(deviceId) => onChoose(kind, deviceId)} />
   );

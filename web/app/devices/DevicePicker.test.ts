@@ -3,7 +3,7 @@ import { deviceOptions } from "./DevicePicker";
 
 const device = (kind: MediaDeviceKind, deviceId: string, label: string) => ({ kind, deviceId, label, groupId: "" }) as MediaDeviceInfo;
 
-it("offers the default, then the devices of the kind", () => {
+it("lists the default first, then the devices of the kind", () => {
   const devices = [
     device("audioinput", "default", "Default - Headset"),
     device("audioinput", "communications", "Communications - Headset"),
@@ -18,6 +18,6 @@ it("offers the default, then the devices of the kind", () => {
   ]);
 });
 
-it("has the default to offer even when nothing is known", () => {
+it("lists the default when there are no devices", () => {
   expect(deviceOptions([], "audiooutput")).toEqual([{ value: "", label: "System default" }]);
 });

@@ -7,7 +7,7 @@ const labels = {
   audiooutput: "Speaker device",
 } as const;
 
-/** DevicePicker offers the devices of one kind, the system's default first. */
+/** DevicePicker is a select element with the devices of one kind. The first option is the system's default. */
 export function DevicePicker({ kind, devices, value, onChange }: {
   kind: MediaDeviceKind;
   devices: MediaDeviceInfo[];
@@ -15,23 +15,23 @@ export function DevicePicker({ kind, devices, value, onChange }: {
   onChange: (deviceId: string) => void;
 }) {
   const fixed = kind === "audiooutput" && !supportsSpeakerChoice();
-  const options = fixed ? [{ value: "", label: "Your system's choice" }] : deviceOptions(devices, kind);
-  // A remembered device that is gone gives way to the default without a word.
-  const known = options.some((option) => option.value === value);
+  const options = fixed ? [{ value: "", label: "System default" }] : deviceOptions(devices, kind);
+  // If the stored device is not connected, the default is selected.
+  const connected = options.some((option) => option.value === value);
   return (
-    <Select label={labels[kind]} value={known ? value : ""} options={options} disabled={fixed} onChange={onChange} />
+    <Select label={labels[kind]} value={connected ? value : ""} options={options} disabled={fixed} onChange={onChange} />
   );
 }
 
-/** deviceOptions names the devices of a kind; the browser's own entries for the default merge into ours. */
+/** deviceOptions returns the options for the devices of a kind. One option replaces the browser's entries for its default devices. */
 export function deviceOptions(devices: readonly MediaDeviceInfo[], kind: MediaDeviceKind): SelectOption[] {
-  const own = devices.filter((device) => device.kind === kind && device.deviceId !== "default" && device.deviceId !== "communications");
-  const plain = kind === "audioinput" ? "Microphone" : kind === "videoinput" ? "Camera" : "Speaker";
+  const matching = devices.filter((device) => device.kind === kind && device.deviceId !== "default" && device.deviceId !== "communications");
+  const kindName = kind === "audioinput" ? "Microphone" : kind === "videoinput" ? "Camera" : "Speaker";
   return [
     { value: "", label: "System default" },
-    ...own.map((device, index) => ({
+    ...matching.map((device, index) => ({
       value: device.deviceId,
-      label: device.label === "" ? `${plain} ${index + 1}` : device.label,
+      label: device.label === "" ? `${kindName} ${index + 1}` : device.label,
     })),
   ];
 }

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Icon } from "../ui/Icon";
 import { playTestSound } from "./testSound";
 
-/** SpeakerTest plays two notes through the chosen speaker. */
+/** SpeakerTest is a button that plays a test sound through the chosen speaker. */
 export function SpeakerTest({ speakerId }: { speakerId: string }) {
   const [playing, setPlaying] = useState(false);
   const play = () => {

@@ -1,38 +1,38 @@
 import { useEffect } from "react";
 import type { Notices } from "../notices/notices";
-import { deviceOf } from "./chosen";
+import { deviceKindOf } from "./deviceChoice";
 
-/** DeviceUser is a call whose devices can be changed. */
-export interface DeviceUser {
+/** CallWithDevices is a call whose devices can be changed. */
+export interface CallWithDevices {
   readonly notices: Notices;
-  /** chooseDevice changes a device and remembers the choice; the empty id is the system's default. */
+  /** chooseDevice changes a device and stores the choice. An empty id means the system's default. */
   chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void>;
 }
 
-/** useDeviceNotices offers to switch when a microphone or camera is plugged in. */
-export function useDeviceNotices(call: DeviceUser): void {
+/** useDeviceNotices shows a notice with a button to switch when a microphone or camera is connected. */
+export function useDeviceNotices(call: CallWithDevices): void {
   useEffect(() => {
     if (!("mediaDevices" in navigator)) return;
     let known: Set<string> | undefined;
-    let over = false;
-    const look = async () => {
+    let unmounted = false;
+    const check = async () => {
       const devices = await navigator.mediaDevices.enumerateDevices();
-      if (over) return;
+      if (unmounted) return;
       for (const { kind, deviceId, label } of known ? devices : []) {
-        const device = deviceOf(kind);
+        const device = deviceKindOf(kind);
         if (!device || known?.has(kind + deviceId) || label === "" || deviceId === "default" || deviceId === "communications") continue;
-        call.notices.say(`A ${device} was connected: ${label}.`, {
+        call.notices.show(`A ${device} was connected: ${label}.`, {
           label: "Use it",
           run: () => void call.chooseDevice(kind, deviceId),
         });
       }
       known = new Set(devices.map(({ kind, deviceId }) => kind + deviceId));
     };
-    const onChange = () => void look();
+    const onChange = () => void check();
     onChange();
     navigator.mediaDevices.addEventListener("devicechange", onChange);
     return () => {
-      over = true;
+      unmounted = true;
       navigator.mediaDevices.removeEventListener("devicechange", onChange);
     };
   }, [call]);

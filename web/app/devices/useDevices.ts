@@ -3,28 +3,28 @@ import { useEffect, useState } from "react";
 const none: MediaDeviceInfo[] = [];
 
 /**
- * useDevices lists the devices the browser tells of and follows plugging in
- * and out. Labels appear once permission is given, so a change of moment reads again.
+ * useDevices returns the connected devices and updates when one is connected or removed. Browsers hide the labels until
+ * permission is granted, so the devices are read again when refreshKey changes.
  */
-export function useDevices(moment: unknown): MediaDeviceInfo[] {
+export function useDevices(refreshKey: unknown): MediaDeviceInfo[] {
   const [devices, setDevices] = useState(none);
   useEffect(() => {
     if (!("mediaDevices" in navigator)) return;
-    let current = true;
+    let mounted = true;
     const read = () => {
       navigator.mediaDevices.enumerateDevices().then(
         (list) => {
-          if (current) setDevices(list.filter((device) => device.deviceId !== ""));
+          if (mounted) setDevices(list.filter((device) => device.deviceId !== ""));
         },
-        () => undefined, // without a list the pickers offer the default only
+        () => undefined, // without a list the pickers have only the default
       );
     };
     read();
     navigator.mediaDevices.addEventListener("devicechange", read);
     return () => {
-      current = false;
+      mounted = false;
       navigator.mediaDevices.removeEventListener("devicechange", read);
     };
-  }, [moment]);
+  }, [refreshKey]);
   return devices;
 }

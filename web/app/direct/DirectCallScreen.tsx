@@ -1,34 +1,34 @@
 import { CallLayout } from "../callview/CallLayout";
-import { ConnectionMark } from "../callview/ConnectionMark";
-import { PathMark } from "../callview/PathMark";
+import { ConnectionStatus } from "../callview/ConnectionStatus";
+import { MediaPathLabel } from "../callview/MediaPathLabel";
 import { directActions } from "../controls/actions/list";
 import { useUnread } from "../features/chat/useUnread";
 import { useObservable } from "../lib/useObservable";
 import { supportsScreenShare } from "../media/screenShare";
-import { Sound } from "../media/Sound";
+import { TrackAudio } from "../media/TrackAudio";
 import type { DirectCall, DirectState } from "./directCall";
 import { DirectStage } from "./DirectStage";
 import { KnockCard } from "./KnockCard";
-import { WaitingCard } from "./WaitingCard";
+import { DirectInviteCard } from "./DirectInviteCard";
 
-/** DirectCallScreen is everything one sees during a direct call. */
+/** DirectCallScreen shows a direct call: the tiles, the controls, the chat and the cards. moving is true while the call moves to a meeting. */
 export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: boolean }) {
   const state = useObservable(call.state);
-  const own = useObservable(call.own);
+  const local = useObservable(call.localState);
   const view = useObservable(call.view);
   const unread = useUnread(state.messages, view.panel === "chat");
-  const { status, other } = state;
-  const path = status === "live" ? (other?.stats.path ?? "unknown") : "unknown";
+  const { status, peer } = state;
+  const path = status === "connected" ? (peer?.stats.path ?? "unknown") : "unknown";
   return (
     <CallLayout
       call={call}
       state={{
         ...view,
-        microphone: own.microphone,
-        camera: own.camera,
-        sharing: own.screen,
+        microphone: local.microphone,
+        camera: local.camera,
+        sharing: local.screen,
         canShare: supportsScreenShare(),
-        people: other ? 2 : 1,
+        people: peer ? 2 : 1,
         unread,
       }}
       actions={directActions}
@@ -36,31 +36,31 @@ export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: b
       heading="Direct call"
       direct
       status={status}
-      chat={{ messages: state.messages, send: (text) => call.say(text) }}
+      chat={{ messages: state.messages, send: (text) => call.sendChat(text) }}
       stage={
         <>
-          <DirectStage call={call} own={own} other={other} />
-          {status === "waiting" && <WaitingCard session={state.session} />}
-          {status === "knocking" && <p className="direct-card direct-card--line">Two people are in this call. They have been asked whether you all move to a meeting.</p>}
-          {state.knocks && <KnockCard call={call} />}
-          <ConnectionMark status={status === "interrupted" ? "reconnecting" : "live"} />
+          <DirectStage call={call} local={local} peer={peer} />
+          {status === "waiting" && <DirectInviteCard session={state.session} />}
+          {status === "knocking" && <p className="direct-card direct-card--line">Two people are already in this call. They have been asked whether to move to a meeting with you.</p>}
+          {state.knockPending && <KnockCard call={call} />}
+          <ConnectionStatus status={status === "interrupted" ? "reconnecting" : "connected"} />
           {moving && <p className="connection" role="status">Moving to a meeting…</p>}
         </>
       }
-      left={<PathMark path={path} session={state.session} status={words[status]} />}
+      left={<MediaPathLabel path={path} session={state.session} status={statusTexts[status]} />}
     >
-      <Sound track={other?.tracks.microphone} muted={moving} />
-      <Sound track={other?.screen === true ? other.tracks.screenSound : undefined} muted={moving} />
+      <TrackAudio track={peer?.tracks.microphone} muted={moving} />
+      <TrackAudio track={peer?.screen === true ? peer.tracks.screenAudio : undefined} muted={moving} />
     </CallLayout>
   );
 }
 
-/** The status in words, shown until the path is known. */
-const words: Record<DirectState["status"], string> = {
+/** The texts shown until the path of the media is known. */
+const statusTexts: Record<DirectState["status"], string> = {
   opening: "One moment…",
-  waiting: "Waiting for the other",
+  waiting: "Waiting for the other person",
   knocking: "Waiting to be let in",
   connecting: "Connecting…",
-  live: "Connected",
+  connected: "Connected",
   interrupted: "Reconnecting…",
 };

@@ -1,59 +1,59 @@
 import { useEffect, useRef } from "react";
 import { RoomScreen } from "../call/RoomScreen";
-import { After } from "../features/after/After";
+import { EndScreen } from "../features/ended/EndScreen";
 import { useObservable } from "../lib/useObservable";
-import { type DirectCall, nameOf } from "./directCall";
+import { type DirectCall, displayNameOf } from "./directCall";
 import { DirectCallScreen } from "./DirectCallScreen";
 import type { DirectFlow } from "./directFlow";
-import { Start } from "./Start";
+import { StartScreen } from "./StartScreen";
 
-/** DirectScreen shows whichever part of the way through a direct call one is in. */
+/** DirectScreen shows the current step of a direct call: the start page, the call, the move to a meeting, or the end. */
 export function DirectScreen({ flow }: { flow: DirectFlow }) {
-  const stage = useObservable(flow.stage);
-  switch (stage.kind) {
-    case "before":
-      return <Start key={stage.problem} flow={flow} stage={stage} />;
+  const step = useObservable(flow.step);
+  switch (step.kind) {
+    case "prejoin":
+      return <StartScreen key={step.problem} flow={flow} step={step} />;
     case "call":
     case "moving":
     case "room":
-      // The room is drawn under the call until it shows the other, so that neither picture nor sound is missed.
+      // The meeting is rendered under the call until it shows the peer, so that no audio or video is missed.
       return (
         <>
-          {stage.kind !== "call" && (
-            <Proof flow={flow} call={stage.kind === "moving" ? stage.call : undefined}>
-              <RoomScreen flow={stage.room} />
-            </Proof>
+          {step.kind !== "call" && (
+            <MeetingBelowCall flow={flow} call={step.kind === "moving" ? step.call : undefined}>
+              <RoomScreen flow={step.room} />
+            </MeetingBelowCall>
           )}
-          {stage.kind !== "room" && (
-            <div className={stage.kind === "moving" ? "direct-over" : undefined} key="call">
-              <DirectCallScreen call={stage.call} moving={stage.kind === "moving"} />
+          {step.kind !== "room" && (
+            <div className={step.kind === "moving" ? "direct-overlay" : undefined} key="call">
+              <DirectCallScreen call={step.call} moving={step.kind === "moving"} />
             </div>
           )}
         </>
       );
-    case "after":
-      return <After roomName="Direct call" ending={stage.ending} onRejoin={() => flow.again()} />;
+    case "ended":
+      return <EndScreen roomName="Direct call" ending={step.ending} onRejoin={() => flow.rejoin()} />;
   }
 }
 
-/** How often it is looked whether the room shows the other yet, in milliseconds. */
-const lookEvery = 100;
+/** The time between two checks of whether the meeting shows the peer, in milliseconds. */
+const pollInterval = 100;
 
-/** Proof watches what the room shows while a direct call goes on above it: when it shows the other's picture, it takes over. */
-function Proof({ flow, call, children }: { flow: DirectFlow; call: DirectCall | undefined; children: React.ReactNode }) {
-  const ground = useRef<HTMLDivElement>(null);
+/** MeetingBelowCall completes the move when the meeting's tile of the peer shows the same as the call: video, or none. */
+function MeetingBelowCall({ flow, call, children }: { flow: DirectFlow; call: DirectCall | undefined; children: React.ReactNode }) {
+  const meeting = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!call) return;
     const timer = setInterval(() => {
-      const tiles = [...(ground.current?.querySelectorAll<HTMLElement>('[data-me="false"][data-source="camera"]') ?? [])];
-      const { other } = call.state.value;
-      const shown = other?.camera === true ? "live" : "idle";
-      if (tiles.some(({ dataset }) => dataset.participant === nameOf(other) && dataset.state === shown)) flow.arrived();
-    }, lookEvery);
+      const tiles = [...(meeting.current?.querySelectorAll<HTMLElement>('[data-me="false"][data-source="camera"]') ?? [])];
+      const { peer } = call.state.value;
+      const expected = peer?.camera === true ? "playing" : "idle";
+      if (tiles.some(({ dataset }) => dataset.participant === displayNameOf(peer) && dataset.state === expected)) flow.completeMove();
+    }, pollInterval);
     return () => clearInterval(timer);
   }, [flow, call]);
   return (
-    <div ref={ground} inert={call !== undefined}>
+    <div ref={meeting} inert={call !== undefined}>
       {children}
     </div>
   );

@@ -1,75 +1,75 @@
 import { useState } from "react";
 import { useObservable } from "../lib/useObservable";
-import type { Cell } from "../ui/arrange";
-import { OwnScreen } from "../ui/OwnScreen";
-import { Picture } from "../ui/Picture";
+import type { Rect } from "../ui/tileLayout";
+import { OwnScreenPlaceholder } from "../ui/OwnScreenPlaceholder";
+import { TrackVideo } from "../ui/TrackVideo";
 import { Tile } from "../ui/Tile";
 import { TileStage } from "../ui/TileStage";
-import { type DirectCall, nameOf, type Other } from "./directCall";
-import type { OwnState } from "./message";
+import { type DirectCall, displayNameOf, type Peer } from "./directCall";
+import type { PeerState } from "./message";
 
-/** Louder than this, of 1, somebody speaks. */
-const speech = 0.02;
+/** The audio level from 0 to 1 above which a person counts as speaking. */
+const speakingLevel = 0.02;
 
-interface Shown {
+interface DirectTileProps {
   key: string;
   name: string;
   me: boolean;
   source: "camera" | "screen";
-  on: boolean;
+  enabled: boolean;
   track: MediaStreamTrack | undefined;
   muted: boolean;
   speaking: boolean;
   quality: "unknown" | "excellent" | "good" | "poor";
 }
 
-/** DirectStage shows the other, oneself, and the screen that either shares. */
-export function DirectStage({ call, own, other }: { call: DirectCall; own: OwnState; other: Other | undefined }) {
-  useObservable(call.media.state); // which camera it is
-  const tiles = shownTiles(call, own, other);
+/** DirectStage shows the tiles of a direct call: both people, and the screen that either of them shares. */
+export function DirectStage({ call, local, peer }: { call: DirectCall; local: PeerState; peer: Peer | undefined }) {
+  useObservable(call.media.state); // renders again when the camera changes
+  const tiles = directTiles(call, local, peer);
   return (
     <TileStage
       tiles={tiles}
-      staged={tiles[0]?.source === "screen"}
-      draw={(tile, cell) => <DirectTile key={tile.key} shown={tile} cell={cell} onStopSharing={() => void call.setSharing(false)} />}
+      spotlight={tiles[0]?.source === "screen"}
+      renderTile={(tile, rect) => <DirectTile key={tile.key} tile={tile} rect={rect} onStopSharing={() => void call.setSharing(false)} />}
     />
   );
 }
 
-function shownTiles(call: DirectCall, own: OwnState, other: Other | undefined): Shown[] {
-  const tiles: Shown[] = [];
-  const mine = { name: nameOf(own), me: true, quality: "unknown" as const };
-  const theirs = { name: nameOf(other), me: false, quality: other?.stats.quality ?? ("unknown" as const) };
-  const screen = { source: "screen" as const, on: true, muted: false, speaking: false };
-  if (other?.screen === true) tiles.push({ ...theirs, ...screen, key: "their-screen", track: other.tracks.screen });
-  if (own.screen) tiles.push({ ...mine, ...screen, key: "my-screen", track: undefined });
-  if (other) {
-    tiles.push({ ...theirs, source: "camera", key: "other", on: other.camera, track: other.tracks.camera, muted: !other.microphone, speaking: other.microphone && other.stats.heard > speech });
+function directTiles(call: DirectCall, local: PeerState, peer: Peer | undefined): DirectTileProps[] {
+  const tiles: DirectTileProps[] = [];
+  const mine = { name: displayNameOf(local), me: true, quality: "unknown" as const };
+  const remote = { name: displayNameOf(peer), me: false, quality: peer?.stats.quality ?? ("unknown" as const) };
+  const screen = { source: "screen" as const, enabled: true, muted: false, speaking: false };
+  if (peer?.screen === true) tiles.push({ ...remote, ...screen, key: "peer-screen", track: peer.tracks.screen });
+  if (local.screen) tiles.push({ ...mine, ...screen, key: "my-screen", track: undefined });
+  if (peer) {
+    tiles.push({ ...remote, source: "camera", key: "peer", enabled: peer.camera, track: peer.tracks.camera, muted: !peer.microphone, speaking: peer.microphone && peer.stats.remoteLevel > speakingLevel });
   }
-  tiles.push({ ...mine, source: "camera", key: "me", on: own.camera, track: call.media.camera?.mediaStreamTrack, muted: !own.microphone, speaking: own.microphone && (other?.stats.said ?? 0) > speech });
+  tiles.push({ ...mine, source: "camera", key: "me", enabled: local.camera, track: call.media.camera?.mediaStreamTrack, muted: !local.microphone, speaking: local.microphone && (peer?.stats.localLevel ?? 0) > speakingLevel });
   return tiles;
 }
 
-function DirectTile({ shown, cell, onStopSharing }: { shown: Shown; cell: Cell; onStopSharing: () => void }) {
-  const [live, setLive] = useState(false);
-  const [upright, setUpright] = useState(false);
-  const { me, source, on, track } = shown;
+function DirectTile({ tile, rect, onStopSharing }: { tile: DirectTileProps; rect: Rect; onStopSharing: () => void }) {
+  const [playing, setPlaying] = useState(false);
+  const [portrait, setPortrait] = useState(false);
+  const { me, source, enabled, track } = tile;
   const ownScreen = me && source === "screen";
   return (
     <Tile
-      name={shown.name}
+      name={tile.name}
       me={me}
       source={source}
-      muted={shown.muted}
-      speaking={shown.speaking}
-      quality={shown.quality}
-      state={!on ? "idle" : live || ownScreen ? "live" : "waiting"}
-      interruption=""
-      upright={upright}
-      cell={cell}
+      muted={tile.muted}
+      speaking={tile.speaking}
+      quality={tile.quality}
+      state={!enabled ? "idle" : playing || ownScreen ? "playing" : "waiting"}
+      videoProblem=""
+      portrait={portrait}
+      rect={rect}
     >
-      {on && track && <Picture track={track} onLive={setLive} onUpright={setUpright} />}
-      {ownScreen && <OwnScreen onStop={onStopSharing} />}
+      {enabled && track && <TrackVideo track={track} onPlaying={setPlaying} onPortrait={setPortrait} />}
+      {ownScreen && <OwnScreenPlaceholder onStop={onStopSharing} />}
     </Tile>
   );
 }

@@ -1,310 +1,310 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { directRefusal, iceServers } from "../lib/api";
-import { FakeLink } from "./fakes";
-import { begun, live, settled, waiting } from "./testing";
+import { fetchDirectRefusal, fetchIceServers } from "../lib/api";
+import { FakeTransport } from "./fakes";
+import { openCall, connectedCall, flush, waitingCall } from "./testing";
 
-vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), iceServers: vi.fn(), directRefusal: vi.fn() }));
+vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), fetchIceServers: vi.fn(), fetchDirectRefusal: vi.fn() }));
 vi.mock("./signalling", async () => ({ Signalling: (await import("./fakes")).FakeSignalling }));
-vi.mock("../link/peerLink", async (original) => ({ ...(await original<object>()), PeerLink: (await import("./fakes")).FakeLink }));
+vi.mock("../peer/peerTransport", async (original) => ({ ...(await original<object>()), PeerTransport: (await import("./fakes")).FakeTransport }));
 
 const turn = [{ urls: "turn:127.0.0.1" }];
 
 beforeEach(() => {
-  FakeLink.made = [];
+  FakeTransport.created = [];
   localStorage.clear();
   vi.useFakeTimers();
-  vi.mocked(iceServers).mockResolvedValue(turn);
-  vi.mocked(directRefusal).mockResolvedValue(undefined);
+  vi.mocked(fetchIceServers).mockResolvedValue(turn);
+  vi.mocked(fetchDirectRefusal).mockResolvedValue(undefined);
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
 it("opens a session and waits in it", async () => {
-  const { call, server, hear } = begun();
+  const { call, server, receiveSignal } = openCall();
   expect(call.state.value.status).toBe("opening");
-  await hear("NewUser", "me");
+  await receiveSignal("NewUser", "me");
   expect(server.sent).toEqual([["SessionNew"]]);
-  await hear("SessionReady", "id");
-  expect(call.state.value).toMatchObject({ status: "waiting", session: "id", other: undefined });
+  await receiveSignal("SessionReady", "id");
+  expect(call.state.value).toMatchObject({ status: "waiting", session: "id", peer: undefined });
 });
 
 it("joins the session of a link", async () => {
-  const { server, hear } = begun("id");
-  await hear("NewUser", "me");
+  const { server, receiveSignal } = openCall("id");
+  await receiveSignal("NewUser", "me");
   expect(server.sent).toEqual([["SessionJoin", "id"]]);
 });
 
-it("says who it was when the connection to the server comes back", async () => {
-  const { server, hear } = await waiting();
-  await hear("NewUser", "me again");
+it("resumes its user and session when the connection to the server is restored", async () => {
+  const { server, receiveSignal } = await waitingCall();
+  await receiveSignal("NewUser", "me again");
   expect(server.sent.slice(1)).toEqual([["UserResume", "me"], ["SessionJoin", "id"]]);
 });
 
-it("offers when it came last, and does not give way", async () => {
-  const { call, server, hear } = begun("id");
-  await hear("NewUser", "me");
-  await hear("SessionJoinSuccess", "id");
-  const link = FakeLink.last;
-  expect(iceServers).toHaveBeenCalledWith("id");
-  expect(link.options).toMatchObject({ polite: false, iceServers: turn });
-  expect(link.begin).toHaveBeenCalledOnce();
+it("makes the first offer as the impolite side when it joined last", async () => {
+  const { call, server, receiveSignal } = openCall("id");
+  await receiveSignal("NewUser", "me");
+  await receiveSignal("SessionJoinSuccess", "id");
+  const transport = FakeTransport.last;
+  expect(fetchIceServers).toHaveBeenCalledWith("id");
+  expect(transport.options).toMatchObject({ polite: false, iceServers: turn });
+  expect(transport.startOffer).toHaveBeenCalledOnce();
   expect(call.state.value.status).toBe("connecting");
-  link.options.send("VideoOffer", "sdp");
+  transport.options.send("VideoOffer", "sdp");
   expect(server.sent.at(-1)).toEqual(["VideoOffer", "sdp", "id"]);
 });
 
-it("waits for the offer of who comes after it, and gives way", async () => {
-  const { hear } = await waiting();
-  await hear("SessionJoinSuccess", "id");
-  expect(FakeLink.made).toEqual([]);
-  await hear("VideoOffer", "offer", "id");
+it("awaits the offer as the polite side when the peer joins last", async () => {
+  const { receiveSignal } = await waitingCall();
+  await receiveSignal("SessionJoinSuccess", "id");
+  expect(FakeTransport.created).toEqual([]);
+  await receiveSignal("VideoOffer", "offer", "id");
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(FakeLink.made).toHaveLength(1);
-  expect(FakeLink.last.options.polite).toBe(true);
-  expect(FakeLink.last.begin).not.toHaveBeenCalled();
-  expect(FakeLink.last.receive.mock.calls).toEqual([["VideoOffer", "offer"]]);
+  expect(FakeTransport.created).toHaveLength(1);
+  expect(FakeTransport.last.options.polite).toBe(true);
+  expect(FakeTransport.last.startOffer).not.toHaveBeenCalled();
+  expect(FakeTransport.last.handleSignal.mock.calls).toEqual([["VideoOffer", "offer"]]);
 });
 
-it("offers itself when no offer comes in time", async () => {
-  const { hear } = await waiting();
-  await hear("SessionJoinSuccess", "id");
+it("makes an offer itself when none arrives within three seconds", async () => {
+  const { receiveSignal } = await waitingCall();
+  await receiveSignal("SessionJoinSuccess", "id");
   await vi.advanceTimersByTimeAsync(2_900);
-  expect(FakeLink.made).toEqual([]);
+  expect(FakeTransport.created).toEqual([]);
   await vi.advanceTimersByTimeAsync(100);
-  expect(FakeLink.last.options.polite).toBe(true);
-  expect(FakeLink.last.begin).toHaveBeenCalledOnce();
+  expect(FakeTransport.last.options.polite).toBe(true);
+  expect(FakeTransport.last.startOffer).toHaveBeenCalledOnce();
 });
 
-it("passes on signals in their order, each after the one before, and none of another session", async () => {
-  const { server } = await live();
-  const { receive } = FakeLink.last;
-  let taken: () => void = () => undefined;
-  receive.mockReturnValueOnce(new Promise<void>((resolve) => (taken = resolve)));
-  for (const [text, session] of [["1", "id"], ["2", "id"], ["3", "other"]] as const) server.hear({ name: "IceCandidate", texts: [text, session] });
-  await settled();
-  expect(receive.mock.calls.slice(1)).toEqual([["IceCandidate", "1"]]);
-  taken();
-  await settled();
-  expect(receive.mock.calls.slice(1)).toEqual([["IceCandidate", "1"], ["IceCandidate", "2"]]);
+it("handles signals of its session one at a time and drops those of other sessions", async () => {
+  const { server } = await connectedCall();
+  const { handleSignal } = FakeTransport.last;
+  let resolveFirst: () => void = () => undefined;
+  handleSignal.mockReturnValueOnce(new Promise<void>((resolve) => (resolveFirst = resolve)));
+  for (const [text, session] of [["1", "id"], ["2", "id"], ["3", "other"]] as const) server.onSignal({ name: "IceCandidate", texts: [text, session] });
+  await flush();
+  expect(handleSignal.mock.calls.slice(1)).toEqual([["IceCandidate", "1"]]);
+  resolveFirst();
+  await flush();
+  expect(handleSignal.mock.calls.slice(1)).toEqual([["IceCandidate", "1"], ["IceCandidate", "2"]]);
 });
 
-it("goes on after a signal that the link refuses", async () => {
-  const { hear, link } = await live();
-  link.receive.mockRejectedValueOnce(new Error("malformed"));
-  await hear("VideoAnswer", "rubbish", "id");
-  await hear("IceCandidate", "1", "id");
-  expect(link.receive).toHaveBeenLastCalledWith("IceCandidate", "1");
+it("continues after a signal that the transport rejects", async () => {
+  const { receiveSignal, transport } = await connectedCall();
+  transport.handleSignal.mockRejectedValueOnce(new Error("malformed"));
+  await receiveSignal("VideoAnswer", "rubbish", "id");
+  await receiveSignal("IceCandidate", "1", "id");
+  expect(transport.handleSignal).toHaveBeenLastCalledWith("IceCandidate", "1");
 });
 
-it("takes candidates only for a connection that it has", async () => {
-  const { hear } = await waiting();
-  await hear("IceCandidate", "1", "id");
-  await hear("VideoAnswer", "answer", "id");
-  expect(FakeLink.made).toEqual([]);
+it("creates no transport for a candidate or an answer", async () => {
+  const { receiveSignal } = await waitingCall();
+  await receiveSignal("IceCandidate", "1", "id");
+  await receiveSignal("VideoAnswer", "answer", "id");
+  expect(FakeTransport.created).toEqual([]);
 });
 
-it("makes a new connection for an offer of a page that was opened anew", async () => {
-  const { hear, link } = await live();
-  link.remoteOrigin = "- 1";
-  await hear("VideoOffer", "o=- 1 5 IN IP4", "id");
-  expect(FakeLink.made).toHaveLength(1);
-  await hear("VideoOffer", "o=- 2 1 IN IP4", "id");
-  expect(link.close).toHaveBeenCalled();
-  expect(FakeLink.made).toHaveLength(2);
-  expect(FakeLink.last.receive).toHaveBeenCalledWith("VideoOffer", "o=- 2 1 IN IP4");
+it("replaces the transport when a reloaded page makes an offer", async () => {
+  const { receiveSignal, transport } = await connectedCall();
+  transport.remoteOrigin = "- 1";
+  await receiveSignal("VideoOffer", "o=- 1 5 IN IP4", "id");
+  expect(FakeTransport.created).toHaveLength(1);
+  await receiveSignal("VideoOffer", "o=- 2 1 IN IP4", "id");
+  expect(transport.close).toHaveBeenCalled();
+  expect(FakeTransport.created).toHaveLength(2);
+  expect(FakeTransport.last.handleSignal).toHaveBeenCalledWith("VideoOffer", "o=- 2 1 IN IP4");
 });
 
-it("restarts ICE when it meets the other again over a broken connection, and leaves a working one alone", async () => {
-  const { hear, link } = await live();
-  await hear("SessionJoinSuccess", "id");
-  expect(link.restart).not.toHaveBeenCalled();
-  link.state.set("interrupted");
-  await hear("SessionJoinSuccess", "id");
-  expect(link.restart).toHaveBeenCalledOnce();
-  expect(FakeLink.made).toHaveLength(1);
+it("restarts ICE of an interrupted connection, and not of a working one, when the peer is present again", async () => {
+  const { receiveSignal, transport } = await connectedCall();
+  await receiveSignal("SessionJoinSuccess", "id");
+  expect(transport.restartIce).not.toHaveBeenCalled();
+  transport.state.set("interrupted");
+  await receiveSignal("SessionJoinSuccess", "id");
+  expect(transport.restartIce).toHaveBeenCalledOnce();
+  expect(FakeTransport.created).toHaveLength(1);
 });
 
-it("follows the connection", async () => {
-  const { call, link } = await live();
-  expect(call.state.value).toMatchObject({ status: "live", other: { name: "Bo", stats: { quality: "good" } } });
-  link.state.set("interrupted");
+it("updates status and tracks from the transport", async () => {
+  const { call, transport } = await connectedCall();
+  expect(call.state.value).toMatchObject({ status: "connected", peer: { name: "Bo", stats: { quality: "good" } } });
+  transport.state.set("interrupted");
   expect(call.state.value.status).toBe("interrupted");
-  link.state.set("live");
-  link.remote.set({ camera: "picture" });
-  expect(call.state.value).toMatchObject({ status: "live", other: { tracks: { camera: "picture" } } });
+  transport.state.set("connected");
+  transport.remote.set({ camera: "picture" });
+  expect(call.state.value).toMatchObject({ status: "connected", peer: { tracks: { camera: "picture" } } });
 });
 
-it("is refused where there is no such session, or no place in it", async () => {
-  const { outcomes, server, hear } = begun("id");
-  await hear("NewUser", "me");
-  await hear("SessionJoinError");
+it("ends as refused when the session does not exist or is full", async () => {
+  const { outcomes, server, receiveSignal } = openCall("id");
+  await receiveSignal("NewUser", "me");
+  await receiveSignal("SessionJoinError");
   expect(outcomes).toEqual([{ kind: "refused", session: "id" }]);
   expect(server.close).toHaveBeenCalled();
 });
 
-it("opens a new session when the server has lost the one it waits in", async () => {
-  const { call, server, hear, notices } = await waiting();
-  await hear("SessionJoinError");
+it("opens a new session when the server has lost the one it was waiting in", async () => {
+  const { call, server, receiveSignal, notices } = await waitingCall();
+  await receiveSignal("SessionJoinError");
   expect(server.sent.at(-1)).toEqual(["SessionNew"]);
   expect(call.state.value).toMatchObject({ status: "opening", session: "" });
   expect(notices()).toEqual([expect.stringContaining("this call has a new link")]);
 });
 
-it("goes on with a connection whose session the server has lost", async () => {
-  const { call, hear, outcomes } = await live();
-  await hear("SessionJoinError");
-  expect(call.state.value).toMatchObject({ status: "live", session: "id" });
+it("continues a connected call when the server has lost its session", async () => {
+  const { call, receiveSignal, outcomes } = await connectedCall();
+  await receiveSignal("SessionJoinError");
+  expect(call.state.value).toMatchObject({ status: "connected", session: "id" });
   expect(outcomes).toEqual([]);
 });
 
-it("knocks at a call of two", async () => {
-  const { call, hear } = begun("id");
-  await hear("NewUser", "me");
-  await hear("SessionKnock");
-  expect(call.state.value).toMatchObject({ status: "knocking", knocks: false });
-  await hear("SessionMove", "blue");
-  expect(FakeLink.made).toEqual([]);
+it("waits to be admitted when the call already has two people", async () => {
+  const { call, receiveSignal } = openCall("id");
+  await receiveSignal("NewUser", "me");
+  await receiveSignal("SessionKnock");
+  expect(call.state.value).toMatchObject({ status: "knocking", knockPending: false });
+  await receiveSignal("SessionMove", "blue");
+  expect(FakeTransport.created).toEqual([]);
 });
 
 it.each([
   ["admit", "SessionAdmit"],
-  ["refuse", "SessionRefuse"],
-] as const)("can %s a third who knocks", async (answer, name) => {
-  const { call, server, hear } = await live();
-  await hear("SessionKnock");
-  expect(call.state.value).toMatchObject({ status: "live", knocks: true });
+  ["deny", "SessionRefuse"],
+] as const)("sends the answer to a knock: %s", async (answer, name) => {
+  const { call, server, receiveSignal } = await connectedCall();
+  await receiveSignal("SessionKnock");
+  expect(call.state.value).toMatchObject({ status: "connected", knockPending: true });
   call[answer]();
   expect(server.sent.at(-1)).toEqual([name, "id"]);
-  expect(call.state.value.knocks).toBe(false);
+  expect(call.state.value.knockPending).toBe(false);
 });
 
-it("moves to a meeting and keeps the connection until it is closed", async () => {
-  const { outcomes, hear, link } = await live();
-  await hear("SessionMove", "blue");
+it("keeps the direct connection open while the call moves to a meeting", async () => {
+  const { outcomes, receiveSignal, transport } = await connectedCall();
+  await receiveSignal("SessionMove", "blue");
   expect(outcomes).toEqual([{ kind: "move", room: "blue" }]);
-  expect(link.close).not.toHaveBeenCalled();
+  expect(transport.close).not.toHaveBeenCalled();
 });
 
-it("ends when the server is full before there is a session", async () => {
-  const { outcomes, hear } = begun();
-  await hear("NewUser", "me");
-  await hear("ICEError", "too many sessions");
-  expect(outcomes).toMatchObject([{ kind: "ended", ending: { code: "could-not-join", text: expect.stringMatching(/as many direct calls as it takes/) as string } }]);
+it("ends with an explanation when the server has too many sessions", async () => {
+  const { outcomes, receiveSignal } = openCall();
+  await receiveSignal("NewUser", "me");
+  await receiveSignal("ICEError", "too many sessions");
+  expect(outcomes).toMatchObject([{ kind: "ended", ending: { code: "could-not-join", text: expect.stringMatching(/limit of direct calls/) as string } }]);
 });
 
-it("ends with the reason why nothing came of the server", () => {
-  const { outcomes, server } = begun();
+it("ends with the reason when the server sends nothing", () => {
+  const { outcomes, server } = openCall();
   const ending = { code: "could-not-join", heading: "h", text: "t" };
-  server.onUnheard(ending);
+  server.onNoResponse(ending);
   expect(outcomes).toEqual([{ kind: "ended", ending }]);
 });
 
-it("waits again when the other says goodbye", async () => {
-  const { call, link, notices } = await live();
-  link.options.onMessage({ bye: true });
-  expect(link.close).toHaveBeenCalled();
-  expect(call.state.value).toMatchObject({ status: "waiting", session: "id", other: undefined, knocks: false });
-  expect(notices()).toEqual(["Bo left the call. The same link leads back in."]);
+it("waits again when the peer sends bye", async () => {
+  const { call, transport, notices } = await connectedCall();
+  transport.options.onMessage({ bye: true });
+  expect(transport.close).toHaveBeenCalled();
+  expect(call.state.value).toMatchObject({ status: "waiting", session: "id", peer: undefined, knockPending: false });
+  expect(notices()).toEqual(["Bo left the call. They can rejoin with the same link."]);
 });
 
-it("waits again when the other closes the connection, once", async () => {
-  const { call, hear, link, notices } = await live();
-  link.options.onClosed();
+it("waits again when the peer closes the connection, and ignores a second close", async () => {
+  const { call, receiveSignal, transport, notices } = await connectedCall();
+  transport.options.onClosed();
   expect(call.state.value.status).toBe("waiting");
-  await hear("VideoOffer", "offer", "id");
-  link.options.onClosed();
-  expect(call.state.value.other).toBeDefined();
+  await receiveSignal("VideoOffer", "offer", "id");
+  transport.options.onClosed();
+  expect(call.state.value.peer).toBeDefined();
   expect(notices()).toHaveLength(1);
 });
 
-it("goes on without the server's word for as long as the other is heard", async () => {
-  const { call, hear, link } = await live();
-  await hear("ICEError", "the other has left", "id");
-  expect(call.state.value.status).toBe("live");
-  link.state.set("interrupted");
-  expect(call.state.value).toMatchObject({ status: "waiting", other: undefined });
+it("continues when the peer loses the server, until their connection is interrupted", async () => {
+  const { call, receiveSignal, transport } = await connectedCall();
+  await receiveSignal("ICEError", "the other has left", "id");
+  expect(call.state.value.status).toBe("connected");
+  transport.state.set("interrupted");
+  expect(call.state.value).toMatchObject({ status: "waiting", peer: undefined });
 });
 
-it("waits again when the server says that the other has left and nothing comes of them", async () => {
-  const { call, hear, link } = await live();
-  link.state.set("interrupted");
-  await hear("ICEError", "the other has left", "another");
+it("waits again when the peer has left the server and the connection is interrupted", async () => {
+  const { call, receiveSignal, transport } = await connectedCall();
+  transport.state.set("interrupted");
+  await receiveSignal("ICEError", "the other has left", "another");
   expect(call.state.value.status).toBe("interrupted");
-  await hear("ICEError", "the other has left", "id");
+  await receiveSignal("ICEError", "the other has left", "id");
   expect(call.state.value.status).toBe("waiting");
 });
 
-it("takes what the other says of themselves, and nothing malformed", async () => {
-  const { call, link } = await live();
-  link.options.onMessage({ state: { name: " B\u200bo ", microphone: false, camera: false, screen: true } });
-  const { other } = call.state.value;
-  expect(other).toMatchObject({ name: "Bo", microphone: false, camera: false, screen: true });
-  link.options.onMessage({ state: { name: "Bo" } });
-  link.options.onMessage("bye");
-  expect(call.state.value.other).toBe(other);
+it("updates the peer from its state messages and ignores malformed ones", async () => {
+  const { call, transport } = await connectedCall();
+  transport.options.onMessage({ state: { name: " B\u200bo ", microphone: false, camera: false, screen: true } });
+  const { peer } = call.state.value;
+  expect(peer).toMatchObject({ name: "Bo", microphone: false, camera: false, screen: true });
+  transport.options.onMessage({ state: { name: "Bo" } });
+  transport.options.onMessage("bye");
+  expect(call.state.value.peer).toBe(peer);
 });
 
-it("says its own state when the channel opens, and when it changes", async () => {
-  const { call, link, media } = await live();
+it("sends its state when the channel opens and when the state changes", async () => {
+  const { call, transport, media } = await connectedCall();
   const own = { name: "Ada", microphone: true, camera: true, screen: false };
-  expect(link.said.at(-1)).toEqual({ state: own });
+  expect(transport.sentMessages.at(-1)).toEqual({ state: own });
   media.camera = undefined;
   media.state.set({ ...media.state.value });
-  expect(link.said.at(-1)).toEqual({ state: { ...own, camera: false } });
-  expect(call.own.value).toEqual({ ...own, camera: false });
-  expect(link.tracks.camera).toBeNull();
+  expect(transport.sentMessages.at(-1)).toEqual({ state: { ...own, camera: false } });
+  expect(call.localState.value).toEqual({ ...own, camera: false });
+  expect(transport.tracks.camera).toBeNull();
 });
 
-it("carries the chat both ways", async () => {
+it("sends and receives chat messages", async () => {
   vi.setSystemTime(5_000);
-  const { call, link } = await live();
-  await call.say("hi");
-  expect(link.said.at(-1)).toEqual({ chat: { id: "1", text: "hi", at: 5_000 } });
-  link.options.onMessage({ chat: { id: "1", text: "hello", at: 6_000 } });
+  const { call, transport } = await connectedCall();
+  await call.sendChat("hi");
+  expect(transport.sentMessages.at(-1)).toEqual({ chat: { id: "1", text: "hi", at: 5_000 } });
+  transport.options.onMessage({ chat: { id: "1", text: "hello", at: 6_000 } });
   expect(call.state.value.messages).toEqual([
     { id: "me 1", text: "hi", at: 5_000, authorId: "me", author: "Ada", mine: true },
     { id: "other 1 6000", text: "hello", at: 6_000, authorId: "other", author: "Bo", mine: false },
   ]);
 });
 
-it("rejects a message that reaches nobody", async () => {
-  const { call } = await waiting();
-  await expect(call.say("hi")).rejects.toThrow();
-  const { call: other, link } = await live();
-  link.open = false;
-  await expect(other.say("hi")).rejects.toThrow();
+it("rejects a chat message when nobody is connected", async () => {
+  const { call } = await waitingCall();
+  await expect(call.sendChat("hi")).rejects.toThrow();
+  const { call: other, transport } = await connectedCall();
+  transport.open = false;
+  await expect(other.sendChat("hi")).rejects.toThrow();
   expect(other.state.value.messages).toEqual([]);
 });
 
-it("leaves once, says goodbye and closes everything", async () => {
-  const { call, outcomes, server, link, hear } = await live();
+it("sends bye and closes everything once when it is left", async () => {
+  const { call, outcomes, server, transport, receiveSignal } = await connectedCall();
   call.leave();
   call.leave();
-  expect(link.said.at(-1)).toEqual({ bye: true });
-  expect(link.close).toHaveBeenCalledOnce();
+  expect(transport.sentMessages.at(-1)).toEqual({ bye: true });
+  expect(transport.close).toHaveBeenCalledOnce();
   expect(server.close).toHaveBeenCalledOnce();
   expect(outcomes).toMatchObject([{ kind: "ended", ending: { code: "left", heading: "You left the call" } }]);
   const before = [...server.sent];
-  await hear("SessionJoinSuccess", "id");
+  await receiveSignal("SessionJoinSuccess", "id");
   expect(server.sent).toEqual(before);
 });
 
-it("closes without an outcome", async () => {
-  const { call, outcomes, link } = await live();
+it("reports no outcome when it is closed", async () => {
+  const { call, outcomes, transport } = await connectedCall();
   call.close();
-  expect(link.close).toHaveBeenCalled();
+  expect(transport.close).toHaveBeenCalled();
   expect(outcomes).toEqual([]);
 });
 
-it("drops the connection that it was making when it is closed", async () => {
+it("closes a transport that was being created when the call was closed", async () => {
   let answer: (servers: RTCIceServer[]) => void = () => undefined;
-  vi.mocked(iceServers).mockReturnValue(new Promise((resolve) => (answer = resolve)));
-  const { call, hear } = begun("id");
-  await hear("NewUser", "me");
-  await hear("SessionJoinSuccess", "id");
+  vi.mocked(fetchIceServers).mockReturnValue(new Promise((resolve) => (answer = resolve)));
+  const { call, receiveSignal } = openCall("id");
+  await receiveSignal("NewUser", "me");
+  await receiveSignal("SessionJoinSuccess", "id");
   call.close();
   answer([]);
-  await settled();
-  expect(FakeLink.last.close).toHaveBeenCalled();
+  await flush();
+  expect(FakeTransport.last.close).toHaveBeenCalled();
 });

@@ -1,96 +1,101 @@
 import type { CallView, Controls } from "../controls/action";
-import type { DeviceUser } from "../devices/useDeviceNotices";
-import type { Ending } from "../features/after/ending";
+import type { CallWithDevices } from "../devices/useDeviceNotices";
 import type { ChatMessage } from "../features/chat/message";
-import { iceServers } from "../lib/api";
-import { shownName } from "../lib/name";
+import type { Ending } from "../features/ended/ending";
+import { fetchIceServers } from "../lib/api";
+import { normalizeName } from "../lib/name";
 import { type Observable, State } from "../lib/observable";
-import type { LinkStats } from "../link/linkStats";
-import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
 import type { LocalMedia } from "../media/localMedia";
 import type { DeviceKind } from "../media/mediaProblem";
 import { Notices } from "../notices/notices";
-import { couldNotBegin, leftDirectly } from "./ending";
-import { type Message, type OwnState, readMessage } from "./message";
-import { OwnMedia } from "./ownMedia";
+import { PeerTransport, sessionOrigin, type TrackRole, type Tracks } from "../peer/peerTransport";
+import type { TransportStats } from "../peer/transportStats";
+import { couldNotStart, leftDirectCall } from "./ending";
+import { LocalTracks } from "./localTracks";
+import { type Message, type PeerState, readMessage } from "./message";
 import { type Signal, Signalling } from "./signalling";
 
 /**
- * opening: a session is being made or joined; waiting: for the other; knocking: two are there already and have been
- * asked; connecting, live, interrupted: what the connection to the other is.
+ * opening: the session is being opened or joined. waiting: nobody else is in the call. knocking: the call already has two
+ * people, and they have been asked to admit this one. connecting, connected and interrupted: the state of the connection
+ * to the other person.
  */
-type DirectStatus = "opening" | "waiting" | "knocking" | "connecting" | "live" | "interrupted";
+type DirectStatus = "opening" | "waiting" | "knocking" | "connecting" | "connected" | "interrupted";
 
-/** The other of the call, as they say they are. */
-export interface Other extends OwnState {
+/** Peer is the other person of the call, as that person's page describes them. */
+export interface Peer extends PeerState {
   tracks: Tracks;
-  stats: LinkStats;
+  stats: TransportStats;
 }
 
 export interface DirectState {
   status: DirectStatus;
-  /** The session's id; empty until there is one. */
+  /** The session's id, or "" until the server has assigned one. */
   session: string;
-  /** undefined while nobody else is there. */
-  other: Other | undefined;
-  /** Others wait to be let in. */
-  knocks: boolean;
+  /** The other person, or undefined while this one is alone. */
+  peer: Peer | undefined;
+  /** Whether another person has knocked and awaits an answer. */
+  knockPending: boolean;
   messages: readonly ChatMessage[];
 }
 
-/** nameOf is what the other is called; nobody has to say a name. */
-export function nameOf(other: { name: string } | undefined): string {
-  return other === undefined || other.name === "" ? "Guest" : other.name;
+/** displayNameOf returns the name to show for a person. Names are optional, so it may be "Guest". */
+export function displayNameOf(person: { name: string } | undefined): string {
+  return person === undefined || person.name === "" ? "Guest" : person.name;
 }
 
-/** How a call ended, or what to do instead of it. */
+/** Outcome says how a call ended: by itself, because the session refused this person, or because all move to a meeting. */
 export type Outcome = { kind: "ended"; ending: Ending } | { kind: "refused"; session: string } | { kind: "move"; room: string };
 
-/** A client that was told of the other and hears no offer for so long, in milliseconds, offers itself. */
-const offerPatience = 3_000;
-const silent: LinkStats = { path: "unknown", heard: 0, said: 0, quality: "unknown" };
+/** How long the person that was in the call first awaits the other's offer before it makes one itself, in milliseconds. */
+const offerTimeout = 3_000;
+const noStats: TransportStats = { path: "unknown", remoteLevel: 0, localLevel: 0, quality: "unknown" };
 
-/** DirectCall is one stay in a direct call: alone at first, then with one other, then perhaps alone again. */
-export class DirectCall implements Controls, DeviceUser {
+/** DirectCall is one person's participation in a direct call. The other person may join and leave several times meanwhile. */
+export class DirectCall implements Controls, CallWithDevices {
   readonly notices = new Notices();
   readonly media: LocalMedia;
   readonly name: string;
   readonly #view = new State<CallView>({ panel: null, dialog: null });
   readonly #state: State<DirectState>;
-  readonly #own: OwnMedia;
+  readonly #local: LocalTracks;
   readonly #signalling: Signalling;
   readonly #onOutcome: (outcome: Outcome) => void;
-  readonly #over = new AbortController();
-  #user = "";
-  /** Signals are dealt with one after the other, for most take a moment. */
+  readonly #closed = new AbortController();
+  /** This client's id at the signalling server. A new connection to the server gets a new one. */
+  #userId = "";
+  /** Signals are handled one at a time, because most are handled asynchronously. */
   #queue = Promise.resolve();
-  #link: PeerLink | undefined;
-  #otherGone = false;
-  #said = 0;
+  #transport: PeerTransport | undefined;
+  /** The server has reported that the peer's connection to it has ended. */
+  #peerLeftServer = false;
+  #messageCount = 0;
   #offerTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** A call joins the session of that id, or with none opens one. */
+  /** Joins the session with the given id. An empty id opens a new session. */
   constructor(media: LocalMedia, name: string, session: string, onOutcome: (outcome: Outcome) => void) {
     this.media = media;
     this.name = name;
     this.#onOutcome = onOutcome;
-    this.#state = new State<DirectState>({ status: "opening", session, other: undefined, knocks: false, messages: [] });
-    this.#own = new OwnMedia(media, name, this.notices, () => {
+    this.#state = new State<DirectState>({ status: "opening", session, peer: undefined, knockPending: false, messages: [] });
+    this.#local = new LocalTracks(media, name, this.notices, () => {
       this.#sendTracks();
-      this.#link?.say({ state: this.own.value } satisfies Message);
+      this.#transport?.sendMessage({ state: this.localState.value } satisfies Message);
     });
-    const take = (signal: Signal) => {
-      this.#queue = this.#queue.then(() => (this.#isOver() ? undefined : this.#hear(signal))).catch(() => undefined); // what is malformed is dropped
+    const enqueue = (signal: Signal) => {
+      // Malformed signals are dropped.
+      this.#queue = this.#queue.then(() => (this.#isClosed() ? undefined : this.#handleSignal(signal))).catch(() => undefined);
     };
-    this.#signalling = new Signalling(take, (ending) => this.#end({ kind: "ended", ending }));
+    this.#signalling = new Signalling(enqueue, (ending) => this.#end({ kind: "ended", ending }));
   }
 
   get state(): Observable<DirectState> {
     return this.#state;
   }
 
-  get own(): Observable<OwnState> {
-    return this.#own.state;
+  /** This person's own name and which of their devices are on. */
+  get localState(): Observable<PeerState> {
+    return this.#local.state;
   }
 
   get view(): Observable<CallView> {
@@ -102,223 +107,223 @@ export class DirectCall implements Controls, DeviceUser {
   }
 
   setDevice(kind: DeviceKind, on: boolean): Promise<void> {
-    return this.#own.setDevice(kind, on);
+    return this.#local.setDevice(kind, on);
   }
 
   chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void> {
-    return this.#own.chooseDevice(kind, deviceId);
+    return this.#local.chooseDevice(kind, deviceId);
   }
 
   setSharing(on: boolean): Promise<void> {
-    return this.#own.setSharing(on);
+    return this.#local.setSharing(on);
   }
 
-  /** say sends a message of the chat. */
-  say(text: string): Promise<void> {
-    const message = { id: String(++this.#said), text, at: Date.now() };
-    if (this.#link?.say({ chat: message } satisfies Message) !== true) return Promise.reject(new Error("nobody is there"));
+  /** sendChat sends a chat message. It rejects when nobody is connected. */
+  sendChat(text: string): Promise<void> {
+    const message = { id: String(++this.#messageCount), text, at: Date.now() };
+    if (this.#transport?.sendMessage({ chat: message } satisfies Message) !== true) return Promise.reject(new Error("nobody is connected"));
     this.#addMessage({ ...message, id: `me ${message.id}`, authorId: "me", author: this.name, mine: true });
     return Promise.resolve();
   }
 
-  /** admit makes all of them, who wait too, go to a room of the meeting server. */
+  /** admit moves everybody, including the person that knocked, to a meeting on the server. */
   admit(): void {
     this.#signalling.send("SessionAdmit", this.#state.value.session);
-    this.#set({ knocks: false });
+    this.#set({ knockPending: false });
   }
 
-  /** refuse lets nobody else in. */
-  refuse(): void {
+  /** deny refuses the person that knocked. */
+  deny(): void {
     this.#signalling.send("SessionRefuse", this.#state.value.session);
-    this.#set({ knocks: false });
+    this.#set({ knockPending: false });
   }
 
   leave(): void {
-    this.#end({ kind: "ended", ending: leftDirectly });
+    this.#end({ kind: "ended", ending: leftDirectCall });
   }
 
-  /** close ends the call without a word; media is the caller's from then on. */
+  /** close ends the call without an outcome. The caller must stop media. */
   close(): void {
-    if (this.#isOver()) return;
-    this.#link?.say({ bye: true } satisfies Message);
-    this.#over.abort();
+    if (this.#isClosed()) return;
+    this.#transport?.sendMessage({ bye: true } satisfies Message);
+    this.#closed.abort();
     clearTimeout(this.#offerTimer);
-    this.#link?.close();
+    this.#transport?.close();
     this.#signalling.close();
-    this.#own.close();
+    this.#local.close();
   }
 
-  async #hear({ name, texts: [first = "", session = ""] }: Signal): Promise<void> {
+  async #handleSignal({ name, texts: [first = "", session = ""] }: Signal): Promise<void> {
     const state = this.#state.value;
     switch (name) {
       case "NewUser":
-        this.#arrive(first);
+        this.#enterSession(first);
         return;
       case "SessionReady":
         this.#set({ session: first, status: "waiting" });
         return;
       case "SessionJoinSuccess":
-        return this.#meet(first);
+        return this.#onPeerPresent(first);
       case "SessionJoinError":
-        this.#lose();
+        this.#onJoinError();
         return;
       case "SessionKnock":
-        this.#knocked();
+        this.#onKnock();
         return;
       case "SessionMove":
-        this.#set({ knocks: false });
+        this.#set({ knockPending: false });
         this.#onOutcome({ kind: "move", room: first });
         return;
       case "VideoOffer":
       case "VideoAnswer":
       case "IceCandidate":
-        if (session === state.session) await this.#pass(name, first);
+        if (session === state.session) await this.#handlePeerSignal(name, first);
         return;
       case "ICEError":
-        if (state.status === "opening" && state.session === "") this.#end({ kind: "ended", ending: await couldNotBegin("full") });
-        else if (session === state.session && first === "the other has left") this.#partly();
+        if (state.status === "opening" && state.session === "") this.#end({ kind: "ended", ending: await couldNotStart("full") });
+        else if (session === state.session && first === "the other has left") this.#onPeerLeftServer();
     }
   }
 
-  /** Where the connection to the server begins, and where it begins again. */
-  #arrive(user: string): void {
-    const before = this.#user;
-    this.#user = user;
+  /** Opens or joins the session on a new connection to the server, the first one or a later one. */
+  #enterSession(userId: string): void {
+    const previousId = this.#userId;
+    this.#userId = userId;
     const { session } = this.#state.value;
     if (session === "") {
       this.#signalling.send("SessionNew");
       return;
     }
-    if (before !== "") this.#signalling.send("UserResume", before);
+    if (previousId !== "") this.#signalling.send("UserResume", previousId);
     this.#signalling.send("SessionJoin", session);
   }
 
-  /** Both are there. Who came last offers. */
-  async #meet(session: string): Promise<void> {
-    const came = this.#state.value.status === "opening" || this.#state.value.status === "knocking";
-    this.#otherGone = false;
-    if (this.#link) {
-      if (this.#link.state.value !== "live") this.#link.restart();
+  /** Connects to the peer when both are in the session. The person that joined last makes the offer. */
+  async #onPeerPresent(session: string): Promise<void> {
+    const joinedLast = this.#state.value.status === "opening" || this.#state.value.status === "knocking";
+    this.#peerLeftServer = false;
+    if (this.#transport) {
+      if (this.#transport.state.value !== "connected") this.#transport.restartIce();
       return;
     }
     this.#set({ session, status: "connecting" });
-    if (came) {
-      (await this.#connect(false)).begin();
+    if (joinedLast) {
+      (await this.#openTransport(false)).startOffer();
       return;
     }
     clearTimeout(this.#offerTimer);
     this.#offerTimer = setTimeout(() => {
       this.#queue = this.#queue.then(async () => {
-        if (!this.#isOver() && !this.#link && this.#state.value.status === "connecting") (await this.#connect(true)).begin();
+        if (!this.#isClosed() && !this.#transport && this.#state.value.status === "connecting") (await this.#openTransport(true)).startOffer();
       });
-    }, offerPatience);
+    }, offerTimeout);
   }
 
-  /** The session is not there, or not for us. */
-  #lose(): void {
+  /** Ends the call if the session does not exist or is full. A call that lasts continues, with a new session if necessary. */
+  #onJoinError(): void {
     const { status, session } = this.#state.value;
     if (status === "opening" || status === "knocking") {
       this.#end({ kind: "refused", session });
       return;
     }
-    if (this.#link) return; // the call goes on without anybody to introduce us
-    this.notices.say("The connection to the server was lost for a while, so this call has a new link.");
+    if (this.#transport) return; // a connected call does not need the server
+    this.notices.show("The connection to the server was lost for a while, so this call has a new link.");
     this.#set({ session: "", status: "opening" });
     this.#signalling.send("SessionNew");
   }
 
-  #knocked(): void {
+  /** Handles the server's signal about a knock: this person's own, or another person's at this call. */
+  #onKnock(): void {
     if (this.#state.value.status === "opening") this.#set({ status: "knocking" });
-    else this.#set({ knocks: true });
+    else this.#set({ knockPending: true });
   }
 
-  async #pass(name: string, text: string): Promise<void> {
-    // A page that was opened anew offers another connection than the one we have.
-    if (name === "VideoOffer" && this.#link?.remoteOrigin !== undefined && this.#link.remoteOrigin !== originOf(text)) this.#drop();
-    if (name === "VideoOffer") this.#link ??= await this.#connect(true);
-    await this.#link?.receive(name, text);
+  async #handlePeerSignal(name: string, text: string): Promise<void> {
+    // A reloaded page offers a new connection, which has another session origin.
+    if (name === "VideoOffer" && this.#transport?.remoteOrigin !== undefined && this.#transport.remoteOrigin !== sessionOrigin(text)) this.#closeTransport();
+    if (name === "VideoOffer") this.#transport ??= await this.#openTransport(true);
+    await this.#transport?.handleSignal(name, text);
   }
 
-  async #connect(polite: boolean): Promise<PeerLink> {
+  async #openTransport(polite: boolean): Promise<PeerTransport> {
     const { session } = this.#state.value;
-    const link = new PeerLink({
+    const transport = new PeerTransport({
       polite,
-      iceServers: await iceServers(session),
+      iceServers: await fetchIceServers(session),
       send: (name, text) => this.#signalling.send(name, text, session),
-      onOpen: () => void link.say({ state: this.own.value } satisfies Message),
-      onMessage: (message) => this.#take(message),
+      onOpen: () => void transport.sendMessage({ state: this.localState.value } satisfies Message),
+      onMessage: (message) => this.#onMessage(message),
       onClosed: () => {
-        if (this.#link === link) this.#otherLeft();
+        if (this.#transport === transport) this.#onPeerLeft();
       },
     });
-    if (this.#isOver()) link.close();
-    this.#link = link;
+    if (this.#isClosed()) transport.close();
+    this.#transport = transport;
     this.#sendTracks();
-    const follow = () => this.#followLink(link);
-    for (const observable of [link.state, link.remote, link.stats]) observable.subscribe(follow);
-    this.#set({ other: { name: "", microphone: true, camera: true, screen: false, tracks: {}, stats: silent } });
-    return link;
+    const update = () => this.#updateFromTransport(transport);
+    for (const observable of [transport.state, transport.remote, transport.stats]) observable.subscribe(update);
+    this.#set({ peer: { name: "", microphone: true, camera: true, screen: false, tracks: {}, stats: noStats } });
+    return transport;
   }
 
-  #followLink(link: PeerLink): void {
-    const { other } = this.#state.value;
-    if (this.#link !== link || !other) return;
-    const state = link.state.value;
-    if (state === "interrupted" && this.#otherGone) {
-      this.#otherLeft();
+  #updateFromTransport(transport: PeerTransport): void {
+    const { peer } = this.#state.value;
+    if (this.#transport !== transport || !peer) return;
+    const state = transport.state.value;
+    if (state === "interrupted" && this.#peerLeftServer) {
+      this.#onPeerLeft();
       return;
     }
-    this.#set({ status: state, other: { ...other, tracks: link.remote.value, stats: link.stats.value } });
+    this.#set({ status: state, peer: { ...peer, tracks: transport.remote.value, stats: transport.stats.value } });
   }
 
-  /** What the other's page says. Nothing of it is believed to have the right form. */
-  #take(value: unknown): void {
+  /** Handles a message of the peer's page. The value is untrusted and may have any form. */
+  #onMessage(value: unknown): void {
     const message = readMessage(value);
-    const { other } = this.#state.value;
-    if (!message || !other) return;
-    if ("bye" in message) this.#otherLeft();
-    else if ("state" in message) this.#set({ other: { ...other, ...message.state, name: shownName(message.state.name) } });
-    else this.#addMessage({ ...message.chat, id: `other ${message.chat.id} ${message.chat.at}`, authorId: "other", author: nameOf(other), mine: false });
+    const { peer } = this.#state.value;
+    if (!message || !peer) return;
+    if ("bye" in message) this.#onPeerLeft();
+    else if ("state" in message) this.#set({ peer: { ...peer, ...message.state, name: normalizeName(message.state.name) } });
+    else this.#addMessage({ ...message.chat, id: `other ${message.chat.id} ${message.chat.at}`, authorId: "other", author: displayNameOf(peer), mine: false });
   }
 
   #addMessage(message: ChatMessage): void {
     this.#set({ messages: [...this.#state.value.messages, message] });
   }
 
-  /** The server does not hear from the other. As long as we do, that is no matter. */
-  #partly(): void {
-    this.#otherGone = true;
-    if (this.#link?.state.value !== "live") this.#otherLeft();
+  /** Notes that the peer has lost the server. While the connection between the two works, the call continues. */
+  #onPeerLeftServer(): void {
+    this.#peerLeftServer = true;
+    if (this.#transport?.state.value !== "connected") this.#onPeerLeft();
   }
 
-  #otherLeft(): void {
-    const { other } = this.#state.value;
-    this.#drop();
-    if (other) this.notices.say(`${other.name || "The other person"} left the call. The same link leads back in.`);
-    this.#set({ status: "waiting", knocks: false });
+  #onPeerLeft(): void {
+    const { peer } = this.#state.value;
+    this.#closeTransport();
+    if (peer) this.notices.show(`${peer.name || "The other person"} left the call. They can rejoin with the same link.`);
+    this.#set({ status: "waiting", knockPending: false });
   }
 
-  #drop(): void {
-    this.#link?.close();
-    this.#link = undefined;
-    this.#set({ other: undefined });
+  #closeTransport(): void {
+    this.#transport?.close();
+    this.#transport = undefined;
+    this.#set({ peer: undefined });
   }
 
-  /** Gives the connection whatever there is to send. */
   #sendTracks(): void {
-    for (const [role, track] of Object.entries(this.#own.tracks)) this.#link?.setTrack(role as Role, track ?? null);
+    for (const [role, track] of Object.entries(this.#local.tracks)) this.#transport?.setTrack(role as TrackRole, track ?? null);
   }
 
   #set(change: Partial<DirectState>): void {
     this.#state.set({ ...this.#state.value, ...change });
   }
 
-  #isOver(): boolean {
-    return this.#over.signal.aborted;
+  #isClosed(): boolean {
+    return this.#closed.signal.aborted;
   }
 
   #end(outcome: Outcome): void {
-    if (this.#isOver()) return;
+    if (this.#isClosed()) return;
     this.close();
     this.#onOutcome(outcome);
   }

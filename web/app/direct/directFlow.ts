@@ -1,126 +1,126 @@
 import { roomAccess } from "../call/roomAccess";
 import { RoomFlow } from "../call/roomFlow";
-import type { Ending } from "../features/after/ending";
+import type { Ending } from "../features/ended/ending";
 import { sitePath } from "../lib/base";
-import { shownName } from "../lib/name";
+import { normalizeName } from "../lib/name";
 import { type Observable, State } from "../lib/observable";
 import { roomPath } from "../lib/roomCode";
 import { loadPreferences, savePreferences } from "../lib/storage";
 import { type LocalMedia, startMedia } from "../media/localMedia";
-import { DirectCall, nameOf, type Outcome } from "./directCall";
+import { DirectCall, displayNameOf, type Outcome } from "./directCall";
 import { sessionPath } from "./session";
 
-export type DirectStage =
-  | { kind: "before"; media: LocalMedia; session: string; problem: string }
+export type DirectStep =
+  | { kind: "prejoin"; media: LocalMedia; session: string; problem: string }
   | { kind: "call"; call: DirectCall }
-  /** The call goes on until the room shows the other as well. */
+  /** The call continues until the meeting shows the peer too. */
   | { kind: "moving"; call: DirectCall; room: RoomFlow }
   | { kind: "room"; room: RoomFlow }
-  | { kind: "after"; ending: Ending; session: string };
+  | { kind: "ended"; ending: Ending; session: string };
 
-/** A room that does not show the other after so long, in milliseconds, is left again, and the direct call goes on. */
-const movePatience = 20_000;
-/** The direct connection outlives its use by so long, in milliseconds, for the other may still be moving. */
-const farewell = 3_000;
+/** How long the meeting may take to show the peer, in milliseconds. Then the move is cancelled and the direct call continues. */
+const moveTimeout = 20_000;
+/** How long the direct connection stays open after the move, in milliseconds, because the peer may still be moving. */
+const closeDelay = 3_000;
 
-/** DirectFlow leads through the page of a direct call: before it, the call, after it, or over into a room. */
+/** DirectFlow controls the steps of the direct call page: preview, call, move to a meeting, and end. */
 export class DirectFlow {
-  readonly #stage: State<DirectStage>;
-  #giveUp: ReturnType<typeof setTimeout> | undefined;
+  readonly #step: State<DirectStep>;
+  #moveTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** The session is that of the page's address; empty at the page that opens one. */
+  /** session is the id in the page's address, or "" on the page that opens a new session. */
   constructor(session: string) {
-    this.#stage = new State<DirectStage>({ kind: "before", media: startMedia(), session, problem: "" });
+    this.#step = new State<DirectStep>({ kind: "prejoin", media: startMedia(), session, problem: "" });
   }
 
-  get stage(): Observable<DirectStage> {
-    return this.#stage;
+  get step(): Observable<DirectStep> {
+    return this.#step;
   }
 
-  /** start opens a session, or joins the one of that id. */
+  /** start joins a session, or opens a new one if the id is empty. */
   start(session = ""): void {
-    const stage = this.#stage.value;
-    if (stage.kind === "before") this.#call(stage.media, session);
+    const step = this.#step.value;
+    if (step.kind === "prejoin") this.#startCall(step.media, session);
   }
 
-  /** again goes back to the call that was left, as before. */
-  again(): void {
-    const stage = this.#stage.value;
-    if (stage.kind === "after") this.#call(startMedia(), stage.session);
+  /** rejoin joins the session that was left, without the preview. */
+  rejoin(): void {
+    const step = this.#step.value;
+    if (step.kind === "ended") this.#startCall(startMedia(), step.session);
   }
 
-  /** arrived ends the direct call: the room has proven that it shows the other. */
-  arrived(): void {
-    const stage = this.#stage.value;
-    if (stage.kind !== "moving") return;
-    clearTimeout(this.#giveUp);
-    this.#stage.set({ kind: "room", room: stage.room });
-    history.replaceState(null, "", roomPath(stage.room.access.roomName));
+  /** completeMove ends the direct call after a move, because the meeting shows the peer. */
+  completeMove(): void {
+    const step = this.#step.value;
+    if (step.kind !== "moving") return;
+    clearTimeout(this.#moveTimer);
+    this.#step.set({ kind: "room", room: step.room });
+    history.replaceState(null, "", roomPath(step.room.access.roomName));
     setTimeout(() => {
-      stage.call.close();
-      stage.call.media.stop();
-    }, farewell);
+      step.call.close();
+      step.call.media.stop();
+    }, closeDelay);
   }
 
-  #call(media: LocalMedia, session: string): void {
-    const call: DirectCall = new DirectCall(media, shownName(loadPreferences().name), session, (outcome) => this.#turn(call, outcome));
+  #startCall(media: LocalMedia, session: string): void {
+    const call: DirectCall = new DirectCall(media, normalizeName(loadPreferences().name), session, (outcome) => this.#handleOutcome(call, outcome));
     const stop = call.state.subscribe(() => {
       const { session } = call.state.value;
-      if (this.#stage.value.kind !== "call") stop();
-      // The address is what leads back in, after a reload too.
+      if (this.#step.value.kind !== "call") stop();
+      // With the session in the address, a reload rejoins the call.
       else if (session !== "") history.replaceState(null, "", sessionPath(session));
     });
-    this.#stage.set({ kind: "call", call });
+    this.#step.set({ kind: "call", call });
   }
 
-  #turn(call: DirectCall, outcome: Outcome): void {
-    const stage = this.#stage.value;
+  #handleOutcome(call: DirectCall, outcome: Outcome): void {
+    const step = this.#step.value;
     switch (outcome.kind) {
       case "ended":
         call.media.stop();
-        this.#stage.set({ kind: "after", ending: outcome.ending, session: call.state.value.session });
-        if (stage.kind === "moving") this.#leaveRoom(stage.room);
+        this.#step.set({ kind: "ended", ending: outcome.ending, session: call.state.value.session });
+        if (step.kind === "moving") this.#leaveRoom(step.room);
         return;
       case "refused": {
         history.replaceState(null, "", sitePath("/direct"));
         const problem = "There is no such call, or two people are in it already. Ask for a new link.";
-        this.#stage.set({ kind: "before", media: call.media, session: outcome.session, problem }); return;
+        this.#step.set({ kind: "prejoin", media: call.media, session: outcome.session, problem }); return;
       }
       case "move":
-        if (stage.kind === "call") this.#move(call, outcome.room);
+        if (step.kind === "call") this.#move(call, outcome.room);
     }
   }
 
   #move(call: DirectCall, roomName: string): void {
-    const room = new RoomFlow(roomAccess(roomName), call.media.copy());
-    const alone = call.state.value.other === undefined;
-    this.#stage.set({ kind: "moving", call, room });
-    room.enter(nameOf(call));
+    const room = new RoomFlow(roomAccess(roomName), call.media.clone());
+    const alone = call.state.value.peer === undefined;
+    this.#step.set({ kind: "moving", call, room });
+    room.enter(displayNameOf(call));
     if (alone) {
-      this.arrived(); // nothing is lost
+      this.completeMove(); // there is no peer to wait for
       return;
     }
-    const back = (why: string) => {
-      if (this.#stage.value.kind !== "moving") return;
-      clearTimeout(this.#giveUp);
-      this.#stage.set({ kind: "call", call }); // first: to leave the room comes back here
+    const cancelMove = (reason: string) => {
+      if (this.#step.value.kind !== "moving") return;
+      clearTimeout(this.#moveTimer);
+      this.#step.set({ kind: "call", call }); // first, because leaving the room ends its flow and calls cancelMove again
       this.#leaveRoom(room);
-      call.notices.say(`${why} Your direct call goes on.`);
+      call.notices.show(`${reason} Your direct call continues.`);
     };
-    this.#giveUp = setTimeout(() => back("The other person did not appear in the meeting in time."), movePatience);
-    room.stage.subscribe(() => {
-      const { value } = room.stage;
-      if (value.kind === "after") back(`${value.ending.heading}. ${value.ending.text}`);
+    this.#moveTimer = setTimeout(() => cancelMove("The other person did not appear in the meeting in time."), moveTimeout);
+    room.step.subscribe(() => {
+      const { value } = room.step;
+      if (value.kind === "ended") cancelMove(`${value.ending.heading}. ${value.ending.text}`);
     });
   }
 
   #leaveRoom(room: RoomFlow): void {
-    const { value } = room.stage;
+    const { value } = room.step;
     if (value.kind === "call") value.call.leave();
   }
 }
 
-/** rememberName keeps a name for this and for later calls. */
-export function rememberName(name: string): void {
-  savePreferences({ name: shownName(name) });
+/** storeName stores a name for this call and later ones. */
+export function storeName(name: string): void {
+  savePreferences({ name: normalizeName(name) });
 }

@@ -1,17 +1,17 @@
-import type { Ending } from "../features/after/ending";
-import { directRefusal, late, noWebSocket } from "../lib/api";
+import type { Ending } from "../features/ended/ending";
+import { fetchDirectRefusal, serverTimeout, webSocketBlocked } from "../lib/api";
 
-export const leftDirectly: Ending = { code: "left", heading: "You left the call", text: "The link works for as long as the other person stays." };
+export const leftDirectCall: Ending = { code: "left", heading: "You left the call", text: "You can rejoin with the same link while the other person is in the call." };
 
-/** Why a direct call did not begin: the server has no room for one more, it did not answer in time, or anything else. */
-type Loss = "full" | "late" | "closed";
+/** Why a direct call did not start: the server has too many, it did not answer in time, or the connection was closed. */
+type StartFailure = "full" | "late" | "closed";
 
-/** couldNotBegin is the ending of a direct call that the server has introduced to nobody. */
-export async function couldNotBegin(loss: Loss): Promise<Ending> {
-  return { code: "could-not-join", heading: "The direct call could not begin", text: await whyNot(loss) };
+/** couldNotStart returns the ending of a direct call that failed before the server assigned a session. */
+export async function couldNotStart(failure: StartFailure): Promise<Ending> {
+  return { code: "could-not-join", heading: "The direct call could not start", text: await startFailureText(failure) };
 }
 
-async function whyNot(loss: Loss): Promise<string> {
-  if (loss === "full") return "The server has as many direct calls as it takes. Try again later.";
-  return (await directRefusal()) ?? (loss === "late" ? late : noWebSocket);
+async function startFailureText(failure: StartFailure): Promise<string> {
+  if (failure === "full") return "The server has reached its limit of direct calls. Try again later.";
+  return (await fetchDirectRefusal()) ?? (failure === "late" ? serverTimeout : webSocketBlocked);
 }

@@ -1,19 +1,19 @@
 import { vi } from "vitest";
-import type { Ending } from "../features/after/ending";
+import type { Ending } from "../features/ended/ending";
 import { State } from "../lib/observable";
-import type { LinkOptions } from "../link/peerLink";
+import type { PeerTransportOptions } from "../peer/peerTransport";
 import type { Signal } from "./signalling";
 
-// What tests put in place of the server, the other browser and the devices of a direct call. This file must not import
-// the call: the mocks of the modules that the call imports import this file.
+// Fakes of the server, the other browser and the devices of a direct call. This file must not import the call, because the
+// mocks of modules that the call imports load this file.
 
-/** The connection to the server: what the call sends, and what the test says in the server's place. */
+/** FakeSignalling records the signals that the call sends. Tests call onSignal in place of the server. */
 export class FakeSignalling {
   static last: FakeSignalling;
   readonly sent: string[][] = [];
   readonly close = vi.fn();
 
-  constructor(readonly hear: (signal: Signal) => void, readonly onUnheard: (ending: Ending) => void) {
+  constructor(readonly onSignal: (signal: Signal) => void, readonly onNoResponse: (ending: Ending) => void) {
     FakeSignalling.last = this;
   }
 
@@ -22,58 +22,58 @@ export class FakeSignalling {
   }
 }
 
-/** A connection to the other browser, which does what the test says. */
-export class FakeLink {
-  static made: FakeLink[] = [];
-  static get last(): FakeLink {
-    const link = FakeLink.made.at(-1);
-    if (!link) throw new Error("there is no link");
-    return link;
+/** FakeTransport is a connection to the other browser. Tests set its state and call its options' callbacks. */
+export class FakeTransport {
+  static created: FakeTransport[] = [];
+  static get last(): FakeTransport {
+    const transport = FakeTransport.created.at(-1);
+    if (!transport) throw new Error("no transport was created");
+    return transport;
   }
   readonly state = new State("connecting");
   readonly remote = new State({});
-  readonly stats = new State({ path: "direct", heard: 0, said: 0, quality: "good" });
-  readonly begin = vi.fn();
-  readonly restart = vi.fn();
+  readonly stats = new State({ path: "direct", remoteLevel: 0, localLevel: 0, quality: "good" });
+  readonly startOffer = vi.fn();
+  readonly restartIce = vi.fn();
   readonly close = vi.fn();
-  readonly receive = vi.fn().mockResolvedValue(undefined);
+  readonly handleSignal = vi.fn().mockResolvedValue(undefined);
   readonly tracks: Record<string, unknown> = {};
   remoteOrigin: string | undefined;
   open = true;
-  readonly said: unknown[] = [];
+  readonly sentMessages: unknown[] = [];
 
-  constructor(readonly options: LinkOptions) {
-    FakeLink.made.push(this);
+  constructor(readonly options: PeerTransportOptions) {
+    FakeTransport.created.push(this);
   }
 
   setTrack(role: string, track: unknown) {
     this.tracks[role] = track;
   }
 
-  say(message: unknown) {
-    if (this.open) this.said.push(message);
+  sendMessage(message: unknown) {
+    if (this.open) this.sentMessages.push(message);
     return this.open;
   }
 }
 
-/** Devices that are on: two tracks of the browser's. */
+/** FakeMedia has a microphone and a camera that are on. */
 export class FakeMedia {
   readonly microphone: { mediaStreamTrack: { enabled: boolean } } | undefined = { mediaStreamTrack: { enabled: true } };
   camera: { mediaStreamTrack: object } | undefined = { mediaStreamTrack: {} };
   readonly state = new State<Record<string, { problem: { title: string; text: string } | null }>>({ microphone: { problem: null }, camera: { problem: null } });
   readonly setWanted = vi.fn().mockResolvedValue(undefined);
-  readonly choose = vi.fn().mockResolvedValue(undefined);
+  readonly chooseDevice = vi.fn().mockResolvedValue(undefined);
 
   constructor(change: Partial<Pick<FakeMedia, "microphone">> = {}) {
     Object.assign(this, change);
   }
 }
 
-/** A screen and its sound, as the browser's picker gives them. */
+/** FakeScreen is the media stream of a shared screen, with one video and one audio track. */
 export class FakeScreen {
-  readonly picture = Object.assign(new EventTarget(), { stop: vi.fn(), contentHint: "" });
-  readonly sound = { stop: vi.fn() };
-  getVideoTracks = () => [this.picture];
-  getAudioTracks = () => [this.sound];
-  getTracks = () => [this.picture, this.sound];
+  readonly video = Object.assign(new EventTarget(), { stop: vi.fn(), contentHint: "" });
+  readonly audio = { stop: vi.fn() };
+  getVideoTracks = () => [this.video];
+  getAudioTracks = () => [this.audio];
+  getTracks = () => [this.video, this.audio];
 }

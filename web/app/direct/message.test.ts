@@ -3,11 +3,11 @@ import { readMessage } from "./message";
 
 const state = { name: "Bo", microphone: true, camera: false, screen: false };
 
-it.each([{ state }, { chat: { id: "1", text: "hi", at: 1 } }, { bye: true }])("takes %o", (message) => {
+it.each([{ state }, { chat: { id: "1", text: "hi", at: 1 } }, { bye: true }])("accepts %o", (message) => {
   expect(readMessage(message)).toEqual(message);
 });
 
-it("leaves out what a page does not say, such as tracks of its own making", () => {
+it("removes unknown fields, such as tracks", () => {
   expect(readMessage({ state: { ...state, tracks: "none" }, more: true })).toEqual({ state });
   expect(readMessage({ chat: { id: "1", text: "hi", at: 1, mine: true } })).toEqual({ chat: { id: "1", text: "hi", at: 1 } });
 });
@@ -22,6 +22,6 @@ it.each([
   { chat: { id: "1", text: "x".repeat(4_001), at: 1 } },
   { chat: { id: "1", text: "hi", at: "now" } },
   { chat: { id: "1", text: "hi", at: Number.NaN } },
-])("takes no %o from the other side", (message) => {
+])("rejects %o", (message) => {
   expect(readMessage(message)).toBeUndefined();
 });

@@ -7,11 +7,11 @@ it.each([
   ["https://meet.example/direct/abcdefgh23456767?x#y", "abcdefgh23456767"],
   ["meet.example/direct/abcdefgh23456767", "abcdefgh23456767"],
   [" ", ""],
-])("reads %s", (typed, id) => {
+])("parses the session in %j", (typed, id) => {
   expect(parseSession(typed)).toBe(id);
 });
 
-it("writes an id for reading out, and reads it again", () => {
+it("formats an id in groups of four that parse to the same id", () => {
   expect(sessionText("abcdefgh23456767")).toBe("abcd efgh 2345 6767");
   expect(parseSession(sessionText("abcdefgh23456767"))).toBe("abcdefgh23456767");
 });

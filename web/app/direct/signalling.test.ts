@@ -1,27 +1,27 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Ending } from "../features/after/ending";
-import { late, noWebSocket, unreachable } from "../lib/api";
+import type { Ending } from "../features/ended/ending";
+import { serverTimeout, webSocketBlocked, serverUnreachable } from "../lib/api";
 import { decode, encode, type Signal, Signalling } from "./signalling";
 
-// partysocket copies events for its listeners, in browsers by another way than in Node. It decides which when it is loaded.
+// partysocket copies events for its listeners, and does so differently in browsers and in Node. It decides when it is loaded.
 vi.hoisted(() => {
   const { process } = globalThis as unknown as { process: object };
   vi.stubGlobal("process", Object.create(process, { versions: { value: {} } }));
 });
 
-/** The browser's side of each connection that partysocket makes. */
+/** FakeWebSocket replaces the WebSockets that partysocket opens. */
 class FakeWebSocket extends EventTarget {
-  static made: FakeWebSocket[] = [];
+  static created: FakeWebSocket[] = [];
   static get last(): FakeWebSocket {
-    const socket = FakeWebSocket.made.at(-1);
-    if (!socket) throw new Error("there is no socket");
+    const socket = FakeWebSocket.created.at(-1);
+    if (!socket) throw new Error("no socket was created");
     return socket;
   }
   readyState = 0;
 
   constructor() {
     super();
-    FakeWebSocket.made.push(this);
+    FakeWebSocket.created.push(this);
   }
 
   open() {
@@ -29,7 +29,7 @@ class FakeWebSocket extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
-  say(data: string) {
+  receive(data: string) {
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 
@@ -44,7 +44,7 @@ class FakeWebSocket extends EventTarget {
 }
 
 beforeEach(() => {
-  FakeWebSocket.made = [];
+  FakeWebSocket.created = [];
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", FakeWebSocket);
   vi.stubGlobal("fetch", vi.fn().mockResolvedValue(new Response("page")));
@@ -54,80 +54,80 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** A connection that is being made, and what becomes of it. */
+/** connecting creates a Signalling whose socket is not open yet. */
 async function connecting() {
-  const [onSignal, onUnheard] = [vi.fn<(signal: Signal) => void>(), vi.fn<(ending: Ending) => void>()];
-  const signalling = new Signalling(onSignal, onUnheard);
+  const [onSignal, onNoResponse] = [vi.fn<(signal: Signal) => void>(), vi.fn<(ending: Ending) => void>()];
+  const signalling = new Signalling(onSignal, onNoResponse);
   await vi.advanceTimersByTimeAsync(0);
-  return { signalling, onSignal, onUnheard };
+  return { signalling, onSignal, onNoResponse };
 }
 
 it.each([
   ['"SessionNew"', { name: "SessionNew", texts: [] }],
   ['{"SessionJoin":"id"}', { name: "SessionJoin", texts: ["id"] }],
   ['{"VideoOffer":["v=0\\r\\n","id"]}', { name: "VideoOffer", texts: ["v=0\r\n", "id"] }],
-])("writes and reads %s as serde does", (text, signal) => {
+])("encodes and decodes %s as serde does", (text, signal) => {
   expect(encode(signal)).toBe(text);
   expect(decode(text)).toEqual(signal);
 });
 
-it.each(["", "hello", "7", "null", "{}", '{"A":"b","C":"d"}', '{"A":7}', '{"A":["b",7]}'])("takes no %s", (text) => {
+it.each(["", "hello", "7", "null", "{}", '{"A":"b","C":"d"}', '{"A":7}', '{"A":["b",7]}'])("decodes %j as malformed", (text) => {
   expect(decode(text)).toBeUndefined();
 });
 
 it.each([
-  [1013, /as many direct calls as it takes/],
-  [1006, noWebSocket],
-])("says why nothing came of the server, by the code %d", async (code, why) => {
-  const { onUnheard } = await connecting();
+  [1013, /limit of direct calls/],
+  [1006, webSocketBlocked],
+])("reports why the server sent nothing when the socket closes with code %d", async (code, why) => {
+  const { onNoResponse } = await connecting();
   FakeWebSocket.last.end(code);
   await vi.advanceTimersByTimeAsync(0);
-  expect(onUnheard.mock.calls).toEqual([[expect.objectContaining({ text: expect.stringMatching(why) as string })]]);
+  expect(onNoResponse.mock.calls).toEqual([[expect.objectContaining({ text: expect.stringMatching(why) as string })]]);
 });
 
-it("gives a slow connection time to open", async () => {
-  const { onSignal, onUnheard } = await connecting();
+it("does not report a connection that takes 14 seconds to open", async () => {
+  const { onSignal, onNoResponse } = await connecting();
   await vi.advanceTimersByTimeAsync(14_000);
   FakeWebSocket.last.open();
-  FakeWebSocket.last.say('{"NewUser":"me"}');
+  FakeWebSocket.last.receive('{"NewUser":"me"}');
   await vi.advanceTimersByTimeAsync(60_000);
   expect(onSignal).toHaveBeenCalledWith({ name: "NewUser", texts: ["me"] });
-  expect(onUnheard).not.toHaveBeenCalled();
-  expect(FakeWebSocket.made).toHaveLength(1);
+  expect(onNoResponse).not.toHaveBeenCalled();
+  expect(FakeWebSocket.created).toHaveLength(1);
 });
 
 it.each([
-  ["in time", () => Promise.resolve(new Response("page")), late],
-  ["not at all", () => Promise.reject(new TypeError("failed")), unreachable],
-])("says that a connection did not open where pages come %s", async (_, answer, why) => {
+  ["answers in time", () => Promise.resolve(new Response("page")), serverTimeout],
+  ["does not answer", () => Promise.reject(new TypeError("failed")), serverUnreachable],
+])("reports a connection that did not open while the HTTP server %s", async (_, answer, why) => {
   vi.stubGlobal("fetch", vi.fn(answer));
-  const { onUnheard } = await connecting();
+  const { onNoResponse } = await connecting();
   await vi.advanceTimersByTimeAsync(15_000);
-  expect(onUnheard.mock.calls).toEqual([[expect.objectContaining({ text: why })]]);
+  expect(onNoResponse.mock.calls).toEqual([[expect.objectContaining({ text: why })]]);
 });
 
-it("lets a connection come back, also while it is asked why the first attempt failed", async () => {
+it("reports nothing when it reconnects while the reason of the first failure is fetched", async () => {
   let answer: (page: Response) => void = () => undefined;
   vi.stubGlobal("fetch", vi.fn().mockReturnValue(new Promise<Response>((resolve) => (answer = resolve))));
-  const { onUnheard } = await connecting();
+  const { onNoResponse } = await connecting();
   FakeWebSocket.last.end(1006);
   await vi.advanceTimersByTimeAsync(3_000);
-  expect(FakeWebSocket.made).toHaveLength(2);
+  expect(FakeWebSocket.created).toHaveLength(2);
   FakeWebSocket.last.open();
-  FakeWebSocket.last.say('{"NewUser":"me"}');
+  FakeWebSocket.last.receive('{"NewUser":"me"}');
   answer(new Response("page"));
   await vi.advanceTimersByTimeAsync(0);
   FakeWebSocket.last.end(1013);
   await vi.advanceTimersByTimeAsync(0);
-  expect(onUnheard).not.toHaveBeenCalled();
+  expect(onNoResponse).not.toHaveBeenCalled();
   expect(fetch).toHaveBeenCalledOnce();
 });
 
-it("asks nothing of the server when it is closed", async () => {
-  const { signalling, onUnheard } = await connecting();
+it("fetches no reason when it is closed", async () => {
+  const { signalling, onNoResponse } = await connecting();
   signalling.close();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(fetch).not.toHaveBeenCalled();
-  expect(onUnheard).not.toHaveBeenCalled();
-  expect(FakeWebSocket.made).toHaveLength(1);
+  expect(onNoResponse).not.toHaveBeenCalled();
+  expect(FakeWebSocket.created).toHaveLength(1);
 });

@@ -1,22 +1,22 @@
-import { WebSocket as LastingSocket } from "partysocket";
-import type { Ending } from "../features/after/ending";
+import { WebSocket as ReconnectingWebSocket } from "partysocket";
+import type { Ending } from "../features/ended/ending";
 import { sitePath } from "../lib/base";
-import { couldNotBegin } from "./ending";
+import { couldNotStart } from "./ending";
 
-/** A message of the server that introduces the two: a name and its texts, of which the last is the session's id. */
+/** Signal is a message to or from the signalling server: a name and its arguments. Signals about a session end with its id. */
 export interface Signal {
   name: string;
   texts: string[];
 }
 
-/** encode writes a message as Rust's serde does, whose form the server speaks. */
+/** encode writes a signal in the JSON form of a Rust enum in serde, which the server uses. */
 export function encode({ name, texts }: Signal): string {
   const [only] = texts;
   if (only === undefined) return JSON.stringify(name);
   return JSON.stringify({ [name]: texts.length === 1 ? only : texts });
 }
 
-/** decode reads a message; what is none gives undefined. */
+/** decode reads a signal, or returns undefined if the text is malformed. */
 export function decode(text: string): Signal | undefined {
   let value: unknown;
   try {
@@ -33,38 +33,42 @@ export function decode(text: string): Signal | undefined {
   return texts.every((text) => typeof text === "string") ? { name, texts } : undefined;
 }
 
-/** The code by which the server says that it is full (IANA's registry of WebSocket close codes). */
+/** The close code of a server that has reached its limit (IANA's registry of WebSocket close codes). */
 const tryAgainLater = 1013;
 
-/** How long a connection may take to open, in milliseconds: as long as livekit-client waits for one. */
+/** How long a connection may take to open, in milliseconds. livekit-client has the same limit. */
 const connectionTimeout = 15_000;
 
-/** Signalling is the connection to that server. It comes back by itself, as another user, who then says NewUser again. */
+/**
+ * Signalling is the connection to the signalling server. It reconnects by itself. The server then treats it as a new user
+ * and sends NewUser again.
+ */
 export class Signalling {
-  readonly #socket: LastingSocket;
+  readonly #socket: ReconnectingWebSocket;
 
-  #heard = false;
+  /** Whether the server has sent anything yet. */
+  #answered = false;
 
-  /** onUnheard is told why nothing has come of the server when a first connection, or the attempt at one, ends. */
-  constructor(onSignal: (signal: Signal) => void, onUnheard: (ending: Ending) => void) {
+  /** onNoResponse is called, with the reason, when a connection ends or fails before the server has sent anything. */
+  constructor(onSignal: (signal: Signal) => void, onNoResponse: (ending: Ending) => void) {
     const { protocol, host } = location;
-    // Messages for a connection that is gone mean nothing to the next one.
-    this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0, connectionTimeout });
+    // No queueing: signals for a lost connection mean nothing to the next one.
+    this.#socket = new ReconnectingWebSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0, connectionTimeout });
     this.#socket.addEventListener("message", (event: MessageEvent<unknown>) => {
       const signal = typeof event.data === "string" ? decode(event.data) : undefined;
-      this.#heard = true;
+      this.#answered = true;
       if (signal) onSignal(signal);
     });
-    // Not a listener: in browsers those get a copy of the event in which code and reason are wrong.
+    // Not by addEventListener: partysocket passes listeners a copy of the event, which in browsers has a wrong code and reason.
     this.#socket.onclose = ({ code, reason }) => {
-      if (this.#heard) return; // it comes back
-      void couldNotBegin(code === tryAgainLater ? "full" : reason === "timeout" ? "late" : "closed").then((ending) => {
-        if (!this.#heard) onUnheard(ending);
+      if (this.#answered) return; // it reconnects
+      void couldNotStart(code === tryAgainLater ? "full" : reason === "timeout" ? "late" : "closed").then((ending) => {
+        if (!this.#answered) onNoResponse(ending);
       });
     };
   }
 
-  /** send says something to the server; while there is no connection it is lost. */
+  /** send sends a signal. Without a connection the signal is dropped. */
   send(name: string, ...texts: string[]): void {
     this.#socket.send(encode({ name, texts }));
   }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connectionDetails, directRefusal, late, roomRefusal, unreachable, watchLobby } from "./api";
+import { fetchConnectionDetails, fetchDirectRefusal, serverTimeout, fetchRoomRefusal, serverUnreachable, watchLobby } from "./api";
 
-/** A stream of events as browsers have it: it is closed for good when the server refuses it. */
+/** FakeEventSource behaves like a browser's EventSource, which does not reconnect after the server has refused it. */
 class FakeEventSource extends EventTarget {
   static readonly CLOSED = 2;
   static opened: FakeEventSource[] = [];
@@ -33,7 +33,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test("the lobby asks again after the server has refused its stream", () => {
+test("the lobby reconnects after the server has refused its event stream", () => {
   const stop = watchLobby(() => undefined);
   FakeEventSource.opened[0]?.fail(false);
   vi.advanceTimersByTime(60_000);
@@ -50,11 +50,11 @@ test("the lobby asks again after the server has refused its stream", () => {
 test.each([
   ["/meet/", "http://meet.test:8080/meet/"],
   ["wss://live.example.org", "wss://live.example.org/"],
-])("a server at %s is at %s for the page", async (serverUrl, want) => {
+])("the server address %s is resolved to %s", async (serverUrl, want) => {
   vi.stubGlobal("location", new URL("http://meet.test:8080/meet/rooms/blue"));
   const fetched = vi.fn().mockResolvedValue(Response.json({ serverUrl }));
   vi.stubGlobal("fetch", fetched);
-  expect((await connectionDetails("blue", "Ada", new AbortController().signal)).serverUrl).toBe(want);
+  expect((await fetchConnectionDetails("blue", "Ada", new AbortController().signal)).serverUrl).toBe(want);
   expect(fetched.mock.calls[0]?.[0]).toContain("host=meet.test%3A8080");
 });
 
@@ -65,13 +65,13 @@ test.each([
   ["a full meeting", answer(429, "this meeting is full; try again when somebody has left\n"), "This meeting is full; try again when somebody has left."],
   ["a restart", answer(503, "the server is restarting; try again in a moment"), "The server is restarting; try again in a moment."],
   ["a ban", answer(403, "you were removed from this meeting; ask its host for a new invitation"), /^You were removed/],
-  ["a page of a proxy", answer(503, "<html>", "text/html"), /error 503/],
+  ["a proxy's error page", answer(503, "<html>", "text/html"), /error 503/],
   ["a proxy without a server", answer(502, "Bad Gateway"), /error 502/],
-  ["no network", () => Promise.reject(new TypeError("failed")), unreachable],
-  ["nothing", answer(200, "success"), undefined],
-])("a server's refusal is its own sentence: %s", async (_, fetched, want) => {
+  ["no network", () => Promise.reject(new TypeError("failed")), serverUnreachable],
+  ["no error", answer(200, "success"), undefined],
+])("a refusal is explained by the response: %s", async (_, fetched, want) => {
   vi.stubGlobal("fetch", vi.fn(fetched));
-  for (const refusal of [await roomRefusal("ws://meet.test", "token"), await directRefusal()]) {
+  for (const refusal of [await fetchRoomRefusal("ws://meet.test", "token"), await fetchDirectRefusal()]) {
     if (want === undefined) expect(refusal).toBeUndefined();
     else expect(refusal).toMatch(want);
   }
@@ -81,18 +81,18 @@ test.each([
   ["ws://meet.test:8080", "http://meet.test:8080/rtc/validate"],
   ["wss://meet.test/meet/", "https://meet.test/meet/rtc/validate"],
   ["https://meet.test/meet", "https://meet.test/meet/rtc/validate"],
-])("a server at %s is asked at %s", async (serverUrl, want) => {
+])("the refusal of the server %s is fetched from %s", async (serverUrl, want) => {
   const fetched = vi.fn(answer(200, "success"));
   vi.stubGlobal("fetch", fetched);
-  await roomRefusal(serverUrl, "token");
+  await fetchRoomRefusal(serverUrl, "token");
   expect(fetched).toHaveBeenCalledWith(want, expect.objectContaining({ headers: { Authorization: "Bearer token" } }));
 });
 
-test("a server that does not answer is late", async () => {
+test("a server that does not answer in time is reported as too slow", async () => {
   const timeout = new AbortController();
   vi.spyOn(AbortSignal, "timeout").mockReturnValue(timeout.signal);
   vi.stubGlobal("fetch", (_: string, { signal }: RequestInit) => new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted")))));
-  const refusal = directRefusal();
+  const refusal = fetchDirectRefusal();
   timeout.abort();
-  expect(await refusal).toBe(late);
+  expect(await refusal).toBe(serverTimeout);
 });

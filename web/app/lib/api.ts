@@ -1,4 +1,4 @@
-// The only place that talks to the server, apart from the call itself.
+// The requests to this server. Only the call itself has other connections.
 import { sitePath } from "./base";
 
 export interface LiveRoom {
@@ -21,7 +21,7 @@ export interface Meeting {
   durationSeconds: number;
 }
 
-/** What the lobby shows: the newest rooms that are live, the newest meetings, and how many more there are of each. */
+/** LobbyState is what the lobby shows: the newest open rooms and past meetings, and how many more of each are not listed. */
 export interface LobbyState {
   rooms: LiveRoom[];
   moreRooms: number;
@@ -34,42 +34,42 @@ export interface ConnectionDetails {
   roomName: string;
   participantName: string;
   participantToken: string;
-  /** Two who are alone in the room may talk without the server in between. */
+  /** Present if the server allows two participants that are alone in a room to connect directly. */
   direct?: { iceServers: RTCIceServer[] };
 }
 
-/** What the person reads when nothing comes of the server. */
-export const unreachable = "The server could not be reached. Check your network and try again.";
-/** What the person reads when the server is too slow. */
-export const late = "The server did not answer in time. Try again in a moment.";
-/** What the person reads when pages come of the server and WebSockets do not reach it. */
-export const noWebSocket = "WebSockets do not get through to the server: the proxy in front of it has to pass on the headers Upgrade, Connection and Host.";
+/** The text for a server that does not respond at all. */
+export const serverUnreachable = "The server could not be reached. Check your network and try again.";
+/** The text for a server that does not answer in time. */
+export const serverTimeout = "The server did not answer in time. Try again in a moment.";
+/** The text for a server that can be reached by HTTP but not by WebSocket. */
+export const webSocketBlocked = "WebSockets cannot reach the server. If there is a proxy in front of it, the proxy must forward the headers Upgrade, Connection and Host.";
 
-/** A refusal or failure whose message is a sentence fit to show. */
+/** ApiError is a failure whose message is a sentence to show to people. */
 export class ApiError extends Error {}
 
-/** connectionDetails asks for the address and the token a person needs to enter a room. */
-export async function connectionDetails(
+/** fetchConnectionDetails returns the address and the access token that a person needs to join a room. It rejects with an ApiError. */
+export async function fetchConnectionDetails(
   room: string,
   name: string,
   signal: AbortSignal,
 ): Promise<ConnectionDetails> {
-  // A proxy may hide from the server how the page was reached. Its own address is then relative to the page's.
+  // A proxy may hide the page's host from the server. The server then returns an address relative to the page's.
   const query = new URLSearchParams({ roomName: room, participantName: name, host: location.host });
   let response: Response;
   try {
     response = await fetch(sitePath(`/api/connection-details?${query}`), { signal, cache: "no-store" });
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw new ApiError(unreachable, { cause });
+    throw new ApiError(serverUnreachable, { cause });
   }
-  if (!response.ok) throw new ApiError(await refusal(response));
+  if (!response.ok) throw new ApiError(await refusalText(response));
   const details = (await response.json()) as ConnectionDetails;
   return { ...details, serverUrl: new URL(details.serverUrl, location.href).href };
 }
 
-/** iceServers asks which servers help a direct call's two find each other; without an answer they try alone. */
-export async function iceServers(session: string): Promise<RTCIceServer[]> {
+/** fetchIceServers returns the STUN and TURN servers for a direct call, or none if the request fails. */
+export async function fetchIceServers(session: string): Promise<RTCIceServer[]> {
   const query = new URLSearchParams({ session, host: location.host });
   try {
     const response = await fetch(sitePath(`/direct/ice-servers?${query}`), { cache: "no-store" });
@@ -79,35 +79,38 @@ export async function iceServers(session: string): Promise<RTCIceServer[]> {
   }
 }
 
-/** roomRefusal asks why a server does not let the token's bearer into its room: browsers keep from pages what a WebSocket was answered. */
-export function roomRefusal(serverUrl: string, token: string): Promise<string | undefined> {
+/**
+ * fetchRoomRefusal returns why a server refuses a token, or undefined if it accepts it. It needs a request of its own, because
+ * browsers do not show pages the response to a failed WebSocket handshake.
+ */
+export function fetchRoomRefusal(serverUrl: string, token: string): Promise<string | undefined> {
   const server = serverUrl.replace(/^ws/, "http").replace(/\/?$/, "/");
-  return refusalAt(new URL("rtc/validate", server).href, { headers: { Authorization: `Bearer ${token}` } });
+  return fetchRefusal(new URL("rtc/validate", server).href, { headers: { Authorization: `Bearer ${token}` } });
 }
 
-/** directRefusal asks why this server does not introduce anybody to a direct call. */
-export function directRefusal(): Promise<string | undefined> {
-  return refusalAt(sitePath("/direct"), { method: "HEAD" });
+/** fetchDirectRefusal returns why this server refuses direct calls, or undefined if it accepts them. */
+export function fetchDirectRefusal(): Promise<string | undefined> {
+  return fetchRefusal(sitePath("/direct"), { method: "HEAD" });
 }
 
-/** How long the server may take to say why it refuses, in milliseconds. */
-const refusalPatience = 5_000;
+/** How long a request for the reason of a refusal may take, in milliseconds. */
+const refusalTimeout = 5_000;
 
-/** refusalAt is the reason, in a sentence, why nothing but an error comes of an address; undefined if all is well there. */
-async function refusalAt(address: string, init: RequestInit): Promise<string | undefined> {
-  const signal = AbortSignal.timeout(refusalPatience);
+/** fetchRefusal returns, as a sentence, why a request to an address fails, or undefined if it succeeds. */
+async function fetchRefusal(address: string, init: RequestInit): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(refusalTimeout);
   try {
     const response = await fetch(address, { ...init, signal, cache: "no-store" });
-    return response.ok ? undefined : await refusal(response);
+    return response.ok ? undefined : await refusalText(response);
   } catch {
-    return signal.aborted ? late : unreachable;
+    return signal.aborted ? serverTimeout : serverUnreachable;
   }
 }
 
-/** How long the lobby waits after a refusal, in milliseconds: browsers reconnect by themselves after anything else. */
-const RETRY = 15_000;
+/** The delay before the lobby reconnects after a refusal, in milliseconds. After other errors browsers reconnect by themselves. */
+const lobbyRetryDelay = 15_000;
 
-/** watchLobby calls onState with the lobby's state at once and on every change, until stopped. */
+/** watchLobby calls onState with the lobby's state, first immediately and then on every change. The returned function stops it. */
 export function watchLobby(onState: (state: LobbyState) => void): () => void {
   let source: EventSource;
   let retry: ReturnType<typeof setTimeout> | undefined;
@@ -117,7 +120,7 @@ export function watchLobby(onState: (state: LobbyState) => void): () => void {
       onState(JSON.parse(event.data) as LobbyState);
     });
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, RETRY);
+      if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, lobbyRetryDelay);
     });
   };
   open();
@@ -127,16 +130,17 @@ export function watchLobby(onState: (state: LobbyState) => void): () => void {
   };
 }
 
-// Refusals the server means for people are one short line of plain text. Of those from 500 on only 503 is one, "the server is restarting".
-async function refusal(response: Response): Promise<string> {
-  const plain = response.headers.get("content-type")?.startsWith("text/plain") ?? false;
-  const text = plain ? (await response.text()).trim() : "";
-  const meant = response.status < 500 || response.status === 503;
-  if (meant && text !== "" && text.length <= 200) return sentence(text);
-  return `The server could not let you in (error ${response.status}). Try again in a moment.`;
+// Returns the text of an error response. Texts for people are one short line of plain text. From status 500 on, only 503 has
+// such a text ("the server is restarting").
+async function refusalText(response: Response): Promise<string> {
+  const isPlainText = response.headers.get("content-type")?.startsWith("text/plain") ?? false;
+  const text = isPlainText ? (await response.text()).trim() : "";
+  const isForPeople = response.status < 500 || response.status === 503;
+  if (isForPeople && text !== "" && text.length <= 200) return toSentence(text);
+  return `The server cannot connect you now (error ${response.status}). Try again in a moment.`;
 }
 
-function sentence(text: string): string {
+function toSentence(text: string): string {
   const upper = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(upper) ? upper : `${upper}.`;
 }

@@ -4,11 +4,11 @@ import { roomPath } from "./roomCode";
 
 afterEach(() => delete document.documentElement.dataset.base);
 
-it("is the path itself at the top of a host", () => {
+it("returns the path unchanged without a base path", () => {
   expect(sitePath("/api/events")).toBe("/api/events");
 });
 
-it("begins with the path that the site stands under", () => {
+it("puts the base path before the path", () => {
   document.documentElement.dataset.base = "/meet";
   expect(sitePath("/api/events")).toBe("/meet/api/events");
   expect(roomPath("a b")).toBe("/meet/rooms/a%20b");

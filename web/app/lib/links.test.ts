@@ -15,7 +15,7 @@ it.each([
   expect(hrefs(message)).toEqual(links);
 });
 
-it("loses no text", () => {
+it("keeps the whole text of the message", () => {
   const message = "one https://example.org/a, two\nhttps://example.org/b";
   expect(splitLinks(message).map((part) => part.text).join("")).toBe(message);
 });

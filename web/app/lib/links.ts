@@ -1,19 +1,18 @@
-// Finds the web addresses in a message, so that they can be drawn as links.
-
+/** TextPart is a piece of a message: plain text or a link. */
 export interface TextPart {
   text: string;
-  /** The address to open, when the part is a link; always http or https. */
+  /** The URL of a link, always with http or https. Plain text has none. */
   href?: string;
 }
 
 const address = /\bhttps?:\/\/[^\s<>"']+/giu;
 
-/** splitLinks cuts a message into text and links; joined together the parts are the message. */
+/** splitLinks splits a message into plain text and links. The texts of all parts, joined, are the message. */
 export function splitLinks(message: string): TextPart[] {
   const parts: TextPart[] = [];
   let end = 0;
   for (const match of message.matchAll(address)) {
-    const text = withoutTrailing(match[0]);
+    const text = trimPunctuation(match[0]);
     if (!URL.canParse(text)) continue;
     if (match.index > end) parts.push({ text: message.slice(end, match.index) });
     parts.push({ text, href: new URL(text).href });
@@ -23,9 +22,8 @@ export function splitLinks(message: string): TextPart[] {
   return parts;
 }
 
-// Punctuation that ends a sentence is not part of the address, nor is a
-// bracket that was opened before it.
-function withoutTrailing(text: string): string {
+// Removes from the end of a URL the punctuation that ends a sentence, and closing brackets that were opened before the URL.
+function trimPunctuation(text: string): string {
   let cut = text.replace(/[.,;:!?…]+$/u, "");
   while (cut.endsWith(")") && count(cut, ")") > count(cut, "(")) {
     cut = cut.slice(0, -1).replace(/[.,;:!?…]+$/u, "");

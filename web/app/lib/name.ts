@@ -1,38 +1,41 @@
-// Names of rooms and people, normalized by the rule of internal/name, whose doc.go says why.
+// Normalizes names of rooms and people by the same rule as internal/name, whose doc.go gives the reasons.
 
-/** What makes a name unfit to be shown: controls, what turns the direction of the text around it, and what is no character. */
-export const unshowable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}\p{Noncharacter_Code_Point}\u202a-\u202e\u2066-\u2069\ufff9-\ufffd]/u;
+/**
+ * undisplayable matches characters that must not be in a name: control, bidirectional formatting and private-use characters, lone
+ * surrogates and noncharacters.
+ */
+export const undisplayable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}\p{Noncharacter_Code_Point}\u202a-\u202e\u2066-\u2069\ufff9-\ufffd]/u;
 
-// What draws nothing by itself, and what is blank by design: in Braille, a null notehead, a Khitan filler.
+// Characters without a visible shape: default ignorable ones, the blank Braille pattern, a null notehead and a Khitan filler.
 const ignorable = /[\p{Default_Ignorable_Code_Point}\u2800\u{1d159}\u{16fe4}]/u;
 const selector = /\p{Variation_Selector}/u;
 const maxMarks = 5;
 
-/** shownName is what can be seen of a name, in the form of all names. It may be empty. */
-export function shownName(text: string): string {
-  if (/^[!-~]+(?: [!-~]+)*$/.test(text)) return text; // most of the time
+/** normalizeName returns the visible part of a name in normalized form (NFC). It may be empty. */
+export function normalizeName(text: string): string {
+  if (/^[!-~]+(?: [!-~]+)*$/.test(text)) return text; // the common case
   let name = text.normalize("NFC");
   for (;;) {
-    const next = see(name).normalize("NFC");
+    const next = normalizeOnce(name).normalize("NFC");
     if (next === name) return name;
     name = next;
   }
 }
 
-function see(name: string): string {
+function normalizeOnce(name: string): string {
   const characters = Array.from(name);
   const seen: string[] = [];
-  let base = " "; // the last that is no mark, joiner or selector
+  let base = " "; // the last character that is no mark, joiner or variation selector
   let marks = 0;
   for (let i = 0; i < characters.length; i++) {
     const character = characters[i] ?? "";
     if (/\p{White_Space}/u.test(character)) {
       if (base !== " ") seen.push(" ");
       base = " ";
-    } else if (unshowable.test(character)) {
+    } else if (undisplayable.test(character)) {
       continue;
     } else if (ignorable.test(character)) {
-      if (shapes(character, seen[seen.length - 1] ?? "", base, characters[i + 1] ?? "")) seen.push(character);
+      if (changesNeighbours(character, seen[seen.length - 1] ?? "", base, characters[i + 1] ?? "")) seen.push(character);
     } else if (/[\p{Mn}\p{Me}]/u.test(character)) {
       if (++marks <= maxMarks && base !== " ") seen.push(character);
     } else if (/\p{Mc}/u.test(character)) {
@@ -51,8 +54,8 @@ function see(name: string): string {
   return seen.join("").replace(/ $/, "");
 }
 
-/** shapes reports whether something that draws nothing changes how the characters around it look. */
-function shapes(character: string, last: string, base: string, next: string): boolean {
+/** changesNeighbours reports whether an invisible character changes how the characters around it look. */
+function changesNeighbours(character: string, last: string, base: string, next: string): boolean {
   switch (true) {
     case character === "\u2800":
       return isBraille(base) && isBraille(next);
@@ -71,13 +74,13 @@ function shapes(character: string, last: string, base: string, next: string): bo
 
 const isBraille = (character: string) => /[\u2801-\u28ff]/u.test(character);
 
-/** separates reports whether ZWNJ changes how its neighbours look. */
+/** separates reports whether ZWNJ between two characters changes how they look. */
 function separates(last: string, base: string, next: string): boolean {
   if (!/^\p{L}{2}$/u.test(base + next)) return false;
   return (isVirama(last, base) && block(next) === block(base)) || isCursive(base, next);
 }
 
-/** joins reports whether ZWJ changes how its neighbours look. */
+/** joins reports whether ZWJ between two characters changes how they look. */
 const joins = (last: string, base: string, next: string) =>
   (isPictograph(base) && isPictograph(next)) || isVirama(last, base) || (/[\u09b0\u0cb0]/.test(last) && isVirama(next, base));
 
@@ -85,15 +88,15 @@ const viramas = /[\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca]/
 const isVirama = (character: string, base: string) => viramas.test(character) && block(character) === block(base);
 const block = (character: string) => (character.codePointAt(0) ?? 0) >> 7;
 
-// Letters of Arabic that never join to the next.
+// Arabic letters that never join to the following letter.
 const endsJoin = /[\u0621-\u0625\u0627\u0629\u062f-\u0632\u0648\u0671-\u0677\u0688-\u0699\u06c0\u06c3-\u06cb\u06cd\u06cf\u06d2\u06d3\u06d5\u06e5\u06e6\u06ee\u06ef]/;
 const cursive = ["Adlam", "Arabic", "Mongolian", "Nko", "Syriac"].map((script) => new RegExp(`^\\p{Script=${script}}{2}$`, "u"));
 const isCursive = (a: string, b: string) => !endsJoin.test(a) && !/[\u0621\u0674]/.test(b) && cursive.some((script) => script.test(a + b));
 
-// Emoji that are text unless U+FE0F follows, and what ZWJ may make an emoji of.
+// Emoji that are shown as text unless U+FE0F follows, and characters that ZWJ can combine to an emoji.
 const textStyle = /(?![0-9#*]|\p{Emoji_Presentation})\p{Emoji}/u;
 const blocks = /[\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{1fa70}-\u{1faff}\u2b1b]/u;
 const isPictograph = (character: string) => blocks.test(character) || textStyle.test(character);
 
-// A flag of England, Scotland or Wales; the tags are its group.
+// The flags of England, Scotland and Wales. The first group is their tag characters.
 const flag = /^\u{1f3f4}(\u{e0067}\u{e0062}(?:\u{e0065}\u{e006e}\u{e0067}|\u{e0073}\u{e0063}\u{e0074}|\u{e0077}\u{e006c}\u{e0073})\u{e007f})/u;

@@ -1,10 +1,11 @@
-/** A value that lives outside the views and tells them when it changes. */
+/** Observable is a value that notifies listeners when it changes. */
 export interface Observable<T> {
   readonly value: T;
+  /** Adds a listener. The returned function removes it. */
   subscribe(listener: () => void): () => void;
 }
 
-/** State is an Observable its owner may change. */
+/** State is an Observable that its owner can set. */
 export class State<T> implements Observable<T> {
   #value: T;
   readonly #listeners = new Set<() => void>();

@@ -20,7 +20,7 @@ describe("parseRoom", () => {
     ["a/b", "a/b"],
     ["cafe\u0301\u200b", "caf\u00e9"],
     ["\ufeffabc-defg-hij", "abc-defg-hij"],
-  ])("reads %j as %j", (input, room) => {
+  ])("parses %j as %j", (input, room) => {
     expect(parseRoom(input)).toEqual({ room });
   });
 
@@ -31,18 +31,18 @@ describe("parseRoom", () => {
     ["https://example.org", /does not lead/],
     ["https://example.org/about", /does not lead/],
     ["https://example.org/rooms/%E0%A4%A", /does not lead/],
-    ["a\u0007b", /cannot be shown/],
-    ["\u202eabc", /cannot be shown/],
-    ["\u3164", /can be seen/],
-    ["/rooms/%E2%80%8B", /can be seen/],
+    ["a\u0007b", /not allowed/],
+    ["\u202eabc", /not allowed/],
+    ["\u3164", /visible character/],
+    ["/rooms/%E2%80%8B", /visible character/],
     ["x".repeat(257), /too long/],
     ["ü".repeat(129), /too long/],
-  ])("refuses %j in words", (input, problem) => {
+  ])("explains why %j is refused", (input, problem) => {
     const parsed = parseRoom(input);
     expect("problem" in parsed && parsed.problem).toMatch(problem);
   });
 });
 
-it("makes a path that survives any name", () => {
+it("escapes the room name in the path", () => {
   expect(roomPath("a b/ü?")).toBe("/rooms/a%20b%2F%C3%BC%3F");
 });

@@ -1,15 +1,14 @@
-// What a person may type or paste to name a meeting, turned into the room's name.
 import { sitePath } from "./base";
-import { shownName, unshowable } from "./name";
+import { normalizeName, undisplayable } from "./name";
 
-/** The server's limit on a room name, counted in UTF-8 bytes. */
+/** The server's limit for a room name in UTF-8 bytes. */
 const maxRoomBytes = 256;
 
 export type ParsedRoom = { room: string } | { problem: string };
 
 /**
- * parseRoom reads a code in any spelling (`ABCDEFGHIJ`, `abc defg hij`), a
- * pasted link to a room, or any other room name, in the form of all names.
+ * parseRoom returns the normalized room name in typed or pasted text: a meeting code in any spelling (`ABCDEFGHIJ`,
+ * `abc defg hij`), a link to a room, or any other room name.
  */
 export function parseRoom(input: string): ParsedRoom {
   const text = input.trim();
@@ -18,21 +17,21 @@ export function parseRoom(input: string): ParsedRoom {
   const linked = roomOfLink(text);
   if (linked === null) return { problem: "This link does not lead to a meeting." };
 
-  if (unshowable.test(linked)) return { problem: "A meeting code cannot contain characters that cannot be shown." };
-  const room = shownName(tidyCode(linked));
-  if (room === "") return { problem: "A meeting code needs a character that can be seen." };
+  if (undisplayable.test(linked)) return { problem: "This meeting code contains characters that are not allowed." };
+  const room = normalizeName(tidyCode(linked));
+  if (room === "") return { problem: "A meeting code needs at least one visible character." };
   if (new TextEncoder().encode(room).length > maxRoomBytes) {
     return { problem: "This meeting code is too long." };
   }
   return { room };
 }
 
-/** roomPath is the page of a room on this server. */
+/** roomPath returns the path of a room's page on this server. */
 export function roomPath(room: string): string {
   return sitePath(`/rooms/${encodeURIComponent(room)}`);
 }
 
-/** The room a link points at, the text itself when it is no link, null for a link elsewhere. */
+/** Returns the room of a link, the text itself if it is no link, or null if the link does not lead to a room. */
 function roomOfLink(text: string): string | null {
   const path = /^(?:[a-z]+:\/\/[^/?#]+|[^/?#\s]*[.:][^/?#\s]*)?(\/[^?#]*)/i.exec(text)?.[1];
   if (path === undefined) return /^[a-z]+:\/\//i.test(text) ? null : text;
@@ -46,6 +45,7 @@ function roomOfLink(text: string): string | null {
   }
 }
 
+/** tidyCode returns a meeting code in its normal spelling. Other text is returned unchanged. */
 function tidyCode(text: string): string {
   const letters = text.toLowerCase().replace(/[\s\p{Pd}_.]/gu, "");
   const parts = /^([a-z]{3})([a-z]{4})([a-z]{3})$/.exec(letters);

@@ -1,31 +1,31 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { loadPreferences, savePreferences } from "./storage";
 
-const fresh = { name: "", microphone: true, camera: true, microphoneId: "", cameraId: "", speakerId: "" };
+const defaults = { name: "", microphone: true, camera: true, microphoneId: "", cameraId: "", speakerId: "" };
 
 beforeEach(() => localStorage.clear());
 
-it("starts with devices on and no name", () => {
-  expect(loadPreferences()).toEqual(fresh);
+it("has devices on and no name by default", () => {
+  expect(loadPreferences()).toEqual(defaults);
 });
 
-it("remembers what changed and keeps the rest", () => {
+it("stores changed values and keeps the others", () => {
   savePreferences({ name: "Ada", camera: false });
   savePreferences({ microphoneId: "mic-1" });
-  expect(loadPreferences()).toEqual({ ...fresh, name: "Ada", camera: false, microphoneId: "mic-1" });
+  expect(loadPreferences()).toEqual({ ...defaults, name: "Ada", camera: false, microphoneId: "mic-1" });
 });
 
-it.each(["not json", "null", "[]", '{"name":7,"camera":"yes"}'])("survives %j in storage", (text) => {
+it.each(["not json", "null", "[]", '{"name":7,"camera":"yes"}'])("returns defaults when the storage holds %j", (text) => {
   localStorage.setItem("meet.preferences", text);
-  expect(loadPreferences()).toEqual(fresh);
+  expect(loadPreferences()).toEqual(defaults);
 });
 
-it("works without storage", () => {
+it("returns defaults when the storage is forbidden", () => {
   const refuse = () => {
     throw new DOMException("denied", "SecurityError");
   };
   vi.stubGlobal("localStorage", { getItem: refuse, setItem: refuse });
   savePreferences({ name: "Ada" });
-  expect(loadPreferences()).toEqual(fresh);
+  expect(loadPreferences()).toEqual(defaults);
   vi.unstubAllGlobals();
 });

@@ -1,11 +1,9 @@
-// The only place that stores anything in the browser.
-
-/** What this browser remembers from one meeting to the next. */
+/** Preferences are what the browser stores between calls. This file is the only one that uses its storage. */
 export interface Preferences {
   name: string;
   microphone: boolean;
   camera: boolean;
-  /** Device ids; the empty string stands for the system's default. */
+  /** Device ids. An empty id means the system's default. */
   microphoneId: string;
   cameraId: string;
   speakerId: string;
@@ -22,7 +20,7 @@ const defaults: Preferences = {
   speakerId: "",
 };
 
-/** loadPreferences reads what was remembered; anything missing or spoilt takes its default. */
+/** loadPreferences returns the stored preferences, with defaults for missing and malformed ones. */
 export function loadPreferences(): Preferences {
   const stored = read();
   const pick = <K extends keyof Preferences>(name: K): Preferences[K] =>
@@ -37,12 +35,12 @@ export function loadPreferences(): Preferences {
   };
 }
 
-/** savePreferences remembers the given values beside those already there. */
+/** savePreferences stores the given values and leaves the other ones unchanged. */
 export function savePreferences(changed: Partial<Preferences>): void {
   try {
     localStorage.setItem(key, JSON.stringify({ ...loadPreferences(), ...changed }));
   } catch {
-    // Storage is full or forbidden: the meeting works, it is only not remembered.
+    // The storage is full or forbidden. Calls work without it.
   }
 }
 

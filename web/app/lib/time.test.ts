@@ -12,11 +12,11 @@ it.each([
   [3_600, "for 1 h"],
   [4_800, "for 1 h 20 min"],
   [90_000, "for 25 h"],
-])("after %i seconds a room runs %j", (seconds, text) => {
+])("returns the time since %i seconds ago as %j", (seconds, text) => {
   expect(sinceText(start, new Date(start.getTime() + seconds * 1000))).toBe(text);
 });
 
-it("says nothing wrong about an unreadable date", () => {
+it("returns just started for an invalid date", () => {
   expect(sinceText(new Date("?"), start)).toBe("just started");
 });
 
@@ -27,6 +27,6 @@ it.each([
   [63, "1 min"],
   [720, "12 min"],
   [3_900, "1 h 5 min"],
-])("%d seconds last %j", (seconds, text) => {
+])("returns the duration of %d seconds as %j", (seconds, text) => {
   expect(durationText(seconds)).toBe(text);
 });

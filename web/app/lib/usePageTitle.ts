@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 
-/** usePageTitle sets the title for as long as the view is shown. */
+/** usePageTitle sets the title of the page. */
 export function usePageTitle(title: string): void {
   useEffect(() => {
     document.title = title;

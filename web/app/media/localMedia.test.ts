@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Preferences } from "../lib/storage";
 import { LocalMedia } from "./localMedia";
 
-// The SDK's side of it: tracks that can end, and a getUserMedia that each test scripts.
+// Fakes of the SDK: tracks that can end, and createLocalTracks, whose error for each kind is set by the test.
 const sdk = vi.hoisted(() => {
   class FakeTrack extends EventTarget {
     stopped = false;
@@ -15,15 +15,15 @@ const sdk = vi.hoisted(() => {
   class LocalAudioTrack extends FakeTrack {}
   class LocalVideoTrack extends FakeTrack {}
   type Wanted = { audio?: { deviceId?: string }; video?: { deviceId?: string } };
-  const answers = { audio: undefined as string | undefined, video: undefined as string | undefined };
-  const asked: Wanted[] = [];
+  const errors = { audio: undefined as string | undefined, video: undefined as string | undefined };
+  const requests: Wanted[] = [];
   const createLocalTracks = (wanted: Wanted) => {
-    asked.push(wanted);
-    const error = (wanted.audio && answers.audio) ?? (wanted.video && answers.video);
+    requests.push(wanted);
+    const error = (wanted.audio && errors.audio) ?? (wanted.video && errors.video);
     if (error !== undefined) return Promise.reject(new DOMException("no", error));
     return Promise.resolve([...(wanted.audio ? [new LocalAudioTrack()] : []), ...(wanted.video ? [new LocalVideoTrack()] : [])]);
   };
-  return { LocalAudioTrack, LocalVideoTrack, createLocalTracks, answers, asked };
+  return { LocalAudioTrack, LocalVideoTrack, createLocalTracks, errors, requests };
 });
 
 vi.mock("livekit-client", () => ({
@@ -37,9 +37,9 @@ const preferences: Preferences = { name: "", microphone: true, camera: true, mic
 const permissions: Record<string, PermissionState> = {};
 
 beforeEach(() => {
-  sdk.answers.audio = undefined;
-  sdk.answers.video = undefined;
-  sdk.asked.length = 0;
+  sdk.errors.audio = undefined;
+  sdk.errors.video = undefined;
+  sdk.requests.length = 0;
   permissions.microphone = "prompt";
   permissions.camera = "prompt";
   vi.stubGlobal("navigator", {
@@ -61,21 +61,21 @@ const phases = ({ state: { value } }: LocalMedia) => [value.microphone.phase, va
 const codes = ({ state: { value } }: LocalMedia) => [value.microphone.problem?.code, value.camera.problem?.code];
 
 describe("starting", () => {
-  it("asks for both in one question", async () => {
+  it("requests both devices at the same time", async () => {
     const media = await started();
-    expect(sdk.asked).toEqual([{ audio: {}, video: {} }]);
+    expect(sdk.requests).toEqual([{ audio: {}, video: {} }]);
     expect(phases(media)).toEqual(["on", "on"]);
   });
 
-  it("asks only for what is wanted, and for the remembered device", async () => {
+  it("requests only the devices that are switched on, with the stored device id", async () => {
     const media = await started({ camera: false, microphoneId: "mic-2" });
-    expect(sdk.asked).toEqual([{ audio: { deviceId: "mic-2" } }]);
+    expect(sdk.requests).toEqual([{ audio: { deviceId: "mic-2" } }]);
     expect(phases(media)).toEqual(["on", "off"]);
   });
 
-  it("asks for nothing when nothing is wanted", async () => {
+  it("requests nothing when both devices are switched off", async () => {
     await started({ camera: false, microphone: false });
-    expect(sdk.asked).toEqual([]);
+    expect(sdk.requests).toEqual([]);
   });
 });
 
@@ -84,56 +84,56 @@ describe("failing", () => {
     ["NotFoundError", "camera-missing"],
     ["NotReadableError", "camera-busy"],
     ["OverconstrainedError", "camera-unavailable"],
-  ])("a camera's %s leaves the microphone alone", async (error, code) => {
-    sdk.answers.video = error;
+  ])("keeps the microphone on when the camera fails with %s", async (error, code) => {
+    sdk.errors.video = error;
     const media = await started();
     expect(phases(media)).toEqual(["on", "failed"]);
     expect(codes(media)).toEqual([undefined, code]);
   });
 
-  it("a microphone's failure leaves the camera alone", async () => {
-    sdk.answers.audio = "NotReadableError";
+  it("keeps the camera on when the microphone fails", async () => {
+    sdk.errors.audio = "NotReadableError";
     const media = await started();
     expect(phases(media)).toEqual(["failed", "on"]);
   });
 
-  it("does not ask again after a refusal", async () => {
-    sdk.answers.audio = "NotAllowedError";
-    sdk.answers.video = "NotAllowedError";
+  it("requests nothing again after permission was refused", async () => {
+    sdk.errors.audio = "NotAllowedError";
+    sdk.errors.video = "NotAllowedError";
     permissions.camera = "denied";
     const media = await started();
-    expect(sdk.asked).toHaveLength(1);
+    expect(sdk.requests).toHaveLength(1);
     expect(codes(media)).toEqual(["microphone-dismissed", "camera-denied"]);
   });
 
-  it("asks apart for what the browser already allows", async () => {
-    sdk.answers.video = "NotAllowedError";
+  it("requests the granted device alone when the other is denied", async () => {
+    sdk.errors.video = "NotAllowedError";
     permissions.microphone = "granted";
     permissions.camera = "denied";
     const media = await started();
     expect(phases(media)).toEqual(["on", "failed"]);
   });
 
-  it("can be tried again", async () => {
-    sdk.answers.video = "NotReadableError";
+  it("clears the problem when a second try succeeds", async () => {
+    sdk.errors.video = "NotReadableError";
     const media = await started();
-    sdk.answers.video = undefined;
+    sdk.errors.video = undefined;
     await media.setWanted("camera", true);
     expect(phases(media)).toEqual(["on", "on"]);
     expect(codes(media)).toEqual([undefined, undefined]);
   });
 
-  it("says that the page is not secure", async () => {
+  it("reports an insecure page when there is no mediaDevices", async () => {
     vi.stubGlobal("navigator", {});
-    sdk.answers.audio = "TypeError";
-    sdk.answers.video = "TypeError";
+    sdk.errors.audio = "TypeError";
+    sdk.errors.video = "TypeError";
     const media = await started();
     expect(codes(media)).toEqual(["microphone-insecure", "camera-insecure"]);
   });
 });
 
-describe("changing one's mind", () => {
-  it("stops a device that is switched off and remembers it", async () => {
+describe("switching and choosing devices", () => {
+  it("stops the track of a device that is switched off", async () => {
     const media = await started();
     const track = media.camera;
     await media.setWanted("camera", false);
@@ -141,7 +141,7 @@ describe("changing one's mind", () => {
     expect(phases(media)).toEqual(["on", "off"]);
   });
 
-  it("drops a track that arrives after it was switched off", async () => {
+  it("stops a track that arrives after its device was switched off", async () => {
     const media = new LocalMedia(preferences);
     const starting = media.start();
     await media.setWanted("camera", false);
@@ -150,26 +150,26 @@ describe("changing one's mind", () => {
     expect(phases(media)).toEqual(["on", "off"]);
   });
 
-  it("changes the device", async () => {
+  it("stops the old track and acquires the chosen device", async () => {
     const media = await started();
     const before = media.microphone;
-    await media.choose("microphone", "mic-2");
+    await media.chooseDevice("microphone", "mic-2");
     expect(before).toMatchObject({ stopped: true });
-    expect(sdk.asked.at(-1)).toEqual({ audio: { deviceId: "mic-2" } });
+    expect(sdk.requests.at(-1)).toEqual({ audio: { deviceId: "mic-2" } });
     expect(media.microphone).not.toBe(before);
   });
 });
 
-describe("handing over", () => {
-  it("gives a track away once, and does not stop it afterwards", async () => {
+describe("handing over tracks", () => {
+  it("returns a track only once and does not stop it afterwards", async () => {
     const media = await started();
-    const track = media.take("microphone");
-    expect(media.take("microphone")).toBeUndefined();
+    const track = media.takeTrack("microphone");
+    expect(media.takeTrack("microphone")).toBeUndefined();
     media.stop();
     expect(track).toMatchObject({ stopped: false });
   });
 
-  it("stops what was not taken, and what arrives too late", async () => {
+  it("stops tracks that were not taken, and those that arrive after stop", async () => {
     const media = await started();
     const { camera } = media;
     media.stop();
@@ -182,7 +182,7 @@ describe("handing over", () => {
     expect(late.microphone).toBeUndefined();
   });
 
-  it("replaces a device that is unplugged", async () => {
+  it("acquires another device when one is unplugged", async () => {
     const media = await started();
     const before = media.microphone;
     (before as unknown as EventTarget).dispatchEvent(new Event("ended"));

@@ -10,8 +10,9 @@ import { type Observable, State } from "../lib/observable";
 import { loadPreferences, savePreferences, type Preferences } from "../lib/storage";
 import { mediaProblem, type DeviceKind, type MediaContext, type MediaProblem } from "./mediaProblem";
 
-/** One device before the call: what the person wants, and what came of it. */
+/** DeviceState is the state of the microphone or the camera before a call. */
 export interface DeviceState {
+  /** Whether the person has switched the device on. */
   wanted: boolean;
   phase: "off" | "asking" | "on" | "failed";
   problem: MediaProblem | null;
@@ -29,9 +30,8 @@ const kinds = ["microphone", "camera"] as const;
 const permissionNames = { microphone: "microphone", camera: "camera" } as const;
 
 /**
- * LocalMedia holds the microphone and the camera from the moment the page
- * opens until the call takes them over, so that the browser asks only once.
- * The two fail apart from one another.
+ * LocalMedia holds the tracks of the microphone and the camera from when the page opens until the call takes them, so that
+ * the browser asks for permission only once. If one device fails, the other still works.
  */
 export class LocalMedia {
   readonly #state: State<LocalMediaState>;
@@ -58,7 +58,7 @@ export class LocalMedia {
     return this.#tracks.camera;
   }
 
-  /** start asks for whatever is wanted, both in one question when possible. */
+  /** start requests the devices that are switched on, both with one permission prompt if possible. */
   async start(): Promise<void> {
     this.#watchPermissions();
     const wanted = kinds.filter((kind) => this.#state.value[kind].wanted);
@@ -67,80 +67,80 @@ export class LocalMedia {
       return;
     }
     for (const kind of kinds) this.#update(kind, { phase: "asking", problem: null });
-    const asked = this.#state.value;
+    const requested = this.#state.value;
     try {
-      this.#keep(await createLocalTracks({ audio: options(asked.microphone), video: options(asked.camera) }), asked);
+      this.#addTracks(await createLocalTracks({ audio: deviceConstraint(requested.microphone), video: deviceConstraint(requested.camera) }), requested);
     } catch (error) {
-      await this.#startApart(error);
+      await this.#startSeparately(error);
     }
   }
 
-  /** setWanted switches a device on or off and remembers the choice. */
+  /** setWanted switches a device on or off and stores the choice. */
   async setWanted(kind: DeviceKind, wanted: boolean): Promise<void> {
     savePreferences(kind === "microphone" ? { microphone: wanted } : { camera: wanted });
     this.#update(kind, { wanted });
     if (wanted) return this.#acquire(kind);
-    this.#drop(kind);
+    this.#stopTrack(kind);
     this.#update(kind, { phase: "off", problem: null });
   }
 
-  /** choose changes to another device; the empty id is the system's default. */
-  async choose(kind: DeviceKind, deviceId: string): Promise<void> {
+  /** chooseDevice changes to another device and stores the choice. An empty id means the system's default. */
+  async chooseDevice(kind: DeviceKind, deviceId: string): Promise<void> {
     savePreferences(kind === "microphone" ? { microphoneId: deviceId } : { cameraId: deviceId });
     this.#update(kind, { deviceId });
     if (!this.#state.value[kind].wanted) return;
-    this.#drop(kind);
+    this.#stopTrack(kind);
     await this.#acquire(kind);
   }
 
-  /** take hands a track over to the call, which from then on stops it. */
-  take(kind: DeviceKind): LocalTrack | undefined {
+  /** takeTrack removes a track and returns it. The caller must stop it. */
+  takeTrack(kind: DeviceKind): LocalTrack | undefined {
     const track = this.#tracks[kind];
     track?.off(TrackEvent.Ended, this.#onEnded[kind]);
     this.#tracks[kind] = undefined;
     return track;
   }
 
-  /** copy is a second hold on what is on, for a call that goes on from this one: neither ends the other's. */
-  copy(): LocalMedia {
+  /** clone returns a LocalMedia with clones of the tracks that are on. Stopping one does not stop the other. */
+  clone(): LocalMedia {
     const { microphone, camera } = this.#tracks;
-    const open = microphone?.mediaStreamTrack.enabled === true ? microphone : undefined; // else it is muted
+    const unmuted = microphone?.mediaStreamTrack.enabled === true ? microphone : undefined;
     const state = this.#state.value;
-    const copy = new LocalMedia({
-      microphone: open !== undefined,
+    const clone = new LocalMedia({
+      microphone: unmuted !== undefined,
       camera: camera !== undefined,
       microphoneId: state.microphone.deviceId,
       cameraId: state.camera.deviceId,
     });
     const tracks: LocalTrack[] = [];
-    if (open) tracks.push(new LocalAudioTrack(open.mediaStreamTrack.clone(), open.constraints, false));
+    if (unmuted) tracks.push(new LocalAudioTrack(unmuted.mediaStreamTrack.clone(), unmuted.constraints, false));
     if (camera) tracks.push(new LocalVideoTrack(camera.mediaStreamTrack.clone(), camera.constraints, false));
     for (const track of tracks) track.source = track instanceof LocalAudioTrack ? Track.Source.Microphone : Track.Source.Camera;
-    copy.#keep(tracks, copy.#state.value);
-    return copy;
+    clone.#addTracks(tracks, clone.#state.value);
+    return clone;
   }
 
-  /** stop releases everything that was not taken; nothing can be acquired afterwards. */
+  /** stop stops the tracks that were not taken. After it no device can be acquired. */
   stop(): void {
     this.#stopped.abort();
-    for (const kind of kinds) this.#drop(kind);
+    for (const kind of kinds) this.#stopTrack(kind);
   }
 
   async #acquire(kind: DeviceKind): Promise<void> {
     if (this.#tracks[kind]) return;
     this.#update(kind, { phase: "asking", problem: null });
-    const asked = this.#state.value;
+    const requested = this.#state.value;
     try {
-      const wanted = options(asked[kind]);
-      this.#keep(await createLocalTracks(kind === "microphone" ? { audio: wanted } : { video: wanted }), asked);
+      const wanted = deviceConstraint(requested[kind]);
+      this.#addTracks(await createLocalTracks(kind === "microphone" ? { audio: wanted } : { video: wanted }), requested);
     } catch (error) {
       this.#fail(kind, error, await permissionOf(kind));
     }
   }
 
-  // The joint request failed, which says nothing about either device alone. A
-  // second round of questions is put only where it can help.
-  async #startApart(error: unknown): Promise<void> {
+  // Requests each device alone after the request for both has failed. If permission was refused, only devices with a granted
+  // permission are requested again, so that the browser does not show another prompt.
+  async #startSeparately(error: unknown): Promise<void> {
     const refused = error instanceof DOMException && error.name === "NotAllowedError";
     for (const kind of kinds) {
       const permission = await permissionOf(kind);
@@ -149,12 +149,12 @@ export class LocalMedia {
     }
   }
 
-  #keep(tracks: LocalTrack[], asked: LocalMediaState): void {
+  #addTracks(tracks: LocalTrack[], requested: LocalMediaState): void {
     for (const track of tracks) {
       const kind = track instanceof LocalAudioTrack ? "microphone" : "camera";
       const device = this.#state.value[kind];
-      // The person may have left or changed their mind while the browser asked.
-      const current = device.wanted && device.deviceId === asked[kind].deviceId && !this.#tracks[kind];
+      // The person may have left or switched the device off while the browser asked for permission.
+      const current = device.wanted && device.deviceId === requested[kind].deviceId && !this.#tracks[kind];
       if (this.#stopped.signal.aborted || !current) {
         track.stop();
         continue;
@@ -172,18 +172,18 @@ export class LocalMedia {
     this.#update(kind, { phase: "failed", problem: mediaProblem(kind, error, context) });
   }
 
-  #drop(kind: DeviceKind): void {
-    this.take(kind)?.stop();
+  #stopTrack(kind: DeviceKind): void {
+    this.takeTrack(kind)?.stop();
   }
 
-  // Unplugged: fall back to another device of the kind, or say that there is none.
+  // When a device is unplugged, another one of the kind is acquired, or the problem is shown.
   readonly #onEnded: Record<DeviceKind, () => void> = {
     microphone: () => this.#replace("microphone"),
     camera: () => this.#replace("camera"),
   };
 
   #replace(kind: DeviceKind): void {
-    this.#drop(kind);
+    this.#stopTrack(kind);
     void this.#acquire(kind);
   }
 
@@ -192,7 +192,7 @@ export class LocalMedia {
     this.#state.set({ ...state, [kind]: { ...state[kind], ...change } });
   }
 
-  // Somebody who allows a device in the browser's settings should not have to reload.
+  // Acquires a device again when it is allowed in the browser's settings, so that no reload is needed.
   #watchPermissions(): void {
     for (const kind of kinds) {
       void queryPermission(kind).then((status) => {
@@ -209,14 +209,14 @@ export class LocalMedia {
   }
 }
 
-/** startMedia asks for what the person switched on the last time. */
+/** startMedia requests the devices that were switched on the last time. */
 export function startMedia(): LocalMedia {
   const media = new LocalMedia(loadPreferences());
   void media.start();
   return media;
 }
 
-/** describeMediaError says why a device could not be used during the call. */
+/** describeMediaError returns the explanation of an error with a device during a call. */
 export async function describeMediaError(kind: DeviceKind, error: unknown): Promise<MediaProblem> {
   return mediaProblem(kind, error, {
     permission: await permissionOf(kind),
@@ -225,7 +225,7 @@ export async function describeMediaError(kind: DeviceKind, error: unknown): Prom
   });
 }
 
-function options(device: DeviceState): { deviceId?: string } {
+function deviceConstraint(device: DeviceState): { deviceId?: string } {
   return device.deviceId === "" ? {} : { deviceId: device.deviceId };
 }
 
@@ -233,6 +233,7 @@ function isSecure(): boolean {
   return "mediaDevices" in navigator;
 }
 
+/** isWithheld reports whether the page is in a frame whose permissions policy forbids the device. */
 function isWithheld(kind: DeviceKind): boolean {
   const policy = (document as { featurePolicy?: { allowsFeature(name: string): boolean } }).featurePolicy;
   return window.self !== window.top && policy?.allowsFeature(kind) === false;
@@ -242,7 +243,7 @@ async function permissionOf(kind: DeviceKind): Promise<PermissionState | undefin
   return (await queryPermission(kind))?.state;
 }
 
-// Not every browser can be asked about devices, and some throw when they are.
+// Returns undefined in browsers that do not report permissions for devices. Some of them throw.
 async function queryPermission(kind: DeviceKind): Promise<PermissionStatus | undefined> {
   try {
     return await navigator.permissions.query({ name: permissionNames[kind] });

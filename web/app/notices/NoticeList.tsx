@@ -3,10 +3,11 @@ import { useObservable } from "../lib/useObservable";
 import { Icon } from "../ui/Icon";
 import type { Notice, Notices } from "./notices";
 
-/** Long enough to read two sentences; one with a button waits longer for a decision. */
-const readingTime = 7_000;
-const decidingTime = 14_000;
+/** How long a notice is shown, in milliseconds: long enough to read two sentences, and longer with a button. */
+const textDuration = 7_000;
+const actionDuration = 14_000;
 
+/** NoticeList shows the notices. A notice under the pointer or with the focus is not removed until it loses both. */
 export function NoticeList({ notices }: { notices: Notices }) {
   const items = useObservable(notices.items);
   return (
@@ -19,20 +20,20 @@ export function NoticeList({ notices }: { notices: Notices }) {
 }
 
 function NoticeItem({ notice, notices }: { notice: Notice; notices: Notices }) {
-  const [held, setHeld] = useState(false);
+  const [paused, setPaused] = useState(false);
   const onClose = () => notices.dismiss(notice.id);
   useEffect(() => {
-    if (held) return;
-    const timer = setTimeout(() => notices.dismiss(notice.id), notice.action ? decidingTime : readingTime);
+    if (paused) return;
+    const timer = setTimeout(() => notices.dismiss(notice.id), notice.action ? actionDuration : textDuration);
     return () => clearTimeout(timer);
-  }, [held, notice, notices]);
+  }, [paused, notice, notices]);
   return (
     <div
       className="notice"
-      onPointerEnter={() => setHeld(true)}
-      onPointerLeave={() => setHeld(false)}
-      onFocus={() => setHeld(true)}
-      onBlur={() => setHeld(false)}
+      onPointerEnter={() => setPaused(true)}
+      onPointerLeave={() => setPaused(false)}
+      onFocus={() => setPaused(true)}
+      onBlur={() => setPaused(false)}
     >
       <p>{notice.text}</p>
       {notice.action && (

@@ -3,28 +3,28 @@ import { Notices } from "./notices";
 
 const texts = (notices: Notices) => notices.items.value.map((notice) => notice.text);
 
-it("keeps the newest three", () => {
+it("keeps only the newest three notices", () => {
   const notices = new Notices();
-  for (const text of ["a", "b", "c", "d"]) notices.say(text);
+  for (const text of ["a", "b", "c", "d"]) notices.show(text);
   expect(texts(notices)).toEqual(["b", "c", "d"]);
 });
 
-it("says the same thing once", () => {
+it("shows a repeated notice once, as the newest", () => {
   const notices = new Notices();
-  notices.say("a");
-  notices.say("b");
-  notices.say("a");
+  notices.show("a");
+  notices.show("b");
+  notices.show("a");
   expect(texts(notices)).toEqual(["b", "a"]);
 });
 
-it("tells its listeners and forgets what is dismissed", () => {
+it("notifies listeners and removes dismissed notices", () => {
   const notices = new Notices();
-  let told = 0;
-  const stop = notices.items.subscribe(() => told++);
-  notices.say("a");
+  let notified = 0;
+  const stop = notices.items.subscribe(() => notified++);
+  notices.show("a");
   notices.dismiss(notices.items.value[0]?.id ?? 0);
   stop();
-  notices.say("b");
-  expect(told).toBe(2);
+  notices.show("b");
+  expect(notified).toBe(2);
   expect(texts(notices)).toEqual(["b"]);
 });

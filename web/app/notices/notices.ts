@@ -6,10 +6,10 @@ export interface Notice {
   action?: { label: string; run: () => void };
 }
 
-/** More would cover the call; the oldest gives way. */
-const most = 3;
+/** The most notices shown at a time. A further one replaces the oldest. */
+const maxNotices = 3;
 
-/** Notices are the short messages that appear over the call and go by themselves. */
+/** Notices are short messages that are shown over the call for a few seconds. */
 export class Notices {
   readonly #items = new State<readonly Notice[]>([]);
   #next = 1;
@@ -18,11 +18,12 @@ export class Notices {
     return this.#items;
   }
 
-  say(text: string, action?: Notice["action"]): void {
+  /** show adds a notice. It replaces one with the same text. */
+  show(text: string, action?: Notice["action"]): void {
     const others = this.#items.value.filter((notice) => notice.text !== text);
     const notice: Notice = action ? { id: this.#next, text, action } : { id: this.#next, text };
     this.#next++;
-    this.#items.set([...others, notice].slice(-most));
+    this.#items.set([...others, notice].slice(-maxNotices));
   }
 
   dismiss(id: number): void {

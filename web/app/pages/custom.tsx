@@ -7,7 +7,7 @@ import { RoomScreen } from "../call/RoomScreen";
 
 const main = document.getElementById("room");
 if (main?.dataset.server !== undefined) {
-  // Behind the # it would not even reach this server; LiveKit's own tools put it into the query.
+  // LiveKit's tools put the token into the query. In the fragment, after #, it would not be sent to this server.
   const token = new URLSearchParams(location.search).get("token") ?? new URLSearchParams(location.hash.slice(1)).get("token");
   createRoot(main).render(<RoomScreen flow={new RoomFlow(tokenAccess(main.dataset.server, token ?? ""))} />);
 }

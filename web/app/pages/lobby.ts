@@ -7,26 +7,26 @@ import { createLobbyView } from "./lobbyView";
 const view = createLobbyView(document);
 watchLobby((state) => view.show(state, new Date()));
 
-// Once a minute is as fine as "for 5 min" gets.
+// Once a minute, because durations are shown in minutes.
 setInterval(() => view.tick(new Date()), 60_000);
 
 const join = document.querySelector<HTMLFormElement>("#join");
 const code = join?.querySelector<HTMLInputElement>("input");
 const problem = join?.querySelector<HTMLElement>("[data-slot=problem]");
 if (join && code && problem) {
-  const say = (text: string) => {
+  const showProblem = (text: string) => {
     problem.textContent = text;
     problem.hidden = text === "";
     code.setAttribute("aria-invalid", String(text !== ""));
   };
-  code.addEventListener("input", () => say(""));
+  code.addEventListener("input", () => showProblem(""));
   join.addEventListener("submit", (event) => {
     event.preventDefault();
     const parsed = parseRoom(code.value);
     if ("room" in parsed) {
       location.assign(roomPath(parsed.room));
     } else {
-      say(parsed.problem);
+      showProblem(parsed.problem);
       code.focus();
     }
   });

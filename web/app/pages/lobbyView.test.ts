@@ -36,12 +36,12 @@ const show = (state: Partial<LobbyState>) => {
 const text = (selector: string) => document.querySelector(selector)?.textContent;
 const hidden = (selector: string) => document.querySelector(selector)?.hasAttribute("hidden");
 
-// The page exactly as the server's template draws it.
+// The page as rendered by the server's template.
 beforeEach(() => {
   document.body.innerHTML = /<body>(.*)<\/body>/s.exec(page)?.[1] ?? "";
 });
 
-it("lists the live rooms with head count and time since start", () => {
+it("lists open rooms with head count and duration", () => {
   show({ rooms: [room(), room({ url: "/rooms/b", name: "b", numParticipants: 1, creationTime: now.toISOString() })] });
   const items = [...document.querySelectorAll(".live__room")];
   expect(items.map((item) => item.querySelector("a")?.getAttribute("href"))).toEqual(["/rooms/abc-defg-hij", "/rooms/b"]);
@@ -51,7 +51,7 @@ it("lists the live rooms with head count and time since start", () => {
   expect(hidden("[data-when=live]")).toBe(false);
 });
 
-it("lists previous meetings", () => {
+it("lists previous meetings with participants, date and duration", () => {
   show({ meetings: [meeting()] });
   expect(text("[data-list=previous] [data-slot=name]")).toBe("standup");
   expect(text("[data-list=previous] [data-slot=participants]")).toBe("Ada, Bo");
@@ -60,7 +60,7 @@ it("lists previous meetings", () => {
   expect(hidden("[data-when=previous]")).toBe(false);
 });
 
-it("goes back to the empty states", () => {
+it("shows the empty states when rooms and meetings are gone", () => {
   const view = show({ rooms: [room()], meetings: [meeting()] });
   view.show({ rooms: [], moreRooms: 0, meetings: [], moreMeetings: 0 }, now);
   expect(document.querySelectorAll("[data-list] > *")).toHaveLength(0);
@@ -69,7 +69,7 @@ it("goes back to the empty states", () => {
   expect(hidden("[data-unless=previous]")).toBe(false);
 });
 
-it("says how many more there are", () => {
+it("shows how many rooms and meetings are not listed", () => {
   const view = show({ rooms: [room()], moreRooms: 350, meetings: [meeting()], moreMeetings: 7 });
   expect(text("[data-more=live]")).toBe("and 350 more");
   expect(text("[data-more=previous]")).toBe("and 7 more");
@@ -80,25 +80,25 @@ it("says how many more there are", () => {
   expect(hidden("[data-more=previous]")).toBe(true);
 });
 
-it("leaves out rooms that are not active", () => {
+it("does not list inactive rooms", () => {
   show({ rooms: [room({ isActive: false })] });
   expect(document.querySelectorAll(".live__room")).toHaveLength(0);
 });
 
-it("writes names as text", () => {
+it("escapes HTML in names", () => {
   show({ rooms: [room({ name: "<img src=x>" })], meetings: [meeting({ name: "<b>", participants: ["<i>"] })] });
   expect(document.querySelector("[data-list] img, [data-list] b, [data-list] i")).toBeNull();
   expect(text(".live__room a")).toBe("<img src=x>");
 });
 
-it("keeps the focus on the same room", () => {
+it("keeps the focus on a room when the list is replaced", () => {
   const view = show({ rooms: [room(), room({ url: "/rooms/b", name: "b" })] });
   document.querySelector<HTMLElement>('a[href="/rooms/b"]')?.focus();
   view.show({ rooms: [room({ url: "/rooms/b", name: "b", numParticipants: 5 })], moreRooms: 0, meetings: [], moreMeetings: 0 }, now);
   expect(document.activeElement?.getAttribute("href")).toBe("/rooms/b");
 });
 
-it("lets time pass", () => {
+it("updates durations when time passes", () => {
   const view = show({ rooms: [room()] });
   view.tick(new Date(now.getTime() + 60 * 60_000));
   expect(text(".live__room time")).toBe("for 1 h 5 min");

@@ -7,8 +7,8 @@ interface LobbyView {
 }
 
 /**
- * createLobbyView fills the lobby page's `<template>` elements, so that the
- * markup of a room and of a meeting exists once, in the server's template.
+ * createLobbyView returns functions that update the lobby page: show renders a state, tick updates the durations. Rooms and
+ * meetings are copies of the page's `<template>` elements, so that their markup exists only in the server's templates.
  */
 export function createLobbyView(page: Document): LobbyView {
   const tick = (now: Date) => {
@@ -16,7 +16,7 @@ export function createLobbyView(page: Document): LobbyView {
       time.textContent = sinceText(new Date(time.dateTime), now);
     }
   };
-  localise(page);
+  localizeDates(page);
   return {
     tick,
     show(state, now) {
@@ -30,9 +30,9 @@ export function createLobbyView(page: Document): LobbyView {
   };
 }
 
-/** Puts the items in the list called name and shows either the list or its empty state. */
+/** Replaces the items of a list, and shows the list or its empty state. */
 function fill(page: Document, name: string, items: DocumentFragment[]) {
-  // The item under the pointer or focus may be replaced by its equal: keep the focus.
+  // If the focused item is replaced by a new one for the same room, the focus moves to the new one.
   const focused = page.activeElement?.getAttribute("href");
   page.querySelector(`[data-list=${name}]`)?.replaceChildren(...items);
   const links = page.querySelectorAll<HTMLElement>(`[data-list=${name}] a`);
@@ -43,16 +43,16 @@ function fill(page: Document, name: string, items: DocumentFragment[]) {
   page.querySelector(`[data-unless=${name}]`)?.toggleAttribute("hidden", !empty);
 }
 
-/** Says how many there are beyond those that the list called name shows. */
+/** Shows how many items a list leaves out. */
 function showMore(page: Document, name: string, count: number) {
   const line = page.querySelector(`[data-more=${name}]`);
-  const some = count > 0;
-  if (line) line.textContent = some ? `and ${count} more` : "";
-  line?.toggleAttribute("hidden", !some);
+  const hasMore = count > 0;
+  if (line) line.textContent = hasMore ? `and ${count} more` : "";
+  line?.toggleAttribute("hidden", !hasMore);
 }
 
 function roomItem(page: Document, room: LiveRoom): DocumentFragment {
-  const item = copyOf(page, "room-template");
+  const item = cloneTemplate(page, "room-template");
   const link = item.querySelector("a");
   if (link) {
     link.href = room.url;
@@ -64,25 +64,25 @@ function roomItem(page: Document, room: LiveRoom): DocumentFragment {
 }
 
 function meetingRow(page: Document, meeting: Meeting): DocumentFragment {
-  const row = copyOf(page, "meeting-template");
+  const row = cloneTemplate(page, "meeting-template");
   setText(row, "name", meeting.name);
   setText(row, "participants", meeting.participants.join(", "));
   setText(row, "duration", durationText(meeting.durationSeconds));
   const date = row.querySelector("time");
   date?.setAttribute("datetime", meeting.startedAt);
-  localise(row);
+  localizeDates(row);
   return row;
 }
 
-/** Dates come from the server in UTC; the visitor's own clock and habits replace them. */
-function localise(root: ParentNode) {
+/** Replaces the server's dates, which are in UTC, by dates in the browser's language and time zone. */
+function localizeDates(root: ParentNode) {
   for (const date of root.querySelectorAll<HTMLTimeElement>("[data-slot=date]")) {
     const at = new Date(date.dateTime);
     if (!Number.isNaN(at.getTime())) date.textContent = dateText(at);
   }
 }
 
-function copyOf(page: Document, id: string): DocumentFragment {
+function cloneTemplate(page: Document, id: string): DocumentFragment {
   const template = page.getElementById(id) as HTMLTemplateElement;
   return page.importNode(template.content, true);
 }

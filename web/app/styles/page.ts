@@ -1,5 +1,4 @@
-// What every entry brings along. The icon is named here only so that the
-// build hashes it and lists it in its manifest.
+// The styles of every page. The icon is imported so that the build hashes it and lists it in its manifest.
 import "./base.css";
 import "./problem.css";
 import "./custom.css";

@@ -1,7 +1,7 @@
-import { initials, personColour } from "../lib/person";
+import { initials, personColour } from "../lib/avatar";
 import "./tile.css";
 
-/** Avatar stands for a person without a picture. */
+/** Avatar shows a person's initials where there is no video. */
 export function Avatar({ name }: { name: string }) {
   return (
     <span className="avatar" data-person={personColour(name)} aria-hidden="true">

@@ -1,4 +1,4 @@
-/** Brand is the product's mark as the server's pages draw it, linking to the lobby at href. */
+/** Brand is Meet's logo, which links to the lobby at href. The server's pages show the same logo. */
 export function Brand({ href }: { href: string }) {
   return (
     <a className="brand" href={href}>

@@ -4,39 +4,39 @@ import { Icon, type IconName } from "./Icon";
 interface ControlProps {
   label: string;
   icon: IconName;
-  /** Shown beside the name when the control is pointed at. */
+  /** The keyboard shortcut, shown in the tooltip. */
   shortcut?: string | undefined;
-  /** Drawn on the control; said to screen readers as its description. */
+  /** The number shown on the control, and the description that screen readers get instead. */
   badge?: { count: number; text: string } | undefined;
-  tone?: "usual" | "danger" | undefined;
+  tone?: "default" | "danger" | undefined;
   disabled?: boolean | undefined;
-  /** Shows the name in writing beside the icon. */
+  /** Shows the label as text beside the icon. */
   wide?: boolean | undefined;
   onPress: () => void;
 }
 
-/** Control is a round button that does one thing. */
+/** Control is a round button with an icon. */
 export function Control(props: ControlProps) {
   return (
-    <Hinted {...props}>
+    <WithTooltip {...props}>
       <Button
         className="control"
-        data-tone={props.tone ?? "usual"}
+        data-tone={props.tone ?? "default"}
         data-wide={props.wide === true || undefined}
         isDisabled={props.disabled ?? false}
         onPress={props.onPress}
         aria-label={props.label}
       >
-        <Face {...props} />
+        <ControlContent {...props} />
       </Button>
-    </Hinted>
+    </WithTooltip>
   );
 }
 
-/** Toggle is a round button that stays pressed; its name never changes, its state does. */
+/** Toggle is a round button that is on or off. Its label is the same in both states, as screen readers expect. */
 export function Toggle(props: ControlProps & { pressed: boolean; device?: boolean }) {
   return (
-    <Hinted {...props}>
+    <WithTooltip {...props}>
       <ToggleButton
         className="control"
         data-device={props.device === true || undefined}
@@ -45,13 +45,13 @@ export function Toggle(props: ControlProps & { pressed: boolean; device?: boolea
         onChange={props.onPress}
         aria-label={props.label}
       >
-        <Face {...props} />
+        <ControlContent {...props} />
       </ToggleButton>
-    </Hinted>
+    </WithTooltip>
   );
 }
 
-function Face({ icon, badge, wide, label }: ControlProps) {
+function ControlContent({ icon, badge, wide, label }: ControlProps) {
   return (
     <>
       <Icon name={icon} />
@@ -63,7 +63,7 @@ function Face({ icon, badge, wide, label }: ControlProps) {
   );
 }
 
-function Hinted({ label, shortcut, badge, children }: ControlProps & { children: React.ReactNode }) {
+function WithTooltip({ label, shortcut, badge, children }: ControlProps & { children: React.ReactNode }) {
   return (
     <TooltipTrigger delay={500} closeDelay={80}>
       {children}

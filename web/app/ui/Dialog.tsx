@@ -1,7 +1,7 @@
 import { Button, Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { Icon } from "./Icon";
 
-/** Dialog covers the page with one thing to attend to; Escape and a click beside it close it. */
+/** Dialog is a modal dialog. Escape and a click outside it close it. */
 export function Dialog(props: { title: string; onClose: () => void; children: React.ReactNode }) {
   return (
     <ModalOverlay

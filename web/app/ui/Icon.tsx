@@ -1,4 +1,4 @@
-// The icons, drawn on a grid of 24 with the stroke of base.css.
+// SVG paths of the icons, on a 24 by 24 grid. base.css sets the stroke.
 const shapes = {
   microphone: "M12 3.5a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0v-5a3 3 0 0 0-3-3ZM5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M9 21h6",
   microphoneOff: "M4 4l16 16M15 10.5v-4a3 3 0 0 0-5.8-1.1M9 9.5v2a3 3 0 0 0 4.7 2.5M5.5 11.5a6.5 6.5 0 0 0 10.4 5.2M18.5 11.5a6.4 6.4 0 0 1-.6 2.7M12 18v3M9 21h6",
@@ -24,7 +24,7 @@ const shapes = {
 
 export type IconName = keyof typeof shapes;
 
-/** Icon is decoration: what it means is said by the name of the control it sits in. */
+/** Icon is decorative and hidden from screen readers. The control around it must have a name. */
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">

@@ -2,9 +2,8 @@ import { useEffect, useId, useRef } from "react";
 import { Icon } from "./Icon";
 
 /**
- * Panel is a column beside the stage, or a sheet over it on a phone. Opening
- * it moves the focus into it, to the element marked data-autofocus; closing
- * gives the focus back.
+ * Panel is a column beside the stage, or a sheet over it on a phone. When it opens, the focus moves to its element with the
+ * attribute data-autofocus, or else to its first button. When it closes, the focus returns to where it was.
  */
 export function Panel(props: { title: string; onClose: () => void; children: React.ReactNode }) {
   const heading = useId();
@@ -17,8 +16,8 @@ export function Panel(props: { title: string; onClose: () => void; children: Rea
     target?.focus({ preventScroll: true });
     return () => {
       const active = document.activeElement;
-      const mine = active === document.body || active === null || inside?.contains(active) === true;
-      if (mine && opener instanceof HTMLElement) opener.focus();
+      const hadFocus = active === document.body || active === null || inside?.contains(active) === true;
+      if (hadFocus && opener instanceof HTMLElement) opener.focus();
     };
   }, []);
 

@@ -5,7 +5,7 @@ export interface SelectOption {
   label: string;
 }
 
-/** A labelled native list: the one control for choosing that every phone already does well. */
+/** Select is a labelled native select element, because phones show those well. */
 export function Select(props: {
   label: string;
   value: string;

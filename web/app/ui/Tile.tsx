@@ -1,13 +1,13 @@
-import { personColour } from "../lib/person";
-import type { Cell } from "./arrange";
+import { personColour } from "../lib/avatar";
+import type { Rect } from "./tileLayout";
 import { Avatar } from "./Avatar";
 import { Icon } from "./Icon";
 
-/** Interruption is why a picture that is sent is not shown; empty when it is. */
-export type Interruption = "" | "paused" | "unsupported";
+/** VideoProblem says why published video is not shown: the server has paused it, or this browser cannot decode it. "" means no problem. */
+export type VideoProblem = "" | "paused" | "unsupported";
 
-const interruptions = {
-  paused: "Video paused, your connection is slow",
+const problemTexts = {
+  paused: "Video paused: your connection is slow",
   unsupported: "Your browser cannot show this video",
 };
 
@@ -18,26 +18,26 @@ export interface TileProps {
   muted: boolean;
   speaking: boolean;
   quality: "excellent" | "good" | "poor" | "lost" | "unknown";
-  /** idle: no video; waiting: its first frame is on the way; live: it plays. */
-  state: "idle" | "waiting" | "live";
-  interruption: Interruption;
-  /** The picture is higher than it is wide. */
-  upright: boolean;
-  cell: Cell;
-  /** The video, or what stands in for it. */
+  /** idle: no video. waiting: the first frame has not arrived. playing: the video plays. */
+  state: "idle" | "waiting" | "playing";
+  videoProblem: VideoProblem;
+  /** The video is higher than it is wide. */
+  portrait: boolean;
+  rect: Rect;
+  /** The video, or a placeholder for it. */
   children?: React.ReactNode;
 }
 
-/** Tile draws one person or one shared screen. Its data attributes are what styles and tests read. */
+/** Tile shows one person or one shared screen. Styles and tests use its data attributes. */
 export function Tile(props: TileProps) {
-  const { cell, name, source } = props;
-  const small = cell.width < 190;
-  // A portrait picture in a landscape tile would lose its face to the crop.
-  const whole = source === "screen" || (props.upright && cell.width > cell.height);
+  const { rect, name, source } = props;
+  const small = rect.width < 190;
+  // Cropping portrait video to a landscape tile would cut off the face.
+  const contain = source === "screen" || (props.portrait && rect.width > rect.height);
   return (
     <figure
       className="tile"
-      style={{ left: cell.x, top: cell.y, width: cell.width, height: cell.height }}
+      style={{ left: rect.x, top: rect.y, width: rect.width, height: rect.height }}
       data-participant={name}
       data-me={props.me}
       data-source={source}
@@ -45,27 +45,27 @@ export function Tile(props: TileProps) {
       data-speaking={props.speaking}
       data-quality={props.quality}
       data-state={props.state}
-      data-interruption={props.interruption || undefined}
-      data-fit={whole ? "whole" : "fill"}
+      data-video-problem={props.videoProblem || undefined}
+      data-fit={contain ? "contain" : "cover"}
       data-small={small || undefined}
       data-person={personColour(name)}
     >
       {props.children}
-      {(props.state !== "live" || props.interruption !== "") && source === "camera" && <Avatar name={name} />}
+      {(props.state !== "playing" || props.videoProblem !== "") && source === "camera" && <Avatar name={name} />}
       <figcaption className="tile__label">
-        {source === "screen" ? <Icon name="screen" /> : <MuteMark muted={props.muted} />}
+        {source === "screen" ? <Icon name="screen" /> : <MutedIcon muted={props.muted} />}
         <span className="tile__name">
           {name}
           {source === "screen" && "’s screen"}
         </span>
         {props.me && source === "camera" && <span className="tile__me">you</span>}
       </figcaption>
-      <TroubleMark quality={props.quality} interruption={props.interruption} />
+      <TileWarning quality={props.quality} videoProblem={props.videoProblem} />
     </figure>
   );
 }
 
-function MuteMark({ muted }: { muted: boolean }) {
+function MutedIcon({ muted }: { muted: boolean }) {
   if (!muted) return null;
   return (
     <span className="tile__muted">
@@ -75,14 +75,14 @@ function MuteMark({ muted }: { muted: boolean }) {
   );
 }
 
-/** What is said of a tile's trouble: the missing picture before the weak connection that may be its cause. */
-function TroubleMark({ quality, interruption }: Pick<TileProps, "quality" | "interruption">) {
+/** Shows the video problem, or else a weak connection, which may be its cause. */
+function TileWarning({ quality, videoProblem }: Pick<TileProps, "quality" | "videoProblem">) {
   const text =
-    interruption !== "" ? interruptions[interruption] : quality === "poor" ? "Weak connection" : quality === "lost" ? "Connection lost" : "";
+    videoProblem !== "" ? problemTexts[videoProblem] : quality === "poor" ? "Weak connection" : quality === "lost" ? "Connection lost" : "";
   if (text === "") return null;
   return (
-    <span className="tile__trouble" title={text}>
-      <Icon name={interruption === "" ? "signal" : "cameraOff"} />
+    <span className="tile__warning" title={text}>
+      <Icon name={videoProblem === "" ? "signal" : "cameraOff"} />
       <span>{text}</span>
     </span>
   );

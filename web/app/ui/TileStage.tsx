@@ -1,38 +1,38 @@
 import { useState } from "react";
-import { arrange, arrangeStage, type Cell } from "./arrange";
+import { gridLayout, spotlightLayout, type Rect } from "./tileLayout";
 import { Icon } from "./Icon";
 import { useSize } from "./useSize";
 
-/** Narrower than this the window is a phone's. */
-const narrow = 600;
-/** Tiles on one page: more would be stamps, and a phone decodes only a few. */
-const pageSize = { wide: 25, narrow: 8 };
+/** The width in pixels below which the window counts as a phone's. */
+const phoneWidth = 600;
+/** The number of tiles on one page: more would be too small to recognise faces, and phones decode few videos at a time. */
+const pageSize = { desktop: 25, phone: 8 };
 
 /**
- * TileStage shows tiles as large as the space allows: the first on the stage and the others beside it, or all alike, on
- * several pages if they are many.
+ * TileStage arranges tiles as large as its area allows. With spotlight, the first tile is large and the others form a strip
+ * beside it. Otherwise all tiles have one size, on several pages if there are many.
  */
-export function TileStage<T>({ tiles, staged, draw }: {
+export function TileStage<T>({ tiles, spotlight, renderTile }: {
   tiles: readonly T[];
-  staged: boolean;
-  /** Draws a tile in its place, with a key. */
-  draw: (tile: T, cell: Cell) => React.ReactNode;
+  spotlight: boolean;
+  /** Renders a tile at its rectangle. The element needs a key. */
+  renderTile: (tile: T, rect: Rect) => React.ReactNode;
 }) {
   const [stage, { width, height }] = useSize<HTMLDivElement>();
   const [page, setPage] = useState(0);
 
-  const perPage = width < narrow ? pageSize.narrow : pageSize.wide;
-  const pages = staged ? 1 : Math.max(1, Math.ceil(tiles.length / perPage));
+  const perPage = width < phoneWidth ? pageSize.phone : pageSize.desktop;
+  const pages = spotlight ? 1 : Math.max(1, Math.ceil(tiles.length / perPage));
   const current = Math.min(page, pages - 1);
-  const shown = staged ? tiles : tiles.slice(current * perPage, (current + 1) * perPage);
-  const cells = staged ? arrangeStage(shown.length, width, height) : arrange(shown.length, width, height);
+  const shown = spotlight ? tiles : tiles.slice(current * perPage, (current + 1) * perPage);
+  const rects = spotlight ? spotlightLayout(shown.length, width, height) : gridLayout(shown.length, width, height);
 
   return (
     <section className="stage" aria-label="Participants">
       <div className="stage__tiles" ref={stage}>
         {shown.map((tile, index) => {
-          const cell = cells[index];
-          return cell && draw(tile, cell);
+          const rect = rects[index];
+          return rect && renderTile(tile, rect);
         })}
       </div>
       {pages > 1 && (

@@ -9,8 +9,8 @@ afterEach(() => {
   cleanUps = [];
 });
 
-/** draw renders a view into the page for one test, and gives its element. */
-export function draw(view: ReactNode): HTMLElement {
+/** render renders a view into the document for the current test and returns its container element. */
+export function render(view: ReactNode): HTMLElement {
   (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
   const element = document.body.appendChild(document.createElement("div"));
   const root = createRoot(element);
@@ -22,36 +22,36 @@ export function draw(view: ReactNode): HTMLElement {
   return element;
 }
 
-/** named finds a control by its accessible name: its label, its text or its aria-label. */
-export function named(root: HTMLElement, selector: "button", name: string): HTMLButtonElement;
-export function named(root: HTMLElement, selector: "input", name: string): HTMLInputElement;
-export function named(root: HTMLElement, selector: "textarea", name: string): HTMLTextAreaElement;
-export function named(root: HTMLElement, selector: string, name: string): HTMLElement;
-export function named(root: HTMLElement, selector: string, name: string): HTMLElement {
+/** getByName returns the one element that matches the selector and has the accessible name: its aria-label, its label or its text. */
+export function getByName(root: HTMLElement, selector: "button", name: string): HTMLButtonElement;
+export function getByName(root: HTMLElement, selector: "input", name: string): HTMLInputElement;
+export function getByName(root: HTMLElement, selector: "textarea", name: string): HTMLTextAreaElement;
+export function getByName(root: HTMLElement, selector: string, name: string): HTMLElement;
+export function getByName(root: HTMLElement, selector: string, name: string): HTMLElement {
   const all = [...root.querySelectorAll<HTMLElement>(selector)];
-  const found = all.filter((element) => nameOf(root, element) === name);
+  const found = all.filter((element) => accessibleName(root, element) === name);
   if (found.length !== 1 || !found[0]) {
-    throw new Error(`${found.length} of ${selector} named ${name}; there are: ${all.map((e) => nameOf(root, e)).join(", ")}`);
+    throw new Error(`${found.length} elements match ${selector} and have the name ${name}; there are: ${all.map((e) => accessibleName(root, e)).join(", ")}`);
   }
   return found[0];
 }
 
-/** click presses something as a person would. */
+/** click clicks an element and lets React handle it. */
 export function click(element: HTMLElement): void {
   act(() => element.click());
 }
 
-/** type puts text into a field as if it had been typed. */
+/** type sets the text of a field as if a person had typed it. */
 export function type(field: HTMLInputElement | HTMLTextAreaElement, text: string): void {
   const prototype = field instanceof HTMLTextAreaElement ? HTMLTextAreaElement.prototype : HTMLInputElement.prototype;
   act(() => {
-    // React watches the field's own setter to tell its own writing from the person's.
+    // By the prototype's setter: React overrides the field's own one and would ignore the change.
     Object.getOwnPropertyDescriptor(prototype, "value")?.set?.call(field, text);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });
 }
 
-function nameOf(root: HTMLElement, element: HTMLElement): string {
+function accessibleName(root: HTMLElement, element: HTMLElement): string {
   const label = element.id === "" ? null : root.querySelector(`label[for="${element.id}"]`);
   return element.getAttribute("aria-label") ?? label?.textContent ?? element.textContent.trim();
 }

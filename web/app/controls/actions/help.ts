@@ -4,7 +4,7 @@ export const help: Action = {
   id: "help",
   label: "Keyboard shortcuts",
   icon: () => "help",
-  elsewhere: true,
+  hiddenInBar: true,
   keys: ["?"],
   run: (call) => call.show({ dialog: "help" }),
 };

@@ -1,6 +1,6 @@
 import type { Action } from "../action";
 
-// No shortcut: nobody should leave by a slip of the finger.
+// No shortcut, so that nobody leaves by accident.
 export const leave: Action = {
   id: "leave",
   label: "Leave",

@@ -8,8 +8,8 @@ import { people } from "./people";
 import { settings } from "./settings";
 import { shareScreen } from "./shareScreen";
 
-/** What one can do in a meeting, in the order of the bar. */
+/** meetingActions are the actions in a meeting, in the order of the control bar. */
 export const meetingActions: Action[] = [microphone, camera, shareScreen, chat, people, settings, leave, help];
 
-/** What one can do in a call of two, where nobody needs a list of people. */
+/** directActions are the actions in a direct call, which has no list of people. */
 export const directActions: Action[] = meetingActions.filter((action) => action !== people);

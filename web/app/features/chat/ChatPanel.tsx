@@ -6,10 +6,12 @@ import { Panel } from "../../ui/Panel";
 import type { ChatMessage } from "./message";
 import "./chat.css";
 
-/** Messages of one person this close together share one name. */
-const sameBreath = 3 * 60_000;
-const longest = 4_000;
+/** Within this time, in milliseconds, consecutive messages of one person are shown under one name. */
+const groupingTime = 3 * 60_000;
+/** The longest message in UTF-16 code units. */
+const maxLength = 4_000;
 
+/** ChatPanel shows the messages and a field to write one. send rejects if a message could not be sent. */
 export function ChatPanel({ messages, send, onClose }: {
   messages: readonly ChatMessage[];
   send: (text: string) => Promise<unknown>;
@@ -17,7 +19,7 @@ export function ChatPanel({ messages, send, onClose }: {
 }) {
   return (
     <Panel title="Chat" onClose={onClose}>
-      <p className="chat__hint">Messages reach everyone who is in the call, and are gone when it ends.</p>
+      <p className="chat__hint">Everyone who is in the call can read the messages. They are deleted when the call ends.</p>
       <MessageLog messages={messages} />
       <Composer send={send} />
     </Panel>
@@ -28,7 +30,7 @@ function MessageLog({ messages }: { messages: readonly ChatMessage[] }) {
   const log = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   useEffect(() => {
-    // Somebody who scrolled up to read is left where they are.
+    // Scroll to the newest message, unless the person has scrolled up.
     if (log.current && atEnd.current) log.current.scrollTop = log.current.scrollHeight;
   }, [messages]);
   return (
@@ -42,20 +44,20 @@ function MessageLog({ messages }: { messages: readonly ChatMessage[] }) {
         atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
       }}
     >
-      {messages.length === 0 && <p className="chat__none">No messages yet.</p>}
+      {messages.length === 0 && <p className="chat__empty">No messages yet.</p>}
       {messages.map((message, index) => (
-        <Message key={message.id} message={message} before={messages[index - 1]} />
+        <Message key={message.id} message={message} previous={messages[index - 1]} />
       ))}
     </div>
   );
 }
 
-function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
-  const goesOn = before?.authorId === message.authorId && message.at - before.at < sameBreath;
+function Message({ message, previous }: { message: ChatMessage; previous: ChatMessage | undefined }) {
+  const continues = previous?.authorId === message.authorId && message.at - previous.at < groupingTime;
   const at = dateOf(message.at);
   return (
-    <article className="message" data-mine={message.mine} data-goes-on={goesOn}>
-      <header className={goesOn ? "visually-hidden" : "message__head"}>
+    <article className="message" data-mine={message.mine} data-continues={continues}>
+      <header className={continues ? "visually-hidden" : "message__head"}>
         <b>{message.mine ? "You" : message.author}</b> {at && <time dateTime={at.toISOString()}>{clockText(at)}</time>}
       </header>
       <p className="message__text">
@@ -84,7 +86,7 @@ function Composer({ send }: { send: (text: string) => Promise<unknown> }) {
     try {
       await send(message);
     } catch {
-      // Nothing typed since is overwritten.
+      // The text is restored unless the person has typed something new.
       setText((current) => (current === "" ? message : current));
       setProblem("Your message was not sent. Try again.");
     }
@@ -109,11 +111,11 @@ function Composer({ send }: { send: (text: string) => Promise<unknown> }) {
           aria-label="Message"
           placeholder="Write to everyone"
           rows={1}
-          maxLength={longest}
+          maxLength={maxLength}
           value={text}
           onChange={(event) => setText(event.target.value)}
           onKeyDown={(event) => {
-            // Enter that confirms a word of an input method is not meant to send.
+            // During composition with an input method, Enter confirms a word and must not send.
             if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
             event.preventDefault();
             void submit();

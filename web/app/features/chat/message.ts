@@ -1,10 +1,10 @@
-/** ChatMessage is one message as the chat shows it. */
+/** ChatMessage is a chat message to show. */
 export interface ChatMessage {
   id: string;
   text: string;
   /** When it was sent, in milliseconds since 1970. */
   at: number;
-  /** authorId tells people of the same name apart. */
+  /** Identifies the author, because several people may have the same name. */
   authorId: string;
   author: string;
   mine: boolean;

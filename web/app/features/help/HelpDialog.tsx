@@ -3,7 +3,7 @@ import { isApple, keyText } from "../../controls/shortcuts";
 import { Dialog } from "../../ui/Dialog";
 import "./help.css";
 
-/** HelpDialog lists the keys, from the same table that makes them work. */
+/** HelpDialog lists the keyboard shortcuts of the actions. */
 export function HelpDialog({ actions, onClose }: { actions: readonly Action[]; onClose: () => void }) {
   const apple = isApple();
   return (
@@ -22,7 +22,7 @@ export function HelpDialog({ actions, onClose }: { actions: readonly Action[]; o
             </div>
           ))}
         <div>
-          <dt>Close what is open</dt>
+          <dt>Close panel or dialog</dt>
           <dd>
             <kbd>Esc</kbd>
           </dd>

@@ -2,7 +2,7 @@ import { Icon } from "../../ui/Icon";
 import { meetingLink, useCopy } from "./useCopy";
 import "./invite.css";
 
-/** InviteButton names the meeting and copies its link. */
+/** InviteButton shows the name of the meeting and copies its link when clicked. */
 export function InviteButton({ roomName }: { roomName: string }) {
   const { copied, copy } = useCopy(meetingLink());
   return (

@@ -1,6 +1,6 @@
 import { InviteLink } from "./InviteLink";
 
-/** InviteCard is for whoever is alone in a meeting. */
+/** InviteCard shows the invitation link to a person who is alone in a meeting. */
 export function InviteCard() {
   return (
     <section className="invite-card" aria-label="Invite others">

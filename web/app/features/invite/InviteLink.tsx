@@ -2,7 +2,7 @@ import { Icon } from "../../ui/Icon";
 import { meetingLink, useCopy } from "./useCopy";
 import "./invite.css";
 
-/** InviteLink shows the meeting's address with a button that copies it. */
+/** InviteLink shows the link of the meeting or direct call, with a button that copies it. */
 export function InviteLink() {
   const link = meetingLink();
   const { copied, copy } = useCopy(link);

@@ -1,19 +1,19 @@
 import { useEffect, useState } from "react";
 
-/** How long the confirmation stays. */
-const shownFor = 2_500;
+/** How long the confirmation is shown, in milliseconds. */
+const confirmationTime = 2_500;
 
-/** meetingLink is the address others open: this page, without whatever was appended to it. */
+/** meetingLink returns the link for other people: the address of this page without query and fragment. */
 export function meetingLink(): string {
   return location.origin + location.pathname;
 }
 
-/** useCopy copies a text and says for a moment that it did. */
+/** useCopy returns a function that copies a text, and whether it was copied in the last few seconds. */
 export function useCopy(text: string): { copied: boolean; copy: () => void } {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
     if (!copied) return;
-    const timer = setTimeout(() => setCopied(false), shownFor);
+    const timer = setTimeout(() => setCopied(false), confirmationTime);
     return () => clearTimeout(timer);
   }, [copied]);
   return {
@@ -33,14 +33,14 @@ async function writeText(text: string): Promise<boolean> {
   }
 }
 
-// Pages that are not served securely have no clipboard, but still the older command.
+// For pages without https, which have no Clipboard API.
 function selectAndCopy(text: string): boolean {
   const field = document.createElement("textarea");
   field.value = text;
   field.className = "visually-hidden";
   document.body.append(field);
   field.select();
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- the only way there
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- there is no other way without https
   const done = document.execCommand("copy");
   field.remove();
   return done;

@@ -5,7 +5,7 @@ import { Panel } from "../../ui/Panel";
 import { displayName, useParticipant } from "./useParticipant";
 import "./people.css";
 
-/** PeoplePanel lists who is in the meeting; its children are what invites more. */
+/** PeoplePanel lists the participants of the meeting. Its children are shown below, for inviting others. */
 export function PeoplePanel({ people, onClose, children }: { people: Participant[]; onClose: () => void; children: React.ReactNode }) {
   return (
     <Panel title="People" onClose={onClose}>
@@ -33,16 +33,16 @@ function Person({ person }: { person: Participant }) {
         {name}
         {person.isLocal && <span className="person__me"> (you)</span>}
       </span>
-      {sharing && <Mark on icon="screen" text="Sharing a screen" />}
-      <Mark on={microphone} icon={microphone ? "microphone" : "microphoneOff"} text={microphone ? "Microphone on" : "Muted"} />
-      <Mark on={camera} icon={camera ? "camera" : "cameraOff"} text={camera ? "Camera on" : "Camera off"} />
+      {sharing && <StatusIcon on icon="screen" text="Sharing a screen" />}
+      <StatusIcon on={microphone} icon={microphone ? "microphone" : "microphoneOff"} text={microphone ? "Microphone on" : "Muted"} />
+      <StatusIcon on={camera} icon={camera ? "camera" : "cameraOff"} text={camera ? "Camera on" : "Camera off"} />
     </li>
   );
 }
 
-function Mark({ on, icon, text }: { on: boolean; icon: "screen" | "microphone" | "microphoneOff" | "camera" | "cameraOff"; text: string }) {
+function StatusIcon({ on, icon, text }: { on: boolean; icon: "screen" | "microphone" | "microphoneOff" | "camera" | "cameraOff"; text: string }) {
   return (
-    <span className="person__mark" data-on={on} title={text}>
+    <span className="person__status" data-on={on} title={text}>
       <Icon name={icon} />
       <span className="visually-hidden">{text}</span>
     </span>

@@ -1,6 +1,6 @@
 import { ParticipantEvent, type Participant } from "livekit-client";
 import { useCallback, useSyncExternalStore } from "react";
-import { shownName } from "../../lib/name";
+import { normalizeName } from "../../lib/name";
 
 const changes = [
   ParticipantEvent.TrackMuted,
@@ -17,7 +17,7 @@ const changes = [
   ParticipantEvent.ParticipantPermissionsChanged,
 ] as const;
 
-/** useParticipant reads something of a participant and draws again when it changes. */
+/** useParticipant returns what read returns for a participant, and renders again when the participant changes. */
 export function useParticipant<T extends string | boolean>(participant: Participant, read: (participant: Participant) => T): T {
   const subscribe = useCallback(
     (listener: () => void) => {
@@ -31,7 +31,7 @@ export function useParticipant<T extends string | boolean>(participant: Particip
   return useSyncExternalStore(subscribe, () => read(participant));
 }
 
-/** displayName is what a person is called on the screen, on servers that let in any name too. */
+/** displayName returns the name to show for a participant. It is normalized, because other servers accept any name. */
 export function displayName(participant: Participant): string {
-  return shownName(participant.name ?? "") || shownName(participant.identity) || "Guest";
+  return normalizeName(participant.name ?? "") || normalizeName(participant.identity) || "Guest";
 }

@@ -1,8 +1,8 @@
 import { TextField } from "../../ui/TextField";
 
-const longestName = 100;
+const maxNameLength = 100;
 
-/** NameField asks for the person's name; with a placeholder it may stay empty, with a problem it may not. */
+/** NameField is the text field for the person's name. With a placeholder the name is optional, with a problem it is required. */
 export function NameField(props: {
   value: string;
   onChange: (name: string) => void;
@@ -10,5 +10,5 @@ export function NameField(props: {
   problem?: string;
   ref?: React.Ref<HTMLInputElement>;
 }) {
-  return <TextField id="name" label="Your name" autoComplete="name" maxLength={longestName} {...props} />;
+  return <TextField id="name" label="Your name" autoComplete="name" maxLength={maxNameLength} {...props} />;
 }

@@ -1,24 +1,24 @@
 import { useRef, useState } from "react";
-import { shownName } from "../../lib/name";
+import { normalizeName } from "../../lib/name";
 import { loadPreferences } from "../../lib/storage";
 import { usePageTitle } from "../../lib/usePageTitle";
 import type { LocalMedia } from "../../media/localMedia";
 import { NameField } from "./NameField";
 import { PreJoinPage } from "./PreJoinPage";
-import { insideText, useInside } from "./useInside";
+import { headCountText, useHeadCount } from "./useHeadCount";
 
-/** What is known of a room before one joins it. */
+/** RoomToJoin is a room as the preview shows it. */
 interface RoomToJoin {
   readonly roomName: string;
-  /** The person's name, where it is settled; otherwise the person says it. */
+  /** The name in an access token. Without it the person is asked for a name. */
   readonly personName?: string;
-  /** The address of the page lets others in too. */
-  readonly shared: boolean;
+  /** Whether other people can join with the page's address. */
+  readonly hasInviteLink: boolean;
 }
 
-/** PreJoin is where one sees oneself before going in. Joining never waits for a device. */
+/** PreJoin shows the camera preview and a form to join a meeting. Joining does not wait for the devices. */
 export function PreJoin({ room, media, onJoin }: { room: RoomToJoin; media: LocalMedia; onJoin: (name: string) => void }) {
-  const { roomName, personName, shared } = room;
+  const { roomName, personName, hasInviteLink } = room;
   const [name, setName] = useState(() => personName ?? loadPreferences().name);
   usePageTitle(`${roomName} · Meet`);
   return (
@@ -26,25 +26,25 @@ export function PreJoin({ room, media, onJoin }: { room: RoomToJoin; media: Loca
       <div>
         <h1>Ready to join?</h1>
         <p className="prejoin__room">{roomName}</p>
-        {shared && <Inside roomName={roomName} />}
+        {hasInviteLink && <HeadCount roomName={roomName} />}
       </div>
-      {personName === undefined ? <NameForm name={name} onName={setName} onJoin={onJoin} /> : <NamedForm name={personName} onJoin={onJoin} />}
+      {personName === undefined ? <NameForm name={name} onName={setName} onJoin={onJoin} /> : <TokenForm name={personName} onJoin={onJoin} />}
     </PreJoinPage>
   );
 }
 
-/** How many are in the room, as the lobby of this server knows it. */
-function Inside({ roomName }: { roomName: string }) {
-  const inside = useInside(roomName);
+/** HeadCount shows how many people are in the room. */
+function HeadCount({ roomName }: { roomName: string }) {
+  const headCount = useHeadCount(roomName);
   return (
-    <p className="prejoin__inside" role="status">
-      {insideText(inside)}
+    <p className="prejoin__head-count" role="status">
+      {headCountText(headCount)}
     </p>
   );
 }
 
-/** For somebody whose name is settled already. */
-function NamedForm({ name, onJoin }: { name: string; onJoin: (name: string) => void }) {
+/** TokenForm is the form for a person whose access token contains the name. */
+function TokenForm({ name, onJoin }: { name: string; onJoin: (name: string) => void }) {
   return (
     <form
       className="prejoin__form"
@@ -72,7 +72,7 @@ function NameForm({ name, onName, onJoin }: { name: string; onName: (name: strin
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        const shown = shownName(name);
+        const shown = normalizeName(name);
         if (shown !== "") {
           onJoin(shown);
           return;

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { deviceOf, rememberDevice } from "../../devices/chosen";
+import { deviceKindOf, storeDevice } from "../../devices/deviceChoice";
 import { DeviceList } from "../../devices/DeviceList";
 import { sitePath } from "../../lib/base";
 import { loadPreferences } from "../../lib/storage";
@@ -9,7 +9,7 @@ import { Brand } from "../../ui/Brand";
 import { Preview } from "./Preview";
 import "./prejoin.css";
 
-/** PreJoinPage is the page before a call: the preview and the devices, with the children beside them. */
+/** PreJoinPage shows the camera preview and the device pickers before a call, with its children beside them. */
 export function PreJoinPage({ media, name, children }: { media: LocalMedia; name: string; children: React.ReactNode }) {
   const state = useObservable(media.state);
   return (
@@ -26,21 +26,21 @@ export function PreJoinPage({ media, name, children }: { media: LocalMedia; name
   );
 }
 
-/** Devices is the row of lists under the preview. */
+/** Devices is the row of device pickers under the preview. */
 function Devices({ media, state: { microphone, camera } }: { media: LocalMedia; state: LocalMediaState }) {
   const [speakerId, setSpeakerId] = useState(() => loadPreferences().speakerId);
   return (
     <div className="prejoin__devices">
       <DeviceList
         chosen={{ microphoneId: microphone.deviceId, cameraId: camera.deviceId, speakerId }}
-        moment={`${microphone.phase} ${camera.phase}`}
+        refreshKey={`${microphone.phase} ${camera.phase}`}
         onChoose={(kind, deviceId) => {
-          const device = deviceOf(kind);
+          const device = deviceKindOf(kind);
           if (device) {
-            void media.choose(device, deviceId);
+            void media.chooseDevice(device, deviceId);
             return;
           }
-          rememberDevice(kind, deviceId);
+          storeDevice(kind, deviceId);
           setSpeakerId(deviceId);
         }}
       />

@@ -1,6 +1,6 @@
 import type { LocalVideoTrack } from "livekit-client";
 import { useEffect, useRef } from "react";
-import { shownName } from "../../lib/name";
+import { normalizeName } from "../../lib/name";
 import type { LocalMedia, LocalMediaState } from "../../media/localMedia";
 import type { DeviceKind } from "../../media/mediaProblem";
 import { Avatar } from "../../ui/Avatar";
@@ -8,20 +8,20 @@ import { Toggle } from "../../ui/Control";
 import { Icon } from "../../ui/Icon";
 import { LevelMeter } from "./LevelMeter";
 
-/** Preview shows oneself as the others will, but mirrored, with the switches beneath. */
+/** Preview shows the camera's video, mirrored, with switches for camera and microphone. */
 export function Preview({ media, state, name }: { media: LocalMedia; state: LocalMediaState; name: string }) {
   const { microphone, camera } = state;
   const toggle = (kind: DeviceKind) => () => void media.setWanted(kind, !state[kind].wanted);
   const asking = microphone.phase === "asking" || camera.phase === "asking";
   return (
     <section className="preview" aria-label="Preview">
-      <div className="preview__picture">
+      <div className="preview__frame">
         {camera.phase === "on" && media.camera ? (
           <SelfVideo track={media.camera} />
         ) : (
-          <div className="preview__stand-in">
-            {shownName(name) === "" ? <span className="preview__nobody"><Icon name="camera" /></span> : <Avatar name={name} />}
-            <p role="status">{asking ? "Allow the camera and microphone when your browser asks. You can join without them, too." : camera.wanted ? "" : "Your camera is off"}</p>
+          <div className="preview__placeholder">
+            {normalizeName(name) === "" ? <span className="preview__icon"><Icon name="camera" /></span> : <Avatar name={name} />}
+            <p role="status">{asking ? "Allow the camera and microphone when your browser asks. You can also join without them." : camera.wanted ? "" : "Your camera is off"}</p>
           </div>
         )}
         <div className="preview__controls">

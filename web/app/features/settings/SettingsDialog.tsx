@@ -4,7 +4,7 @@ import { loadPreferences } from "../../lib/storage";
 import { Dialog } from "../../ui/Dialog";
 import "./settings.css";
 
-/** SettingsDialog changes the devices during a call, which choose does and remembers. */
+/** SettingsDialog lets a person change devices during a call. choose must change the device and store the choice. */
 export function SettingsDialog({ choose, onClose }: {
   choose: (kind: MediaDeviceKind, deviceId: string) => void;
   onClose: () => void;

@@ -1,69 +1,69 @@
-import { deviceOf, rememberDevice } from "../devices/chosen";
+import { deviceKindOf, storeDevice } from "../devices/deviceChoice";
 import { type Observable, State } from "../lib/observable";
 import { savePreferences } from "../lib/storage";
-import type { Role } from "../link/peerLink";
+import type { TrackRole } from "../peer/peerTransport";
 import type { LocalMedia } from "../media/localMedia";
 import type { DeviceKind } from "../media/mediaProblem";
 import { screenShareProblem } from "../media/screenShare";
 import { setSpeaker, speakerProblem } from "../media/speaker";
 import type { Notices } from "../notices/notices";
-import type { OwnState } from "./message";
+import type { PeerState } from "./message";
 
-/** OwnMedia holds the tracks that this side of a direct call sends: microphone, camera and screen. */
-export class OwnMedia {
+/** LocalTracks holds the tracks that this page sends in a direct call: microphone, camera and screen. */
+export class LocalTracks {
   readonly #media: LocalMedia;
   readonly #notices: Notices;
   readonly #onChange: () => void;
-  readonly #state: State<OwnState>;
+  readonly #state: State<PeerState>;
   readonly #closed = new AbortController();
   #screen: MediaStream | undefined;
 
-  /** onChange is called whenever tracks or state may have changed. */
+  /** onChange is called when tracks or state may have changed. */
   constructor(media: LocalMedia, name: string, notices: Notices, onChange: () => void) {
     this.#media = media;
     this.#notices = notices;
     this.#onChange = onChange;
-    this.#state = new State<OwnState>({ name, ...this.#devices() });
-    const stopFollowing = media.state.subscribe(() => this.#changed());
-    this.#closed.signal.addEventListener("abort", stopFollowing);
+    this.#state = new State<PeerState>({ name, ...this.#devices() });
+    const unsubscribe = media.state.subscribe(() => this.#update());
+    this.#closed.signal.addEventListener("abort", unsubscribe);
   }
 
-  /** The state that the other's page shows. */
-  get state(): Observable<OwnState> {
+  /** The state that is sent to the peer. */
+  get state(): Observable<PeerState> {
     return this.#state;
   }
 
-  get tracks(): Record<Role, MediaStreamTrack | undefined> {
+  get tracks(): Record<TrackRole, MediaStreamTrack | undefined> {
     return {
       microphone: this.#media.microphone?.mediaStreamTrack,
       camera: this.#media.camera?.mediaStreamTrack,
       screen: this.#screen?.getVideoTracks()[0],
-      screenSound: this.#screen?.getAudioTracks()[0],
+      screenAudio: this.#screen?.getAudioTracks()[0],
     };
   }
 
-  /** setDevice switches the microphone or the camera. A muted microphone stays open, so that no first word is lost. */
+  /** setDevice switches the microphone or the camera. A muted microphone stays open, so that unmuting is immediate. */
   async setDevice(kind: DeviceKind, on: boolean): Promise<void> {
     const microphone = this.#media.microphone?.mediaStreamTrack;
-    if (kind === "camera" || !microphone) return this.#report(kind, this.#media.setWanted(kind, on));
+    if (kind === "camera" || !microphone) return this.#reportFailure(kind, this.#media.setWanted(kind, on));
     savePreferences({ microphone: on });
     microphone.enabled = on;
-    this.#changed();
+    this.#update();
   }
 
-  /** chooseDevice changes a device and remembers the choice; the empty id is the system's default. */
+  /** chooseDevice changes a device and stores the choice. An empty id means the system's default. */
   async chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void> {
-    const device = deviceOf(kind);
-    if (device) return this.#report(device, this.#media.choose(device, deviceId));
-    rememberDevice(kind, deviceId);
+    const device = deviceKindOf(kind);
+    if (device) return this.#reportFailure(device, this.#media.chooseDevice(device, deviceId));
+    storeDevice(kind, deviceId);
     try {
       await setSpeaker(deviceId);
     } catch {
-      this.#notices.say(speakerProblem);
+      this.#notices.show(speakerProblem);
     }
   }
 
-  /** setSharing starts or ends sharing a screen; dismissing the browser's picker is no failure. */
+  /** setSharing starts or stops sharing a screen. Dismissing the browser's picker is not an error. */
   async setSharing(on: boolean): Promise<void> {
     if (!on) {
       this.#stopSharing();
@@ -74,24 +74,24 @@ export class OwnMedia {
       screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
     } catch (error) {
       const problem = screenShareProblem(error);
-      if (problem !== undefined) this.#notices.say(problem);
+      if (problem !== undefined) this.#notices.show(problem);
       return;
     }
-    const [picture] = screen.getVideoTracks();
-    if (this.#closed.signal.aborted || !picture) {
-      stop(screen);
+    const [video] = screen.getVideoTracks();
+    if (this.#closed.signal.aborted || !video) {
+      stopTracks(screen);
       return;
     }
-    if (this.#screen) stop(this.#screen);
+    if (this.#screen) stopTracks(this.#screen);
     this.#screen = screen;
-    picture.contentHint = "detail";
-    picture.addEventListener("ended", () => {
+    video.contentHint = "detail";
+    video.addEventListener("ended", () => {
       if (this.#screen === screen) this.#stopSharing();
     });
-    this.#changed();
+    this.#update();
   }
 
-  /** close stops sharing a screen; microphone and camera are the caller's. */
+  /** close stops sharing a screen. The caller must stop the microphone and the camera. */
   close(): void {
     this.#closed.abort();
     this.#stopSharing();
@@ -99,29 +99,29 @@ export class OwnMedia {
 
   #stopSharing(): void {
     if (!this.#screen) return;
-    stop(this.#screen);
+    stopTracks(this.#screen);
     this.#screen = undefined;
-    this.#changed();
+    this.#update();
   }
 
-  #changed(): void {
+  #update(): void {
     this.#state.set({ ...this.#state.value, ...this.#devices() });
     this.#onChange();
   }
 
-  #devices(): Omit<OwnState, "name"> {
+  #devices(): Omit<PeerState, "name"> {
     const { microphone, camera, screen } = this.tracks;
     return { microphone: microphone?.enabled === true, camera: camera !== undefined, screen: screen !== undefined };
   }
 
-  /** Waits for a change of a device and says why it failed, if it did. */
-  async #report(kind: DeviceKind, change: Promise<void>): Promise<void> {
+  /** Waits for a change of a device and shows a notice if it failed. */
+  async #reportFailure(kind: DeviceKind, change: Promise<void>): Promise<void> {
     await change;
     const { problem } = this.#media.state.value[kind];
-    if (problem) this.#notices.say(`${problem.title}. ${problem.text}`);
+    if (problem) this.#notices.show(`${problem.title}. ${problem.text}`);
   }
 }
 
-function stop(stream: MediaStream): void {
+function stopTracks(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
 }

@@ -1,20 +1,20 @@
 import { ParticipantEvent, type Participant, Track } from "livekit-client";
 import { useEffect, useState } from "react";
-import type { Interruption } from "../ui/Tile";
+import type { VideoProblem } from "../ui/Tile";
 
 /**
- * useInterruption tells why a picture that somebody sends is not to be seen: the server holds it back because too little
- * arrives here, or this browser does not decode it. The empty string means it comes.
+ * useVideoProblem returns why a published video is not received: "paused" if the server has paused it for lack of bandwidth,
+ * "unsupported" if this browser cannot decode it, or "" if there is no problem.
  */
-export function useInterruption(participant: Participant, source: Track.Source): Interruption {
-  const [interruption, setInterruption] = useState<Interruption>("");
+export function useVideoProblem(participant: Participant, source: Track.Source): VideoProblem {
+  const [problem, setProblem] = useState<VideoProblem>("");
   useEffect(() => {
     const read = () => {
       const publication = participant.getTrackPublication(source);
-      setInterruption(publication?.track?.streamState === Track.StreamState.Paused ? "paused" : "");
+      setProblem(publication?.track?.streamState === Track.StreamState.Paused ? "paused" : "");
     };
     const failed = (sid: string) => {
-      if (participant.getTrackPublication(source)?.trackSid === sid) setInterruption("unsupported");
+      if (participant.getTrackPublication(source)?.trackSid === sid) setProblem("unsupported");
     };
     read();
     participant
@@ -30,5 +30,5 @@ export function useInterruption(participant: Participant, source: Track.Source):
         .off(ParticipantEvent.TrackSubscriptionFailed, failed);
     };
   }, [participant, source]);
-  return interruption;
+  return problem;
 }

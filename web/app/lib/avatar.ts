@@ -1,9 +1,9 @@
-// How a person without a picture is shown: two letters on a colour that stays theirs.
+// Initials and colour for people without video.
 
 /** The number of --person-… colours in tokens.css. */
 export const personColours = 8;
 
-/** initials are the first letters of the first and last word of a name, in any script. */
+/** initials returns the first letters of the first and the last word of a name, in any script, or "?" for a name without letters. */
 export function initials(name: string): string {
   const words = name.trim().split(/[\s_.-]+/u).map(firstLetter).filter((letter) => letter !== "");
   const first = words[0] ?? "?";
@@ -11,9 +11,9 @@ export function initials(name: string): string {
   return first + last;
 }
 
-/** personColour is the index of the colour that belongs to a name. */
+/** personColour returns the colour index of a name, from 0 to personColours - 1. A name always has the same colour. */
 export function personColour(name: string): number {
-  // FNV-1a: short, and it spreads names that differ in one letter.
+  // FNV-1a hash: names that differ in one letter get different colours.
   let hash = 0x811c9dc5;
   for (const letter of name.trim().toLowerCase()) {
     hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193);
@@ -23,7 +23,7 @@ export function personColour(name: string): number {
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-// A letter may be several code points: a flag, an accent, a family.
+// Returns a grapheme, which may be several code points: a flag, or a letter with an accent.
 function firstLetter(word: string): string {
   for (const { segment } of graphemes.segment(word)) {
     if (/[\p{L}\p{N}\p{Emoji_Presentation}]/u.test(segment)) return segment.toLocaleUpperCase();

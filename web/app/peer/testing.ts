@@ -2,7 +2,7 @@ import { vi } from "vitest";
 
 type Kind = "audio" | "video";
 
-/** track is all that a connection asks of a track. */
+/** track returns a fake MediaStreamTrack. */
 export const track = (kind: Kind, id: string) => ({ kind, id }) as MediaStreamTrack;
 
 class FakeTransceiver {
@@ -21,7 +21,7 @@ class FakeTransceiver {
   }
 }
 
-class FakeChannel extends EventTarget {
+class FakeDataChannel extends EventTarget {
   readyState = "connecting";
   readonly sent: string[] = [];
 
@@ -38,16 +38,16 @@ class FakeChannel extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
-  say(data: unknown) {
+  receive(data: unknown) {
     this.dispatchEvent(new MessageEvent("message", { data }));
   }
 }
 
-/** An RTCPeerConnection without a network: its signalling state and its media sections (W3C webrtc, 4.3 and 4.7). */
-export class FakeConnection extends EventTarget {
-  static made: FakeConnection[] = [];
-  static get last(): FakeConnection {
-    const connection = FakeConnection.made.at(-1);
+/** FakePeerConnection simulates signalling state and transceivers of RTCPeerConnection (W3C WebRTC, sections 4.3 and 4.7). */
+export class FakePeerConnection extends EventTarget {
+  static created: FakePeerConnection[] = [];
+  static get last(): FakePeerConnection {
+    const connection = FakePeerConnection.created.at(-1);
     if (!connection) throw new Error("there is no connection");
     return connection;
   }
@@ -56,24 +56,24 @@ export class FakeConnection extends EventTarget {
   localDescription: { type: string; sdp: string } | null = null;
   remoteDescription: { type: string; sdp: string } | null = null;
   readonly transceivers: FakeTransceiver[] = [];
-  readonly channels: FakeChannel[] = [];
+  readonly channels: FakeDataChannel[] = [];
   readonly addIceCandidate = vi.fn().mockResolvedValue(undefined);
-  readonly restartIce = vi.fn(() => this.#need());
+  readonly restartIce = vi.fn(() => this.#queueNegotiation());
   stats: Record<string, unknown>[] = [];
-  #needed = false;
+  #negotiationQueued = false;
   #version = 0;
 
   constructor(readonly configuration: RTCConfiguration) {
     super();
-    FakeConnection.made.push(this);
+    FakePeerConnection.created.push(this);
   }
 
   addTransceiver(trackOrKind: MediaStreamTrack | Kind, { direction }: { direction: string }) {
     const kind = typeof trackOrKind === "string" ? trackOrKind : (trackOrKind.kind as Kind);
-    const transceiver = this.#section(kind);
+    const transceiver = this.#addTransceiver(kind);
     transceiver.direction = direction;
     if (typeof trackOrKind !== "string") transceiver.sender.track = trackOrKind;
-    this.#need();
+    this.#queueNegotiation();
     return transceiver;
   }
 
@@ -82,9 +82,9 @@ export class FakeConnection extends EventTarget {
   }
 
   createDataChannel(label: string, options: RTCDataChannelInit) {
-    const channel = new FakeChannel(label, options);
+    const channel = new FakeDataChannel(label, options);
     this.channels.push(channel);
-    this.#need();
+    this.#queueNegotiation();
     return channel;
   }
 
@@ -96,14 +96,14 @@ export class FakeConnection extends EventTarget {
     this.signalingState = type === "offer" ? "have-local-offer" : "stable";
   }
 
-  /** An offer in place of an own one rolls that one back, as browsers do. */
+  /** Applies an offer also while a local one is pending, which browsers then roll back. */
   async setRemoteDescription(description: { type: string; sdp: string }) {
     await Promise.resolve();
     this.remoteDescription = description;
     this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
     const seen: Record<Kind, number> = { audio: 0, video: 0 };
     for (const [, kind] of description.sdp.matchAll(/^m=(audio|video) /gm) as Iterable<[string, Kind]>) {
-      if (this.#ofKind(kind).length === seen[kind]++) this.#section(kind);
+      if (this.#transceiversOf(kind).length === seen[kind]++) this.#addTransceiver(kind);
     }
   }
 
@@ -111,12 +111,12 @@ export class FakeConnection extends EventTarget {
     return Promise.resolve(new Map(this.stats.map((entry, id) => [String(id), entry])));
   }
 
-  become(connectionState: string) {
+  setConnectionState(connectionState: string) {
     this.connectionState = connectionState;
     this.dispatchEvent(new Event("connectionstatechange"));
   }
 
-  gather(candidate: string) {
+  addLocalCandidate(candidate: string) {
     const found = { candidate, toJSON: () => ({ candidate, sdpMid: "0" }) };
     this.dispatchEvent(Object.assign(new Event("icecandidate"), { candidate: found }));
   }
@@ -126,22 +126,22 @@ export class FakeConnection extends EventTarget {
     this.connectionState = "closed";
   }
 
-  #ofKind(kind: Kind) {
+  #transceiversOf(kind: Kind) {
     return this.transceivers.filter(({ receiver }) => receiver.track.kind === kind);
   }
 
-  #section(kind: Kind) {
+  #addTransceiver(kind: Kind) {
     const transceiver = new FakeTransceiver(String(this.transceivers.length), kind);
     this.transceivers.push(transceiver);
     return transceiver;
   }
 
-  /** Several changes at once need one negotiation. */
-  #need() {
-    if (this.#needed) return;
-    this.#needed = true;
+  /** Fires negotiationneeded once for all changes of the current task. */
+  #queueNegotiation() {
+    if (this.#negotiationQueued) return;
+    this.#negotiationQueued = true;
     queueMicrotask(() => {
-      this.#needed = false;
+      this.#negotiationQueued = false;
       if (this.signalingState === "stable") this.dispatchEvent(new Event("negotiationneeded"));
     });
   }

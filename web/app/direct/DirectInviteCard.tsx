@@ -4,8 +4,8 @@ import { sessionLink, sessionText } from "./session";
 import "../features/invite/invite.css";
 import "./direct.css";
 
-/** WaitingCard is what one gives to the other: an id to read out, a link to send, a code to photograph. */
-export function WaitingCard({ session }: { session: string }) {
+/** DirectInviteCard shows how to invite the other person: a link, a QR code, and the session id to read out. */
+export function DirectInviteCard({ session }: { session: string }) {
   return (
     <section className="direct-card" aria-label="Invite the other person">
       <div className="direct-card__text">

@@ -1,11 +1,11 @@
 import { type Participant, ParticipantEvent, Track } from "livekit-client";
 import { act } from "react";
 import { expect, it } from "vitest";
-import { draw } from "../ui/testing";
-import { useInterruption } from "./useInterruption";
+import { render } from "../ui/testing";
+import { useVideoProblem } from "./useVideoProblem";
 
-/** A participant with one camera track, and what its room would emit. */
-function someone() {
+/** fakeParticipant returns a participant with one camera track, and a function that emits its events. */
+function fakeParticipant() {
   const listeners = new Map<string, Set<(...args: unknown[]) => void>>();
   const publication = { trackSid: "TR_camera", track: { streamState: "active" } };
   const participant = {
@@ -26,12 +26,12 @@ function someone() {
 }
 
 function Probe({ participant, source }: { participant: Participant; source: Track.Source }) {
-  return <output>{useInterruption(participant, source)}</output>;
+  return <output>{useVideoProblem(participant, source)}</output>;
 }
 
-it("follows the stream's state", () => {
-  const { participant, publication, emit } = someone();
-  const root = draw(<Probe participant={participant} source={Track.Source.Camera} />);
+it("returns paused while the stream is paused", () => {
+  const { participant, publication, emit } = fakeParticipant();
+  const root = render(<Probe participant={participant} source={Track.Source.Camera} />);
   expect(root.textContent).toBe("");
   publication.track.streamState = "paused";
   emit(ParticipantEvent.TrackStreamStateChanged);
@@ -41,9 +41,9 @@ it("follows the stream's state", () => {
   expect(root.textContent).toBe("");
 });
 
-it("tells of a codec this browser lacks, for that track only", () => {
-  const { participant, emit } = someone();
-  const camera = draw(<Probe participant={participant} source={Track.Source.Camera} />);
+it("returns unsupported when the subscription of that track fails", () => {
+  const { participant, emit } = fakeParticipant();
+  const camera = render(<Probe participant={participant} source={Track.Source.Camera} />);
   emit(ParticipantEvent.TrackSubscriptionFailed, "TR_other");
   expect(camera.textContent).toBe("");
   emit(ParticipantEvent.TrackSubscriptionFailed, "TR_camera");

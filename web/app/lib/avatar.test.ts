@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { initials, personColour, personColours } from "./person";
+import { initials, personColour, personColours } from "./avatar";
 
 it.each([
   ["Ada Lovelace", "AL"],
@@ -15,15 +15,15 @@ it.each([
   ["e\u0301mile", "E\u0301"],
   ["", "?"],
   ["!!!", "?"],
-])("initials of %j are %j", (name, letters) => {
+])("returns for %j the initials %j", (name, letters) => {
   expect(initials(name)).toBe(letters);
 });
 
-it("keeps a person's colour", () => {
+it("ignores case and outer spaces in the colour of a name", () => {
   expect(personColour("Ada Lovelace")).toBe(personColour(" ada lovelace "));
 });
 
-it("uses every colour", () => {
+it("uses all colours", () => {
   const used = new Set(Array.from({ length: 200 }, (_, i) => personColour(`person ${i}`)));
   expect(used.size).toBe(personColours);
 });

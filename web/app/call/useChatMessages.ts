@@ -3,19 +3,19 @@ import type { ChatMessage } from "../features/chat/message";
 import { useUnread } from "../features/chat/useUnread";
 import { displayName } from "../features/people/useParticipant";
 
-/** useMessages gives the meeting's chat since one came in, and how much of it came while it was closed. */
-export function useMessages(open: boolean): {
+/** useChatMessages returns the chat messages since joining, the number of unread ones, and a function that sends one. open says whether the chat panel is open. */
+export function useChatMessages(open: boolean): {
   messages: ChatMessage[];
   unread: number;
   send: (text: string) => Promise<unknown>;
 } {
   const { chatMessages, send } = useChat();
-  const messages = chatMessages.map(shown);
+  const messages = chatMessages.map(toChatMessage);
   return { messages, unread: useUnread(messages, open), send };
 }
 
-function shown({ id, message, timestamp, from }: ReceivedChatMessage): ChatMessage {
+function toChatMessage({ id, message, timestamp, from }: ReceivedChatMessage): ChatMessage {
   const authorId = from?.identity ?? "";
-  const author = from === undefined ? "Somebody" : displayName(from);
+  const author = from === undefined ? "Someone" : displayName(from);
   return { id, text: message, at: timestamp, authorId, author, mine: from?.isLocal === true };
 }

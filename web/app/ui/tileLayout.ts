@@ -1,6 +1,7 @@
-// Where tiles go. Pure geometry: no scrolling, as large as they get, the last row centred.
+// Computes the rectangles of tiles: as large as the area allows without scrolling, with the last row centred. Sizes are in
+// pixels.
 
-export interface Cell {
+export interface Rect {
   x: number;
   y: number;
   width: number;
@@ -8,12 +9,12 @@ export interface Cell {
 }
 
 const gap = 10;
-// As wide as a camera's picture usually is; narrower only as far as the crop keeps a face.
-const widest = 16 / 9;
-const narrowest = (width: number, height: number) => (width > height ? 4 / 3 : 3 / 4);
+// Aspect ratios of a tile. Cameras usually have 16:9. Narrower tiles crop the video, but not so far that faces are cut off.
+const maxAspect = 16 / 9;
+const minAspect = (width: number, height: number) => (width > height ? 4 / 3 : 3 / 4);
 
-/** arrange places count equal tiles in a space of the given size. */
-export function arrange(count: number, width: number, height: number): Cell[] {
+/** gridLayout returns the rectangles of count tiles of equal size in an area. */
+export function gridLayout(count: number, width: number, height: number): Rect[] {
   if (count <= 0 || width <= 0 || height <= 0) return [];
   const columns = bestColumns(count, width, height);
   const rows = Math.ceil(count / columns);
@@ -33,26 +34,25 @@ export function arrange(count: number, width: number, height: number): Cell[] {
 }
 
 /**
- * arrangeStage gives the first tile the stage and lines up the others beside
- * or below it, whichever leaves the stage larger. Tiles for which the strip
- * has no room get no cell.
+ * spotlightLayout returns a large rectangle for the first tile and a strip of small ones for the others. The strip is beside
+ * or below the large one, depending on which leaves it larger. Tiles that do not fit into the strip get no rectangle.
  */
-export function arrangeStage(count: number, width: number, height: number): Cell[] {
+export function spotlightLayout(count: number, width: number, height: number): Rect[] {
   if (count <= 1) return count === 1 ? [{ x: 0, y: 0, width, height }] : [];
   const others = count - 1;
   const beside = width > height * 1.1;
-  // A strip wide enough to know a face in, and never a third of the stage.
+  // The strip is wide enough to recognise faces, and less than a third of the area.
   const depth = beside ? clamp(width * 0.18, 132, 260) : clamp(height * 0.2, 88, 170);
   const length = beside ? height : width;
-  const wanted = beside ? depth / widest : depth * 1.25;
-  // On a phone three still fit, only narrower.
+  const preferred = beside ? depth / maxAspect : depth * 1.25;
+  // At least three tiles fit, narrower if necessary.
   const few = Math.min(others, 3);
-  const across = Math.min(wanted, (length - (few - 1) * gap) / few);
-  const room = Math.max(1, Math.floor((length + gap) / (across + gap)));
-  const shown = Math.min(others, room);
+  const across = Math.min(preferred, (length - (few - 1) * gap) / few);
+  const capacity = Math.max(1, Math.floor((length + gap) / (across + gap)));
+  const shown = Math.min(others, capacity);
   const start = (length - (shown * across + (shown - 1) * gap)) / 2;
 
-  const stage = beside
+  const spotlight = beside
     ? { x: 0, y: 0, width: width - depth - gap, height }
     : { x: 0, y: 0, width, height: height - depth - gap };
   const strip = Array.from({ length: shown }, (_, index) => {
@@ -61,20 +61,20 @@ export function arrangeStage(count: number, width: number, height: number): Cell
       ? { x: width - depth, y: along, width: depth, height: across }
       : { x: along, y: height - depth, width: across, height: depth };
   });
-  return [stage, ...strip];
+  return [spotlight, ...strip];
 }
 
-// The arrangement is chosen by how large a picture gets: one cropped a little,
-// or on an upright screen to a square, because there faces matter more than rooms.
+// Chooses the number of columns that shows the largest part of each video: cropped to 4:3, or to a square in a portrait area,
+// where the face matters more than the background.
 function bestColumns(count: number, width: number, height: number): number {
-  const picture = width > height ? 4 / 3 : 1;
+  const aspect = width > height ? 4 / 3 : 1;
   let best = 1;
   let bestArea = -1;
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
     const size = tileSize(columns, rows, width, height);
-    const pictureHeight = Math.min(size.height, size.width / picture);
-    const area = pictureHeight * pictureHeight;
+    const videoHeight = Math.min(size.height, size.width / aspect);
+    const area = videoHeight * videoHeight;
     if (area > bestArea * 1.001) {
       best = columns;
       bestArea = area;
@@ -87,8 +87,8 @@ function tileSize(columns: number, rows: number, width: number, height: number) 
   const cellWidth = Math.max(0, (width - (columns - 1) * gap) / columns);
   const cellHeight = Math.max(0, (height - (rows - 1) * gap) / rows);
   return {
-    width: Math.min(cellWidth, cellHeight * widest),
-    height: Math.min(cellHeight, cellWidth / narrowest(width, height)),
+    width: Math.min(cellWidth, cellHeight * maxAspect),
+    height: Math.min(cellHeight, cellWidth / minAspect(width, height)),
   };
 }
 

@@ -4,40 +4,40 @@ import { PreJoinPage } from "../features/prejoin/PreJoinPage";
 import { loadPreferences } from "../lib/storage";
 import { usePageTitle } from "../lib/usePageTitle";
 import { TextField } from "../ui/TextField";
-import { type DirectFlow, type DirectStage, rememberName } from "./directFlow";
+import { type DirectFlow, type DirectStep, storeName } from "./directFlow";
 import { parseSession } from "./session";
 
-/** Start is where one sees oneself, and opens a session or joins one. */
-export function Start({ flow, stage }: { flow: DirectFlow; stage: Extract<DirectStage, { kind: "before" }> }) {
+/** StartScreen shows the camera preview before a direct call, and opens a new session or joins one. */
+export function StartScreen({ flow, step }: { flow: DirectFlow; step: Extract<DirectStep, { kind: "prejoin" }> }) {
   const [name, setName] = useState(() => loadPreferences().name);
-  const invited = stage.session !== "" && stage.problem === "";
+  const invited = step.session !== "" && step.problem === "";
   usePageTitle("Direct call · Meet");
-  const start = (session?: string) => {
-    rememberName(name);
+  const startCall = (session?: string) => {
+    storeName(name);
     flow.start(session);
   };
   return (
-    <PreJoinPage media={stage.media} name={name}>
+    <PreJoinPage media={step.media} name={name}>
       <div>
         <h1>{invited ? "You are invited" : "Direct call"}</h1>
         <p className="direct-start__text">
-          Two people, browser to browser. This server only introduces you: sound and picture do not pass through it.
+          Two people, from browser to browser. This server only connects you. Your audio and video go directly to the other person where the network allows it.
         </p>
       </div>
       <NameField value={name} placeholder="Guest" onChange={setName} />
       {!invited && (
-        <button type="button" className="button button--primary prejoin__join" onClick={() => start()}>
+        <button type="button" className="button button--primary prejoin__join" onClick={() => startCall()}>
           Start a direct call
         </button>
       )}
-      <JoinForm session={stage.session} problem={stage.problem} primary={invited} onJoin={start} />
+      <JoinForm session={step.session} problem={step.problem} primary={invited} onJoin={startCall} />
     </PreJoinPage>
   );
 }
 
 function JoinForm({ session, problem, primary, onJoin }: { session: string; problem: string; primary: boolean; onJoin: (session: string) => void }) {
   const [text, setText] = useState(session);
-  const [refusal, setRefusal] = useState(problem);
+  const [shownProblem, setShownProblem] = useState(problem);
   return (
     <form
       className="direct-start__join"
@@ -45,7 +45,7 @@ function JoinForm({ session, problem, primary, onJoin }: { session: string; prob
       onSubmit={(event) => {
         event.preventDefault();
         const id = parseSession(text);
-        if (id === "") setRefusal("Type the session that the other person sees, or paste their link.");
+        if (id === "") setShownProblem("Type the session that the other person sees, or paste their link.");
         else onJoin(id);
       }}
     >
@@ -58,10 +58,10 @@ function JoinForm({ session, problem, primary, onJoin }: { session: string; prob
         spellCheck={false}
         placeholder="The other person’s session or link"
         value={text}
-        problem={refusal}
+        problem={shownProblem}
         onChange={(typed) => {
           setText(typed);
-          setRefusal("");
+          setShownProblem("");
         }}
       />
       <button type="submit" className={`button ${primary ? "button--primary prejoin__join" : "button--outline"}`}>

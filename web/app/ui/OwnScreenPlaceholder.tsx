@@ -1,12 +1,12 @@
 import "./tile.css";
 
-/** OwnScreen fills the tile of one's own screen, whose picture is not shown. */
-export function OwnScreen({ onStop }: { onStop: () => void }) {
+/** OwnScreenPlaceholder fills the tile of the screen that this person shares, whose video is not shown to them. */
+export function OwnScreenPlaceholder({ onStop }: { onStop: () => void }) {
   return (
     <div className="tile__own-screen">
       <p>You are sharing your screen</p>
       <button type="button" className="button button--small" onClick={onStop}>
-        Stop
+        Stop sharing
       </button>
     </div>
   );

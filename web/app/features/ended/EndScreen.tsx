@@ -3,26 +3,26 @@ import { sitePath } from "../../lib/base";
 import { usePageTitle } from "../../lib/usePageTitle";
 import { Brand } from "../../ui/Brand";
 import type { Ending } from "./ending";
-import "./after.css";
+import "./endscreen.css";
 
-/** After says why the call is over and leads on. */
-export function After({ roomName, ending, onRejoin }: { roomName: string; ending: Ending; onRejoin: () => void }) {
+/** EndScreen shows why a call ended, with buttons to rejoin and to go back to the lobby. */
+export function EndScreen({ roomName, ending, onRejoin }: { roomName: string; ending: Ending; onRejoin: () => void }) {
   const heading = useRef<HTMLHeadingElement>(null);
   usePageTitle(`${ending.heading} · Meet`);
-  // Screen readers start where the news is.
+  // The focus makes screen readers read the heading first.
   useEffect(() => heading.current?.focus(), []);
   return (
     <div className="page">
       <header className="page__bar">
         <Brand href={sitePath("/")} />
       </header>
-      <div className="page__main after" data-ending={ending.code}>
-        <p className="after__room">{roomName}</p>
+      <div className="page__main end-screen" data-ending={ending.code}>
+        <p className="end-screen__room">{roomName}</p>
         <h1 ref={heading} tabIndex={-1}>
           {ending.heading}
         </h1>
-        <p className="after__text">{ending.text}</p>
-        <div className="after__ways">
+        <p className="end-screen__text">{ending.text}</p>
+        <div className="end-screen__actions">
           <button type="button" className="button button--primary" onClick={onRejoin}>
             {ending.code === "could-not-join" ? "Try again" : "Rejoin"}
           </button>

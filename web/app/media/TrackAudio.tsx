@@ -1,16 +1,16 @@
 import { useEffect, useRef } from "react";
 import { loadPreferences } from "../lib/storage";
 
-/** Sound plays a track of the browser's own on the loudspeaker that was chosen. */
-export function Sound({ track, muted = false, onRefused }: {
+/** TrackAudio plays a MediaStreamTrack through the chosen speaker. */
+export function TrackAudio({ track, muted = false, onRefused }: {
   track: MediaStreamTrack | undefined;
   muted?: boolean;
-  /** The browser does not play sound before the page is touched. */
+  /** Called when the browser refuses to play audio before the first click on the page. */
   onRefused?: () => void;
 }) {
-  const refused = useRef(onRefused);
+  const onRefusedRef = useRef(onRefused);
   useEffect(() => {
-    refused.current = onRefused;
+    onRefusedRef.current = onRefused;
   });
   const audio = useRef<HTMLAudioElement>(null);
   useEffect(() => {
@@ -18,9 +18,9 @@ export function Sound({ track, muted = false, onRefused }: {
     if (!element || !track) return;
     element.srcObject = new MediaStream([track]);
     const { speakerId } = loadPreferences();
-    if (speakerId !== "" && "setSinkId" in element) element.setSinkId(speakerId).catch(() => undefined); // it is gone: the default then
+    if (speakerId !== "" && "setSinkId" in element) element.setSinkId(speakerId).catch(() => undefined); // an unplugged speaker: use the default
     element.play().catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === "NotAllowedError") refused.current?.(); // else cut short by the next track
+      if (error instanceof DOMException && error.name === "NotAllowedError") onRefusedRef.current?.(); // otherwise the next track has replaced this one
     });
     return () => {
       element.srcObject = null;

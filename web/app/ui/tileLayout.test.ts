@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { arrange, arrangeStage, type Cell } from "./arrange";
+import { gridLayout, spotlightLayout, type Rect } from "./tileLayout";
 
 const sizes: [string, number, number][] = [
   ["a desktop", 1440, 780],
   ["a laptop with a panel", 920, 640],
-  ["a phone upright", 390, 700],
-  ["a phone on its side", 760, 300],
+  ["a phone in portrait", 390, 700],
+  ["a phone in landscape", 760, 300],
 ];
 
-const rows = (cells: Cell[]) => new Set(cells.map((cell) => Math.round(cell.y))).size;
-const columns = (cells: Cell[]) => cells.filter((cell) => cell.y === cells[0]?.y).length;
+const rows = (cells: Rect[]) => new Set(cells.map((cell) => Math.round(cell.y))).size;
+const columns = (cells: Rect[]) => cells.filter((cell) => cell.y === cells[0]?.y).length;
 
-function expectTidy(cells: Cell[], width: number, height: number) {
+function expectNoOverlap(cells: Rect[], width: number, height: number) {
   const slack = 0.01;
   for (const [i, a] of cells.entries()) {
     expect(a.x).toBeGreaterThanOrEqual(-slack);
@@ -29,15 +29,15 @@ function expectTidy(cells: Cell[], width: number, height: number) {
 }
 
 describe.each(sizes)("on %s", (_, width, height) => {
-  it.each(Array.from({ length: 25 }, (_, i) => i + 1))("%i tiles fit without overlap", (count) => {
-    const cells = arrange(count, width, height);
+  it.each(Array.from({ length: 25 }, (_, i) => i + 1))("places %i tiles without overlap", (count) => {
+    const cells = gridLayout(count, width, height);
     expect(cells).toHaveLength(count);
-    expectTidy(cells, width, height);
+    expectNoOverlap(cells, width, height);
   });
 
-  it.each([1, 2, 4, 12, 40])("a stage with %i tiles fits and is by far the largest", (count) => {
-    const cells = arrangeStage(count, width, height);
-    expectTidy(cells, width, height);
+  it.each([1, 2, 4, 12, 40])("makes the spotlight tile the largest of %i", (count) => {
+    const cells = spotlightLayout(count, width, height);
+    expectNoOverlap(cells, width, height);
     const areas = cells.map((cell) => cell.width * cell.height);
     for (const area of areas.slice(1)) expect(area * 4).toBeLessThan(areas[0] ?? 0);
   });
@@ -54,17 +54,17 @@ it.each([
   [3, 390, 700, 1, 3],
   [4, 390, 700, 2, 2],
   [6, 390, 700, 2, 3],
-])("%i tiles in %i×%i make %i columns and %i rows", (count, width, height, wide, high) => {
-  const cells = arrange(count, width, height);
+])("arranges %i tiles in %i×%i as %i columns and %i rows", (count, width, height, wide, high) => {
+  const cells = gridLayout(count, width, height);
   expect([columns(cells), rows(cells)]).toEqual([wide, high]);
 });
 
-it.each(sizes)("a stage on %s leaves room for three people", (_, width, height) => {
-  expect(arrangeStage(4, width, height)).toHaveLength(4);
+it.each(sizes)("fits three tiles beside the spotlight on %s", (_, width, height) => {
+  expect(spotlightLayout(4, width, height)).toHaveLength(4);
 });
 
-it("gives nothing where there is no room", () => {
-  expect(arrange(3, 0, 100)).toEqual([]);
-  expect(arrange(0, 100, 100)).toEqual([]);
-  expect(arrangeStage(0, 100, 100)).toEqual([]);
+it("returns no rectangles for an empty area or no tiles", () => {
+  expect(gridLayout(3, 0, 100)).toEqual([]);
+  expect(gridLayout(0, 100, 100)).toEqual([]);
+  expect(spotlightLayout(0, 100, 100)).toEqual([]);
 });

@@ -1,0 +1,7 @@
+/** Ending is the explanation of why a call has ended, as the end page shows it. */
+export interface Ending {
+  /** A stable identifier. "could-not-join" means that the call never started. */
+  code: string;
+  heading: string;
+  text: string;
+}
