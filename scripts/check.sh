@@ -14,8 +14,7 @@ esac
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 
-# generated_sums names the content of every generated file, so that a tree that was dirty before is told from one
-# whose generated files are stale.
+# Prints a checksum of every generated file. Comparing it before and after works also when there are uncommitted changes.
 generated_sums() { find web/templates web/static -type f \( -name '*_templ.go' -o -path 'web/static/*' \) | sort | xargs sha256sum; }
 hand_written_go() {
   git ls-files -co --exclude-standard '*.go' | while read -r f; do
@@ -39,7 +38,7 @@ if ! $fast; then
   before=$(generated_sums)
   scripts/generate.sh
   after=$(generated_sums)
-  [ "$before" = "$after" ] || fail "generated files were stale; commit what scripts/generate.sh has now made:" "$(git status --short -- web/templates web/static)"
+  [ "$before" = "$after" ] || fail "generated files were out of date; scripts/generate.sh has updated them, commit these files:" "$(git status --short -- web/templates web/static)"
 fi
 
 lint_front_end() {
@@ -53,12 +52,12 @@ if $fast; then
   exit 0
 fi
 
-# Three packages and four tests of each at a time on two cores, because they mostly wait. The package that takes longest
-# begins, so that others run beside all of it.
+# Three packages at a time, with four tests of each, also on two cores, because tests mostly wait. The package that takes
+# longest comes first, so that the others run in parallel with it.
 step "Go tests"
 go tool gotestsum --format pkgname -- -race -shuffle=on -p 3 -parallel 4 -timeout 30m ./test/server ./...
 
-# The suites with LiveKit's SDKs mostly wait, so all run side by side. Each prints its output when it has ended.
+# The suites with LiveKit's SDKs mostly wait, so they run in parallel. The output of each is printed as a whole.
 suites=(front-end go go-2.16 node agents)
 suite() {
   case "$1" in
@@ -74,7 +73,7 @@ step "front end: types, lint, dead code, tests; LiveKit's Go SDK (two versions),
 scripts/npm-ci.sh test/nodesdk
 scripts/npm-ci.sh test/agents
 outputs=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$outputs"' EXIT # bash lets background jobs ignore Ctrl-C
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$outputs"' EXIT # in scripts, background jobs ignore Ctrl-C
 declare -A running
 for suite in "${suites[@]}"; do
   suite "$suite" >"$outputs/$suite" 2>&1 &

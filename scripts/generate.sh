@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Regenerates everything that is generated and committed: Go code from templ, and the front end's build.
+# Regenerates the generated files in the repository: the Go code of templates, and the build of the front end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the npm packages of the given folders, those whose lock file has changed since the last time.
-# Programs of packages are not run when they are installed; no package that we use needs that.
+# Installs the npm packages of the given folders if their lock file has changed since the last installation.
+# Install scripts of packages are not run. No package in use needs one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lets people come, publish, mute, vanish, resume and leave at random, for ten minutes unless told otherwise, and checks
-# that they leave no goroutine, no memory and no ghost behind:
+# Runs the soak test: participants join, publish, mute, lose their connection, resume and leave at random, for ten minutes by
+# default. At the end there must be no leaked goroutines or memory and no participants left:
 #   scripts/soak.sh [-soak 10m] [-participants 200]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,4 @@
-// Starts Meet's real binary for the tests in JavaScript.
+// Runs Meet's binary for the tests in JavaScript.
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
-/** One server with a folder and a port of its own. It can be ended, politely or not, and run again on both. */
+/** Server is a process of Meet with a data folder and a port of its own. After end it can be run again with both. */
 export class Server {
   output = '';
-  /** The hosts by which proxies serve it. */
+  /** Further hosts, with port, under which proxies serve it. */
   hosts = [];
 
-  /** Builds the binary and runs it with these further arguments. */
+  /** Builds the binary and runs it with additional arguments. */
   static async start(...args) {
     const server = new Server();
     server.build();
@@ -26,12 +26,12 @@ export class Server {
     return server;
   }
 
-  /** Runs it in a network namespace, on all its addresses. */
+  /** Builds the binary and runs it in a network namespace, listening on all its addresses. */
   static async startIn(namespace, ...args) {
     const server = new Server();
     server.build();
     server.namespace = namespace;
-    server.port = 8080; // nothing else is there
+    server.port = 8080; // free in a new namespace
     server.args = ['--listen', `:${server.port}`, '--data-dir', join(server.folder, 'data'), ...args];
     await server.run();
     return server;
@@ -47,7 +47,7 @@ export class Server {
     return `http://${this.address}`;
   }
 
-  /** Runs the process and waits until it is ready. */
+  /** Starts the process and waits until it is ready. */
   async run() {
     const [program, ...args] = this.namespace ? ['ip', 'netns', 'exec', this.namespace, this.binary] : [this.binary];
     this.process = spawn(program, [...args, ...this.args], { cwd: this.folder });
@@ -64,20 +64,20 @@ export class Server {
     }
   }
 
-  /** From another namespace there is only what it prints. */
+  /** Reports whether the server is ready. In another namespace it cannot be reached, so its output is checked. */
   async isReady() {
     if (this.namespace) return this.output.includes('Listening');
     const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
     return answer?.ok ?? false;
   }
 
-  /** Ends the process with a signal and returns its exit status, null if the signal killed it. */
+  /** Sends a signal, waits for the end of the process and returns its exit status, or null if the signal killed it. */
   async end(signal = 'SIGTERM') {
     this.process.kill(signal);
     return await this.ended;
   }
 
-  /** Ends the server for good and removes its folder. A status other than 0 is an error. */
+  /** Ends the process and removes its folder. It throws if the exit status is not 0. */
   async close() {
     const status = await this.end();
     rmSync(this.folder, { recursive: true, force: true });
@@ -85,7 +85,7 @@ export class Server {
   }
 }
 
-/** A loopback port that is free for TCP and UDP alike. */
+/** Returns a loopback port that is free for both TCP and UDP. */
 export async function freePort() {
   for (;;) {
     const tcp = createServer();

@@ -1,4 +1,4 @@
-// LiveKit's own agent worker against the binary: it registers, gets jobs, and its agents join.
+// LiveKit's agent worker with Meet's binary: it registers and gets jobs, and its agents join rooms.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -30,8 +30,10 @@ after(async () => {
 
 const registered = () => server.output.split('agent worker registered').length - 1;
 
-/** A worker for agents of that name, as a process that the test ends. */
-async function hire(t, agentName) {
+/**
+ * Starts a worker process for an agent name and waits until it has registered. It returns a function that ends the worker.
+ */
+async function startWorker(t, agentName) {
   const before = registered();
   const worker = spawn(process.execPath, [program, server.url.replace('http', 'ws'), agentName], { stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise((resolve) => worker.once('close', resolve));
@@ -48,7 +50,7 @@ async function until(what, check) {
   for (const deadline = Date.now() + 60_000; ; await pause(100)) {
     const found = await check();
     if (found) return found;
-    if (Date.now() > deadline) throw new Error(`never: ${what}\n${server.output}`);
+    if (Date.now() > deadline) throw new Error(`timed out waiting until ${what}\n${server.output}`);
   }
 }
 
@@ -60,22 +62,22 @@ const agentIn = (room) =>
     return agent;
   });
 
-test('an agent that is dispatched joins, and goes with its dispatch', async (t) => {
-  await hire(t, 'scribe');
+test('a dispatched agent joins and leaves when its dispatch is deleted', async (t) => {
+  await startWorker(t, 'scribe');
   await rooms.createRoom({ name: 'noted' });
   const made = await dispatches.createDispatch('noted', 'scribe', { metadata: 'the back end' });
   const agent = await agentIn('noted');
   assert.equal(agent.attributes.said, 'hello from the back end');
   assert.equal(agent.attributes['lk.agent_name'], 'scribe');
-  assert.equal((await rooms.listRooms(['noted']))[0].numParticipants, 0, 'agents are not counted');
+  assert.equal((await rooms.listRooms(['noted']))[0].numParticipants, 0, 'agents do not count as participants');
   const shown = await dispatches.getDispatch(made.id, 'noted');
   assert.equal(shown.state.jobs[0].state.participantIdentity, agent.identity);
   await dispatches.deleteDispatch(made.id, 'noted');
   await until('the agent leaves', async () => (await agentsIn('noted')).length === 0);
 });
 
-test('a token orders an agent for the room that its bearer opens, who sees it as one', async (t) => {
-  await hire(t, 'greeter');
+test('a room configuration in a token dispatches an agent that the participant sees', async (t) => {
+  await startWorker(t, 'greeter');
   const token = new AccessToken(key, secret, { identity: 'ada' });
   token.addGrant({ roomJoin: true, room: 'greeted' });
   token.roomConfig = new RoomConfiguration({ agents: [new RoomAgentDispatch({ agentName: 'greeter', metadata: 'a token' })] });
@@ -87,19 +89,19 @@ test('a token orders an agent for the room that its bearer opens, who sees it as
   assert.equal(agent.attributes.said, 'hello from a token');
 });
 
-test('a worker without a name is for every room that names none', async (t) => {
-  await hire(t, '');
+test('a worker without a name gets the jobs of rooms that name no agent', async (t) => {
+  await startWorker(t, '');
   await rooms.createRoom({ name: 'any' });
   assert.equal((await agentIn('any')).attributes.said, 'hello from nobody');
   await rooms.deleteRoom('any');
 });
 
-test('a worker that is killed is replaced by the next one', async (t) => {
-  const end = await hire(t, 'phoenix');
+test('a job of a killed worker is assigned to another worker', async (t) => {
+  const end = await startWorker(t, 'phoenix');
   await dispatches.createDispatch('ashes', 'phoenix', { metadata: 'the fire' });
   const first = await agentIn('ashes');
   await end('SIGKILL');
-  await hire(t, 'phoenix');
+  await startWorker(t, 'phoenix');
   const again = await until('another agent joins', async () => (await agentsIn('ashes')).find((p) => p.sid !== first.sid));
   assert.equal(again.attributes.said, 'hello from the fire');
 });

@@ -1,4 +1,4 @@
-// The agent that LiveKit's worker runs in a process of its own for each job: it joins, says so, and stays.
+// The agent of the tests. For each job the worker runs it in a process of its own: it joins the room and sets an attribute.
 import { defineAgent } from '@livekit/agents';
 
 export default defineAgent({

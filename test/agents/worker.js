@@ -1,4 +1,4 @@
-// LiveKit's own worker, in a process of its own: node worker.js <server's address> <name of its agents>.
+// Runs LiveKit's agent worker: node worker.js <server URL> <agent name>.
 import { fileURLToPath } from 'node:url';
 
 import { AgentServer, ServerOptions, initializeLogger } from '@livekit/agents';

@@ -147,7 +147,7 @@ func TestCompatibilityCheckFindsInvalidRows(t *testing.T) {
 		ok  bool
 	}{
 		{"| 1.1 | a | yes | | `test/arch.TestCompatibilityNamesExistingTests` |", true},
-		{"| 1.1 | a | yes | | `test/browser: vp8 over one connection` |", true},
+		{"| 1.1 | a | yes | | `test/browser: vp8 video is published and received over one connection` |", true},
 		{"| 1.1 | a | no | because | |", true},
 		{"| 1.1 | a | no | | |", false},
 		{"| 1.1 | a | yes | | |", false},

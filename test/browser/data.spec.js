@@ -1,9 +1,9 @@
-// livekit-client and data: packets, streams, calls of a method on somebody else's side, data tracks.
+// Data of livekit-client: packets, streams, RPC calls and data tracks.
 import { expect, modes, test } from './livekit.js';
 import { within } from './measure.js';
 
-/** Notes the data packets that come from now on in the page's `packets`. */
-const notePackets = (client) =>
+/** Records the data packets that the page receives from now on in its global `packets`. */
+const recordPackets = (client) =>
   client.evaluate(() => {
     globalThis.packets = [];
     room.on('dataReceived', (payload, from, kind, topic) =>
@@ -16,7 +16,7 @@ const packets = (client) => client.evaluate(() => globalThis.packets);
 const publish = (client, text, options) =>
   client.evaluate(([text, options]) => room.localParticipant.publishData(new TextEncoder().encode(text), options), [text, options]);
 
-/** Calls a method of another participant and returns the answer, or the error. */
+/** Calls a method of another participant and returns the answer or the error. */
 const call = (client, method, payload, to) =>
   client.evaluate(
     ([destinationIdentity, method, payload]) =>
@@ -27,20 +27,20 @@ const call = (client, method, payload, to) =>
     [to, method, payload],
   );
 
-/** Notes the streams of that topic: what arrives is the page's `streams`, each with length and SHA-256. */
-const noteStreams = (client, topic) =>
+/** Records the streams of a topic in the page's global `streams`, each with its length in bytes and its SHA-256 hash. */
+const recordStreams = (client, topic) =>
   client.evaluate((topic) => {
     globalThis.streams = [];
     const digest = async (bytes) => [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((b) => b.toString(16).padStart(2, '0')).join('');
-    const note = (kind) => async (reader, from) => {
+    const record = (kind) => async (reader, from) => {
       const entry = { kind, from: from.identity, info: { name: reader.info.name, attributes: reader.info.attributes }, done: false };
       streams.push(entry);
       const all = await reader.readAll();
       const bytes = kind === 'text' ? new TextEncoder().encode(all) : await new Blob(all).arrayBuffer();
       Object.assign(entry, { length: bytes.byteLength, digest: await digest(bytes), done: true });
     };
-    room.registerTextStreamHandler(topic, note('text'));
-    room.registerByteStreamHandler(topic, note('bytes'));
+    room.registerTextStreamHandler(topic, record('text'));
+    room.registerByteStreamHandler(topic, record('bytes'));
     globalThis.digest = digest;
   }, topic);
 
@@ -49,9 +49,9 @@ const streams = (client) => client.evaluate(() => globalThis.streams.filter((s) 
 for (const [mode, singlePeerConnection] of modes) {
   const options = { singlePeerConnection };
 
-  test(`packets reach whom they are for, over ${mode}`, async ({ client }) => {
+  test(`data packets reach only their destinations over ${mode}`, async ({ client }) => {
     const [ada, bo, cy] = [await client('Ada', { options }), await client('Bo', { options }), await client('Cy', { options })];
-    for (const c of [ada, bo, cy]) await notePackets(c);
+    for (const c of [ada, bo, cy]) await recordPackets(c);
     await publish(ada, 'to all', { reliable: true, topic: 'news' });
     await publish(ada, 'to Bo', { reliable: true, destinationIdentities: ['Bo'] });
     await publish(ada, 'to all again', { reliable: true });
@@ -62,32 +62,32 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(async () => (await packets(bo)).map((p) => p.text)).toEqual(['to all', 'to Bo', 'to all again']);
     await expect
       .poll(async () => {
-        await publish(bo, 'quick', { reliable: false, topic: 'cursor' }); // it may be lost
+        await publish(bo, 'quick', { reliable: false, topic: 'cursor' }); // repeated, because lossy packets may be lost
         return packets(ada);
       })
       .toContainEqual({ text: 'quick', from: 'Bo', lossy: true, topic: 'cursor' });
-    expect(await packets(ada), 'its own packets').not.toContainEqual(expect.objectContaining({ from: 'Ada' }));
+    expect(await packets(ada), 'Ada does not receive its own packets').not.toContainEqual(expect.objectContaining({ from: 'Ada' }));
     const refused = await ada.evaluate(() => room.localParticipant.publishData(new Uint8Array(70_000), { reliable: true }).then(() => 'sent', () => 'refused'));
     expect(refused, 'a packet over the limit').toBe('refused');
     await publish(ada, 'after it', { reliable: true });
     await expect.poll(async () => (await packets(cy)).map((p) => p.text)).toContain('after it');
   });
 
-  test(`who may not send data sends none, over ${mode}`, async ({ client }) => {
-    const [mute, bo] = [await client('Mute', { options, grant: { canPublishData: false } }), await client('Bo', { options })];
-    await notePackets(mute);
-    await notePackets(bo);
-    await mute.evaluate(() => room.localParticipant.publishData(new Uint8Array(1), { reliable: true }).catch(() => {}));
+  test(`a participant without canPublishData sends no data over ${mode}`, async ({ client }) => {
+    const [silent, bo] = [await client('Silent', { options, grant: { canPublishData: false } }), await client('Bo', { options })];
+    await recordPackets(silent);
+    await recordPackets(bo);
+    await silent.evaluate(() => room.localParticipant.publishData(new Uint8Array(1), { reliable: true }).catch(() => {}));
     await publish(bo, 'heard', { reliable: true });
-    await expect.poll(async () => (await packets(mute)).map((p) => p.text)).toEqual(['heard']);
+    await expect.poll(async () => (await packets(silent)).map((p) => p.text)).toEqual(['heard']);
     expect(await packets(bo)).toEqual([]);
   });
 
-  test(`text and files of megabytes arrive whole, over ${mode}`, async ({ client }) => {
+  test(`text and byte streams of several megabytes arrive complete over ${mode}`, async ({ client }) => {
     const [ada, bo, cy] = [await client('Ada', { options }), await client('Bo', { options }), await client('Cy', { options })];
-    for (const c of [ada, bo, cy]) await noteStreams(c, 'files');
+    for (const c of [ada, bo, cy]) await recordStreams(c, 'files');
     const sent = await ada.evaluate(async () => {
-      // Text that does not compress, of characters of one to four bytes.
+      // Incompressible text of characters with one to four bytes in UTF-8.
       const random = (n) => Array.from({ length: n / 65536 }, () => crypto.getRandomValues(new Uint8Array(65536)));
       const text = random(1 << 20).flatMap((b) => [...b]).map((b) => 'aäあ😀'[b & 3 ? (b & 3) - 1 : 0] + String.fromCharCode(33 + (b >> 2))).join('');
       await room.localParticipant.sendText(text, { topic: 'files', attributes: { of: 'Ada' } });
@@ -114,7 +114,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(async () => (await streams(ada)).map((s) => [s.from, s.length])).toEqual([['Bo', 8]]);
   });
 
-  test(`methods are called on the other side, over ${mode}`, async ({ client }) => {
+  test(`RPC calls return results and errors over ${mode}`, async ({ client }) => {
     const [ada, bo] = [await client('Ada', { options }), await client('Bo', { options })];
     await bo.evaluate(() => {
       const { RpcError } = globalThis.LivekitClient;
@@ -130,7 +130,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await ada.evaluate(() => room.registerRpcMethod('greet', async ({ payload }) => `and ${payload} to you`));
     expect(await call(ada, 'greet', 'hello', 'Bo')).toBe('Ada said hello');
     expect(await call(bo, 'greet', 'hello', 'Ada')).toBe('and hello to you');
-    const long = 'x'.repeat(500_000); // more than one packet, as only the second version of calls can
+    const long = 'x'.repeat(500_000); // needs several packets, which only version 2 of the RPC protocol supports
     expect(await call(ada, 'echo', long, 'Bo')).toBe(long);
     expect(await call(ada, 'refuse', '', 'Bo')).toEqual({ code: 4321, message: 'not today', data: 'because' });
     expect(await call(ada, 'break', '', 'Bo')).toMatchObject({ code: 1500 });
@@ -143,27 +143,27 @@ for (const [mode, singlePeerConnection] of modes) {
     const waiting = call(ada, 'never', '', 'Bo');
     await bo.evaluate(() => globalThis.called);
     await bo.evaluate(() => room.disconnect());
-    expect(await waiting, 'the other side has left').toMatchObject({ code: 1503 });
+    expect(await waiting, 'the callee has left').toMatchObject({ code: 1503 });
   });
 
-  test(`hidden participants call and answer, and hopeless calls fail at once, over ${mode}`, async ({ client }) => {
+  test(`RPC works for hidden participants and fails fast when nobody can answer, over ${mode}`, async ({ client }) => {
     const [ada, eve] = [await client('Ada', { options }), await client('Eve', { options, grant: { hidden: true } })];
     const mute = await client('Mute', { options, grant: { canPublishData: false } });
     await ada.evaluate(() => room.registerRpcMethod('size', async ({ callerIdentity, payload }) => `${payload.length} by ${callerIdentity}`));
     await eve.evaluate(() => room.registerRpcMethod('greet', async ({ callerIdentity }) => `hello ${callerIdentity}`));
     const size = await call(eve, 'size', 'x'.repeat(50_000), 'Ada');
-    expect(size, 'a call of the second version').toMatch(/^50000 by CALLER_/);
-    expect(await call(ada, 'greet', '', 'Eve'), 'an answer of the second version').toBe('hello Ada');
+    expect(size, 'a call in version 2 of the RPC protocol').toMatch(/^50000 by CALLER_/);
+    expect(await call(ada, 'greet', '', 'Eve'), 'an answer in version 2 of the RPC protocol').toBe('hello Ada');
     const began = Date.now();
     expect(await call(ada, 'greet', '', 'nobody')).toMatchObject({ code: 1401 });
     expect(await call(ada, 'greet', '', 'Mute')).toMatchObject({ code: 1400 });
     expect(await call(mute, 'greet', '', 'Ada')).toMatchObject({ code: 1505 });
-    within('three hopeless calls, ms', Date.now() - began, 2300); // under 7 s in the check too: a client gives up one call then
+    within('three unanswerable RPC calls, ms', Date.now() - began, 2300); // with the check's factor still under 7 s, when a client gives up a single call
   });
 
-  test(`nothing is lost or doubled when the socket is lost, over ${mode}`, async ({ client }) => {
+  test(`reliable data is neither lost nor duplicated when the WebSocket is lost, over ${mode}`, async ({ client }) => {
     const [ada, bo] = [await client('Ada', { options }), await client('Bo', { options })];
-    await notePackets(bo);
+    await recordPackets(bo);
     await ada.evaluate(() => {
       globalThis.sending = (async () => {
         for (globalThis.sent = 0; !globalThis.enough; globalThis.sent++) {
@@ -187,11 +187,11 @@ for (const [mode, singlePeerConnection] of modes) {
     expect((await packets(bo)).map((p) => Number(p.text))).toEqual(Array.from({ length: total }, (_, i) => i));
   });
 
-  test(`data tracks, over ${mode}`, async ({ client }) => {
+  test(`frames of a data track arrive, also after a resume, over ${mode}`, async ({ client }) => {
     const [ada, bo] = [await client('Ada', { options }), await client('Bo', { options })];
     await ada.evaluate(async () => (globalThis.track = await room.localParticipant.publishDataTrack({ name: 'position' })));
     const again = await ada.evaluate(() => room.localParticipant.publishDataTrack({ name: 'position' }).then(() => 'published', (e) => `${e.name} ${e.reasonName ?? e.reason}`));
-    expect(again, 'a name twice').toContain('DataTrackPublishError');
+    expect(again, 'publishing a name twice').toContain('DataTrackPublishError');
     await bo.evaluate(async () => {
       globalThis.frames = [];
       const track = await room.remoteParticipants.get('Ada').dataTracks.getDeferred('position');
@@ -205,7 +205,7 @@ for (const [mode, singlePeerConnection] of modes) {
       ada.evaluate(([length, first]) => void globalThis.track.tryPush({ payload: new Uint8Array(length).fill(first), userTimestamp: 7n }), [length, first]);
     await expect
       .poll(async () => {
-        await push(10, 1); // it may be lost, or too early for the subscription
+        await push(10, 1); // repeated, because a frame may be lost or sent before the subscription
         return bo.evaluate(() => globalThis.frames);
       })
       .toContainEqual({ length: 10, first: 1, stamp: '7' });
@@ -223,7 +223,7 @@ for (const [mode, singlePeerConnection] of modes) {
       .poll(async () => {
         await push(10, 3);
         return bo.evaluate(() => globalThis.frames);
-      }, 'the track goes on after a resume')
+      }, 'frames arrive after a resume')
       .toContainEqual({ length: 10, first: 3, stamp: '7' });
     await ada.evaluate(() => globalThis.track.unpublish());
     await expect.poll(() => bo.events()).toContain('dataTrackUnpublished');

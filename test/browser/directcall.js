@@ -1,8 +1,8 @@
-// What tests of direct calls share.
+// Helpers for tests of direct calls and of the direct path in meetings.
 import { expect } from './meet.js';
 
-/** Opens a session and gives its link. */
-export async function open(person, server) {
+/** Opens a new session and returns its id and link. */
+export async function startDirectCall(person, server) {
   await person.page.goto(`${server.url}/direct`);
   await person.page.getByRole('textbox', { name: 'Your name' }).fill(person.name);
   await person.page.getByRole('button', { name: 'Start a direct call' }).click();
@@ -13,15 +13,15 @@ export async function open(person, server) {
   return { id, link: `${server.url}/direct/${id}` };
 }
 
-/** Follows the link into the call. */
-export async function follow(person, link) {
+/** Joins the direct call of a link. */
+export async function joinDirectCall(person, link) {
   await person.page.goto(link);
   await person.page.getByRole('textbox', { name: 'Your name' }).fill(person.name);
   await person.page.getByRole('button', { name: 'Join session' }).click();
 }
 
-/** Says in words which way the media go, and in data-session which call it is. */
-export const path = (person) => person.page.locator('[role=status][data-session]');
+/** The label with the status or media path of a direct call. Its data-session is the session id. */
+export const callStatus = (person) => person.page.locator('[role=status][data-session]');
 
-/** Says in a meeting of two whether the media go past the server. */
-export const mark = (person) => person.page.locator('.path-mark');
+/** The label whose data-path says how media travel: direct, relayed or server. */
+export const mediaPath = (person) => person.page.locator('.media-path');

@@ -1,7 +1,7 @@
-// Playwright drives only a Firefox of its own, so Debian's is driven by Puppeteer, over WebDriver BiDi.
+// Playwright supports only its own build of Firefox, so Debian's Firefox is controlled by Puppeteer over WebDriver BiDi.
 import puppeteer from 'puppeteer-core';
 
-/** Starts a Firefox with a fake camera and microphone that connects over loopback. */
+/** Starts a Firefox with fake devices that may connect over loopback. */
 export const launchFirefox = () =>
   puppeteer.launch({
     browser: 'firefox',
@@ -10,8 +10,8 @@ export const launchFirefox = () =>
       'media.navigator.streams.fake': true,
       'media.navigator.permission.disabled': true,
       'media.peerconnection.ice.loopback': true,
-      'media.peerconnection.ice.obfuscate_host_addresses': false, // needs mDNS, which few test machines have
+      'media.peerconnection.ice.obfuscate_host_addresses': false, // obfuscated addresses need mDNS, which few test machines have
       'media.autoplay.default': 0, // allowed
-      'security.csp.enable': false, // as bypassCSP of Playwright
+      'security.csp.enable': false, // like bypassCSP in Playwright
     },
   });

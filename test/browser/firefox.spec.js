@@ -1,6 +1,6 @@
-// Firefox and Chromium in one room, both with LiveKit's own livekit-client.
+// Firefox and Chromium in one room, both with livekit-client.
 import { launchFirefox } from './firefox.js';
-import { enter, expect, modes, roomOf, test as base } from './livekit.js';
+import { joinRoom, expect, modes, roomNameFor, test as base } from './livekit.js';
 
 const test = base.extend({
   firefox: [
@@ -12,13 +12,13 @@ const test = base.extend({
     },
     { scope: 'worker' },
   ],
-  /** Joins from Firefox as the fixture `client` does from Chromium. */
-  fox: async ({ firefox, livekit }, use, info) => {
+  /** Joins a room from Firefox. The fixture `client` does the same from Chromium. */
+  firefoxClient: async ({ firefox, livekit }, use, info) => {
     const pages = [];
     await use(async (identity, joining = {}) => {
       const page = await firefox.newPage();
       pages.push(page);
-      return enter(page, livekit, identity, { room: roomOf(info), ...joining });
+      return joinRoom(page, livekit, identity, { room: roomNameFor(info), ...joining });
     });
     for (const page of pages) await page.close();
   },
@@ -27,10 +27,10 @@ const test = base.extend({
 const microphone = (client) => client.evaluate(() => room.localParticipant.setMicrophoneEnabled(true).then(() => {}));
 
 for (const [mode, singlePeerConnection] of modes) {
-  test(`Firefox and Chromium meet over ${mode}`, async ({ client, fox }) => {
+  test(`Firefox and Chromium exchange audio, video and data over ${mode}`, async ({ client, firefoxClient }) => {
     const options = { singlePeerConnection };
     const ada = await client('Ada', { options });
-    const bo = await fox('Bo', { options });
+    const bo = await firefoxClient('Bo', { options });
     await ada.publishCamera({ videoCodec: 'vp8', simulcast: true });
     await microphone(ada);
     await bo.publishCamera({ videoCodec: 'vp8', simulcast: true });
@@ -40,25 +40,25 @@ for (const [mode, singlePeerConnection] of modes) {
     await bo.sees('Ada');
     await bo.hears('Ada');
 
-    // Chromium sends redundancy, which Firefox does not take: it gets plain Opus.
+    // Chromium sends RED, which Firefox does not support, so it gets plain Opus.
     const mime = () => bo.evaluate(() => room.remoteParticipants.get('Ada').audioTrackPublications.values().next().value.mimeType);
     expect(await mime()).toBe('audio/red');
     expect((await bo.inbound('audio', 'Ada')).codec).toBe('audio/opus');
 
     for (const [from, to] of [[ada, bo], [bo, ada]]) {
       await to.evaluate(() => {
-        globalThis.heard = [];
-        room.on('dataReceived', (data) => globalThis.heard.push(new TextDecoder().decode(data)));
+        globalThis.received = [];
+        room.on('dataReceived', (data) => globalThis.received.push(new TextDecoder().decode(data)));
       });
       await from.evaluate(() => room.localParticipant.publishData(new TextEncoder().encode('hello'), { reliable: true }));
-      await expect.poll(() => to.evaluate(() => globalThis.heard), `${to.identity} reads ${from.identity}`).toEqual(['hello']);
+      await expect.poll(() => to.evaluate(() => globalThis.received), `${to.identity} reads ${from.identity}`).toEqual(['hello']);
     }
 
     await bo.evaluate(() => room.localParticipant.setMicrophoneEnabled(false).then(() => {}));
     const muted = () => ada.evaluate(() => room.remoteParticipants.get('Bo').audioTrackPublications.values().next().value.isMuted);
     await expect.poll(muted, 'Ada sees Bo muted').toBe(true);
 
-    // A second picture, as of a screen; what a screen is, neither browser can be asked without one.
+    // A canvas in place of a shared screen, because there is no screen to capture.
     await bo.evaluate(async () => {
       const { Track } = globalThis.LivekitClient;
       const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
@@ -70,13 +70,13 @@ for (const [mode, singlePeerConnection] of modes) {
       const [track] = canvas.captureStream(10).getVideoTracks();
       await room.localParticipant.publishTrack(track, { source: Track.Source.ScreenShare, videoCodec: 'vp8' });
     });
-    const shared = () =>
+    const screenFrames = () =>
       ada.evaluate(async () => {
         const { Track } = globalThis.LivekitClient;
         const track = room.remoteParticipants.get('Bo').getTrackPublication(Track.Source.ScreenShare)?.track;
         const stats = track ? [...(await track.getRTCStatsReport()).values()] : [];
         return stats.find((s) => s.type === 'inbound-rtp')?.framesDecoded ?? 0;
       });
-    await expect.poll(shared, 'Ada sees the screen of Bo').toBeGreaterThan(5);
+    await expect.poll(screenFrames, 'Ada receives the screen of Bo').toBeGreaterThan(5);
   });
 }

@@ -1,9 +1,9 @@
-// Measures the time from "Join now" to the first frame of somebody who is there already, in milliseconds:
+// Measures the time in milliseconds from "Join now" to the first frame of another participant:
 //   node first-frame.js [times]
-// It is a measurement, not a test: the figure belongs to the machine it was taken on.
+// This is a measurement and not a test. The result depends on the machine.
 import { chromium } from '@playwright/test';
 import config from './playwright.config.js';
-import { noteConnections, Person } from './meet.js';
+import { recordConnections, Person } from './meet.js';
 import { Server } from '../server.mjs';
 
 const times = Number(process.argv[2] ?? 5);
@@ -11,7 +11,7 @@ const server = await Server.start();
 const browser = await chromium.launch(config.use.launchOptions);
 const link = `${server.url}/rooms/first-frame`;
 
-/** Runs in the page: notes when "Join now" was pressed and when Ada's video first showed a frame. */
+/** Runs in the page: sets globalThis.firstFrame to the time from pressing "Join now" to the first frame of Ada's video. */
 function stopwatch() {
   let pressed;
   addEventListener(
@@ -32,7 +32,7 @@ function stopwatch() {
 
 async function join(name) {
   const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
-  await noteConnections(context);
+  await recordConnections(context);
   await context.addInitScript(stopwatch);
   const person = new Person(await context.newPage(), name);
   await person.join(link);

@@ -1,16 +1,16 @@
-// What the tests of LiveKit's own livekit-client share: unmodified, without our pages. Another server can be named by
-// LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and LIVEKIT_TEST_SECRET, to compare Meet with LiveKit's.
+// Fixtures for tests with the unmodified livekit-client, without Meet's pages. LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and
+// LIVEKIT_TEST_SECRET select another server, to compare Meet with LiveKit.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { test as base, expect } from '@playwright/test';
 import { AccessToken, TrackSource } from 'livekit-server-sdk';
-import { waitForMore } from './progress.js';
+import { waitForMore } from './waitformore.js';
 import { Server } from '../server.mjs';
 
 const library = fileURLToPath(new URL('../../web/app/node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url));
 const encryption = library.replace(/umd\.js$/, 'e2ee.worker.js');
 
-/** A page with livekit-client in one room; the room is the page's global `room`. */
+/** Client is a page with livekit-client, which has joined a room. The Room object is the page's global `room`. */
 export class Client {
   constructor(page, identity) {
     this.page = page;
@@ -21,7 +21,7 @@ export class Client {
     return this.page.evaluate(f, arg);
   }
 
-  /** Publishes the fake camera; the options are livekit-client's TrackPublishOptions. */
+  /** Publishes the fake camera. options are livekit-client's TrackPublishOptions. */
   async publishCamera(options = {}, resolution = { width: 640, height: 360, frameRate: 10 }) {
     await this.evaluate(
       async ([options, resolution]) => {
@@ -33,7 +33,10 @@ export class Client {
     );
   }
 
-  /** Statistics of the first track of that kind from that participant, or from anybody: the inbound-rtp report and its codec. */
+  /**
+   * Returns the inbound-rtp statistics of the first track of a kind, with its codec. Without an identity any participant
+   * matches.
+   */
   inbound(kind = 'video', identity = undefined) {
     return this.evaluate(
       async ([kind, identity]) => {
@@ -52,33 +55,33 @@ export class Client {
     );
   }
 
-  /** Waits until that participant's video moves. */
+  /** Waits until more frames of a participant's video are decoded. */
   async sees(identity, what = `${this.identity} sees ${identity}`) {
     const before = (await this.inbound('video', identity)).framesDecoded ?? 0;
     await waitForMore(before + 10, async () => (await this.inbound('video', identity)).framesDecoded ?? 0, what);
   }
 
-  /** Waits until sound with energy comes from that participant. */
+  /** Waits until audible audio arrives from a participant. */
   async hears(identity, what = `${this.identity} hears ${identity}`) {
     const before = (await this.inbound('audio', identity)).totalAudioEnergy ?? 0;
     await waitForMore(before + 1e-4, async () => (await this.inbound('audio', identity)).totalAudioEnergy ?? 0, what);
   }
 
-  /** The names of the room events seen so far, those of livekit-client's RoomEvent. */
+  /** Returns the names of all room events so far, as in livekit-client's RoomEvent. */
   events() {
     return this.evaluate(() => globalThis.roomEvents.map((e) => e.name));
   }
 }
 
-/** The room of a test, another one for each try. */
-export const roomOf = (info) => `${info.testId}-${info.retry}`;
+/** Returns the room name of a test. Each retry gets another room. */
+export const roomNameFor = (info) => `${info.testId}-${info.retry}`;
 
-/** Joins a room on a fresh page, of Playwright or Puppeteer; the fixture `client` below says what it takes. */
-export async function enter(page, livekit, identity, { room, options = {}, connect = {}, grant = {}, key, ...claims }) {
+/** Joins a room on a new page of Playwright or Puppeteer. The fixture `client` below documents the arguments. */
+export async function joinRoom(page, livekit, identity, { room, options = {}, connect = {}, grant = {}, key, ...claims }) {
   const token = new AccessToken(livekit.key, livekit.secret, { identity, name: identity, ttl: '10m', ...claims });
   token.addGrant({ room, roomJoin: true, canUpdateOwnMetadata: true, ...grant });
-  await page.goto(livekit.url.replace(/^ws/, 'http') + '/healthz'); // any page of that host will do
-  await page.evaluate(await readFile(library, 'utf8')); // not as a script tag, which Firefox does not run in a page of text
+  await page.goto(livekit.url.replace(/^ws/, 'http') + '/healthz'); // any page of the server, for its origin
+  await page.evaluate(await readFile(library, 'utf8')); // not in a script tag, which Firefox ignores on text pages
   await page.evaluate(
     async ([url, token, options, connect, key, worker]) => {
       const { ExternalE2EEKeyProvider, Room, RoomEvent } = globalThis.LivekitClient;
@@ -100,7 +103,7 @@ export async function enter(page, livekit, identity, { room, options = {}, conne
   return new Client(page, identity);
 }
 
-/** Both ways a client can connect: one peer connection for all, or one for each direction. */
+/** The two connection modes of a client: one peer connection, or one for each direction. */
 export const modes = [
   ['one connection', true],
   ['two connections', false],
@@ -123,9 +126,9 @@ export const test = base.extend({
   ],
 
   /**
-   * Joins a room as somebody, on a page of its own. Besides the options of livekit-client's Room and of connect it takes
-   * grant, metadata and attributes for the token, key to encrypt end to end with, and prepare, a function that runs in the
-   * page before everything else.
+   * Joins a room under an identity, on a page of its own. Arguments: options of livekit-client's Room, connect for its
+   * options when connecting, grant, metadata and attributes for the token, key for end-to-end encryption, and prepare, a
+   * function that the page runs first.
    */
   client: async ({ browser, livekit }, use, info) => {
     const contexts = [];
@@ -133,7 +136,7 @@ export const test = base.extend({
       const context = await browser.newContext({ permissions: ['camera', 'microphone'], bypassCSP: true });
       contexts.push(context);
       if (prepare) await context.addInitScript(prepare);
-      return enter(await context.newPage(), livekit, identity, { room: roomOf(info), ...joining });
+      return joinRoom(await context.newPage(), livekit, identity, { room: roomNameFor(info), ...joining });
     });
     for (const context of contexts) await context.close();
   },

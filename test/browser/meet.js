@@ -1,9 +1,9 @@
-// What the browser tests share: a running server for each file, and the people who use it.
+// Fixtures for tests of Meet's pages: a server for each file, and people who use it in browsers.
 import { test as base, expect } from '@playwright/test';
-import { waitForMore } from './progress.js';
+import { waitForMore } from './waitformore.js';
 import { Server } from '../server.mjs';
 
-/** One person with a browser of their own. */
+/** Person is a person with a browser context of their own. */
 export class Person {
   constructor(page, name) {
     this.page = page;
@@ -11,7 +11,7 @@ export class Person {
     this.call = page.getByRole('toolbar', { name: 'Call controls' });
   }
 
-  /** Opens the room's link and joins with camera and microphone. */
+  /** Opens the link of a meeting and joins with camera and microphone. */
   async join(link) {
     await this.page.goto(link);
     await this.page.getByRole('textbox', { name: 'Your name' }).fill(this.name);
@@ -21,7 +21,7 @@ export class Person {
     await expect.poll(states, `${this.name} is connected`).toContain('connected');
   }
 
-  /** The tile of a participant, by the name it shows. */
+  /** Returns the tile with the given name. */
   tile(name, source = 'camera') {
     return this.page.locator(`[data-participant="${name}"][data-source="${source}"]`);
   }
@@ -30,20 +30,20 @@ export class Person {
     return this.call.getByRole('button', { name, exact: true });
   }
 
-  /** Frames decoded for that tile's video, the one on top, as the element counts them. */
+  /** Returns how many frames the video element of a tile has decoded. Of several elements the topmost counts. */
   async frames(name, source = 'camera') {
     const video = this.tile(name, source).locator('video');
     if ((await video.count()) === 0) return 0;
     return video.last().evaluate((v) => v.getVideoPlaybackQuality().totalVideoFrames);
   }
 
-  /** Waits until the video of that tile moves. */
+  /** Waits until the video of a tile has decoded ten more frames. */
   async sees(name, source = 'camera') {
     const before = await this.frames(name, source);
     await waitForMore(before + 10, () => this.frames(name, source), `${this.name} sees ${name}`);
   }
 
-  /** A sum over all connections of the page, by the rtc module's own statistics (W3C webrtc-stats). */
+  /** Returns the sum of a field of the inbound-rtp statistics over all peer connections of the page (W3C webrtc-stats). */
   async received(kind, field) {
     return this.page.evaluate(
       async ([kind, field]) => {
@@ -59,15 +59,18 @@ export class Person {
     );
   }
 
-  /** Waits until sound with energy arrives. */
+  /** Waits until audible audio arrives. */
   async hears() {
     const before = await this.received('audio', 'totalAudioEnergy');
     await waitForMore(before + 1e-4, () => this.received('audio', 'totalAudioEnergy'), `${this.name} hears`);
   }
 }
 
-/** Keeps what each page of the context opens in globalThis.peerConnections and globalThis.sockets. */
-export const noteConnections = (context) =>
+/**
+ * Records the peer connections and WebSockets of each page of a context in globalThis.peerConnections and
+ * globalThis.sockets.
+ */
+export const recordConnections = (context) =>
   context.addInitScript(() => {
     for (const [kind, list] of [['RTCPeerConnection', 'peerConnections'], ['WebSocket', 'sockets']]) {
       globalThis[list] = [];
@@ -80,7 +83,7 @@ export const noteConnections = (context) =>
     }
   });
 
-/** The fixture of a server for each file, run with these arguments. */
+/** Returns a fixture that runs a server with the given arguments for each test file. */
 export const serverWith = (...args) => [
   // eslint-disable-next-line no-empty-pattern
   async ({}, use) => {
@@ -93,7 +96,7 @@ export const serverWith = (...args) => [
 
 export const test = base.extend({
   server: serverWith(),
-  /** Makes people; each has a browser context of their own, and none may ask another host for anything. */
+  /** Creates people. The test fails if their pages have errors or send requests to other hosts. */
   person: async ({ browser, server }, use) => {
     const contexts = [];
     const foreign = [];
@@ -101,7 +104,7 @@ export const test = base.extend({
     await use(async (name, options = {}) => {
       const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport: { width: 1440, height: 900 }, ...options });
       contexts.push(context);
-      await noteConnections(context);
+      await recordConnections(context);
       const page = await context.newPage();
       page.on('request', (r) => {
         const url = new URL(r.url());

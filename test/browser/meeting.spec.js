@@ -1,7 +1,7 @@
 import { expect, test } from './meet.js';
 import { within } from './measure.js';
 
-test('two people meet by a link, see and hear each other', async ({ person, server }) => {
+test('people who meet by a link see and hear each other and can use all controls', async ({ person, server }) => {
   const ada = await person('Ada');
   await ada.page.goto(server.url);
   await ada.page.getByRole('button', { name: 'New meeting' }).click();
@@ -12,7 +12,7 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
   await bo.join(link);
   await Promise.all([ada.sees('Bo'), bo.sees('Ada'), ada.hears(), bo.hears()]);
 
-  await test.step('mute is seen by the other', async () => {
+  await test.step('the other person sees a mute', async () => {
     await expect(bo.tile('Ada')).toHaveAttribute('data-muted', 'false');
     await ada.toggle('Microphone').click();
     await expect(ada.toggle('Microphone')).toHaveAttribute('aria-pressed', 'false');
@@ -22,14 +22,14 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
     await bo.hears();
   });
 
-  await test.step('the camera goes off and on', async () => {
+  await test.step('the camera is switched off and on', async () => {
     await ada.toggle('Camera').click();
     await expect(bo.tile('Ada').locator('video')).toHaveCount(0);
     await ada.toggle('Camera').click();
     await bo.sees('Ada');
   });
 
-  await test.step('a shared screen is seen and taken away', async () => {
+  await test.step('a shared screen appears and disappears', async () => {
     await ada.toggle('Share screen').click();
     await expect(bo.tile('Ada', 'screen')).toBeVisible();
     await expect.poll(() => bo.frames('Ada', 'screen')).toBeGreaterThan(0);
@@ -37,7 +37,7 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
     await expect(bo.tile('Ada', 'screen')).toHaveCount(0);
   });
 
-  await test.step('chat', async () => {
+  await test.step('chat messages arrive with safe links', async () => {
     await ada.toggle('Chat').click();
     await ada.page.getByRole('textbox', { name: 'Message' }).fill('see https://example.org/x <b>');
     await ada.page.getByRole('button', { name: 'Send' }).click();
@@ -47,12 +47,12 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
     await expect(log.getByRole('link')).toHaveAttribute('rel', /noopener/);
   });
 
-  await test.step('people', async () => {
+  await test.step('the people panel lists participants', async () => {
     await ada.toggle('People').click();
     await expect(ada.page.getByRole('listitem').filter({ hasText: 'Bo' })).toBeVisible();
   });
 
-  await test.step('a cut socket resumes without a new join', async () => {
+  await test.step('a lost WebSocket is resumed without joining again', async () => {
     await bo.page.evaluate(() => globalThis.sockets.forEach((s) => s.close()));
     await expect.poll(() => bo.page.evaluate(() => globalThis.sockets.filter((s) => s.readyState === 1 && s.url.includes('/rtc')).length)).toBe(1);
     await ada.sees('Bo');
@@ -63,13 +63,13 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
   });
 
   const cy = await person('Cy');
-  await test.step('a third joins late, from a phone', async () => {
+  await test.step('a third person joins later from a phone', async () => {
     await cy.page.setViewportSize({ width: 390, height: 844 });
     await cy.join(link);
     await Promise.all([cy.sees('Ada'), cy.sees('Bo'), ada.sees('Cy'), bo.sees('Cy')]);
   });
 
-  await test.step('the lobby shows the room live', async () => {
+  await test.step('the lobby updates open and past meetings', async () => {
     const dee = await person('Dee');
     await dee.page.goto(server.url);
     const room = dee.page.getByRole('region', { name: 'Live now' }).getByRole('listitem').filter({ hasText: link.split('/').pop() });
@@ -86,7 +86,7 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
     await expect(meeting).toContainText('Cy');
   });
 
-  await test.step('one can rejoin', async () => {
+  await test.step('a person who has left can rejoin', async () => {
     await bo.page.getByRole('button', { name: 'Rejoin' }).click();
     await expect(bo.call).toBeVisible();
     await bo.toggle('Leave').click();
@@ -95,7 +95,7 @@ test('two people meet by a link, see and hear each other', async ({ person, serv
   });
 });
 
-test('a stopping server says so and keeps its records', async ({ person, server }) => {
+test('a stopping server shows an end page, and past meetings survive a restart and a crash', async ({ person, server }) => {
   const ada = await person('Ada');
   await ada.join(`${server.url}/rooms/restart-test`);
   const started = Date.now();

@@ -1,21 +1,21 @@
-// Machines of their own for tests of networks: a server and two browsers, each in a network namespace of Linux.
+// Network namespaces (Linux) for tests of network paths: one for the server and one for each of two browsers.
 //
 //   ada 10.77.1.2 ── 10.77.1.1 server 10.77.2.1 ── 10.77.2.2 bo
 //       10.77.3.1 ───────────── direct ──────────── 10.77.3.2
 //
-// The server forwards nothing, so without the direct link the two browsers reach the server alone.
+// The server does not forward packets, so without the direct link each browser reaches only the server.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ip = (...args) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
 
-/** Whether this user may make namespaces: root may. */
-export const possible = process.getuid() === 0;
+/** Whether this user may create network namespaces, which only root may. */
+export const canCreateNamespaces = process.getuid() === 0;
 
-/** Makes the three, and gives what tests do with them. */
-export function makeNamespaces() {
-  const name = (what) => `meet-${what}-${process.pid}`;
+/** Creates the three namespaces and returns functions to use and remove them. */
+export function createNamespaces() {
+  const name = (role) => `meet-${role}-${process.pid}`;
   const [server, ada, bo] = ['server', 'ada', 'bo'].map(name);
   const inside = (namespace, ...args) => execFileSync('ip', ['netns', 'exec', namespace, ...args]).toString();
   for (const namespace of [server, ada, bo]) {
@@ -35,15 +35,15 @@ export function makeNamespaces() {
   return {
     server, ada, bo,
     addresses: { ada: '10.77.1.1', bo: '10.77.2.1' },
-    /** Joins or cuts the two browsers' own link. */
+    /** Enables or disables the direct link between the browsers. */
     setDirect: (up) => ip('-n', ada, 'link', 'set', 'to-3', up ? 'up' : 'down'),
-    /** Datagrams that programs in the server's namespace have received, from the kernel's counters. */
+    /** Returns how many UDP datagrams the server's namespace has received, from the kernel's counters. */
     datagrams() {
       const lines = inside(server, 'cat', '/proc/net/snmp').split('\n').filter((line) => line.startsWith('Udp:'));
       const [names, values] = lines.map((line) => line.split(' '));
       return Number(values[names.indexOf('InDatagrams')]);
     },
-    /** A program that runs another in a namespace, for what takes the path of a browser. */
+    /** Writes a script that runs a program in a namespace, for Playwright's executablePath, and returns its path. */
     wrap(namespace, program, folder) {
       const path = join(folder, `in-${namespace}`);
       writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${namespace} ${program} "$@"\n`);

@@ -1,18 +1,18 @@
 // Browser tests against the real binary, in Debian's Chromium with its fake camera and microphone.
 import { defineConfig } from '@playwright/test';
 
-// Where it is measured how pictures move, each call has the machine to itself.
-const measured = ['direct-room-gaps.spec.js', 'handover.spec.js', 'impaired.spec.js', 'narrow-link.spec.js', 'switching.spec.js'];
+// Specs that measure freezes run alone, so that other tests do not affect the results.
+const measured = ['direct-room-gaps.spec.js', 'direct-to-meeting.spec.js', 'impaired-link.spec.js', 'low-bandwidth.spec.js', 'layer-switching.spec.js'];
 
 export default defineConfig({
   testDir: '.',
-  // A call is two browsers and a server, which mostly wait: they take a quarter of a core. So three run at a time on two.
+  // Browsers and server of a call mostly wait and use a quarter of a core, so three tests run at a time on two cores.
   projects: [
     { name: 'side by side', testMatch: '*.spec.js', testIgnore: measured },
     { name: 'alone', testMatch: measured },
   ],
-  // A step that gets nowhere fails after a minute, so that a busy machine has the time it needs for a test of many steps.
-  // The limit of a whole test ends what has none of its own, such as a promise of a page that is never kept.
+  // Each step has a minute, also on a busy machine. The timeout of the whole test, in ms, is for steps without a timeout of
+  // their own, such as a promise in a page that never resolves.
   timeout: 600_000,
   expect: { timeout: 60_000 },
   workers: 1,

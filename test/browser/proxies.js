@@ -1,4 +1,4 @@
-// Runs Debian's nginx, Apache and Caddy with the configurations in docs/proxies, on ports of this machine's own.
+// Runs Debian's nginx, Apache and Caddy on free local ports, with the configurations in docs/proxies.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -10,7 +10,7 @@ import { freePort } from '../server.mjs';
 
 const root = process.getuid() === 0;
 
-/** How each is run, and the file that it reads, which holds the sites. */
+/** How each proxy is started, and the configuration file that it reads with all its sites. */
 const programs = {
   nginx: {
     examples: /^nginx/,
@@ -48,7 +48,9 @@ const programs = {
   },
 };
 
-/** One of the examples in docs/proxies, with another port, certificate and server, and without the lines that match. */
+/**
+ * Returns an example from docs/proxies with local port, certificate and server, and without the lines that match without.
+ */
 function example(name, folder, port, server, without) {
   const file = fileURLToPath(new URL(`../../docs/proxies/${name}`, import.meta.url));
   const lines = readFileSync(file, 'utf8').split('\n');
@@ -62,11 +64,11 @@ function example(name, folder, port, server, without) {
     .replaceAll(/\/etc\/ssl\/\S+\.(pem|key)/g, `${folder}/tls.$1`);
 }
 
-/** Proxies that stand in front of servers, each site at https://localhost and a port. */
+/** Proxies runs the proxies in front of servers. Each site is https://localhost with a port of its own. */
 export class Proxies {
   running = [];
 
-  /** A site is {example, server, without, base}; this adds its port and its url. */
+  /** Starts the proxies for sites of the form {example, server, without, base}, and adds port and url to each. */
   static async start(sites) {
     const proxies = new Proxies();
     const folder = (proxies.folder = mkdtempSync(join(tmpdir(), 'meet-proxies-')));
@@ -82,7 +84,7 @@ export class Proxies {
       const own = sites.filter((site) => examples.test(site.example));
       const file = join(folder, `${name}.conf`);
       writeFileSync(file, wrap(own, folder));
-      proxies.running.push(new Running(name, command(file), folder, own));
+      proxies.running.push(new ProxyProcess(name, command(file), folder, own));
     }
     try {
       for (const running of proxies.running) await running.answers();
@@ -99,8 +101,8 @@ export class Proxies {
   }
 }
 
-/** One program that runs. */
-class Running {
+/** ProxyProcess is one running proxy. */
+class ProxyProcess {
   output = '';
 
   constructor(name, [file, ...args], folder, sites) {
@@ -113,7 +115,7 @@ class Running {
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
   }
 
-  /** Waits until all its sites can be connected to. */
+  /** Waits until all sites of the proxy accept connections. */
   async answers() {
     for (const deadline = Date.now() + 20_000; ; await pause(20)) {
       const open = await Promise.all(this.sites.map(({ port }) => accepts(port)));

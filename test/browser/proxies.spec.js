@@ -1,15 +1,16 @@
-// Calls through real proxies, with the configurations that docs/proxies.md names, and what a page says where one lacks a line.
-import { follow, open, path } from './directcall.js';
+// Calls through real proxies with the configurations of docs/proxies.md, and the problem that pages show when lines are
+// missing.
+import { joinDirectCall, startDirectCall, callStatus } from './directcall.js';
 import { expect, serverWith, test as base } from './meet.js';
 import { Proxies } from './proxies.js';
 import { Server } from '../server.mjs';
 
 const insecure = { ignoreHTTPSErrors: true };
-const noWebSocket = 'WebSockets do not get through to the server: the proxy in front of it has to pass on the headers Upgrade, Connection and Host.';
+const noWebSocket = 'WebSockets cannot reach the server. If there is a proxy in front of it, the proxy must forward the headers Upgrade, Connection and Host.';
 
 const test = base.extend({
   server: serverWith(),
-  /** The sites by their proxies. */
+  /** The sites, by proxy and variant of its configuration. */
   sites: [
     async ({ server }, use) => {
       const below = await Server.start('--base-path', '/meet');
@@ -21,10 +22,10 @@ const test = base.extend({
         nginxBelow: { example: 'nginx-subpath.conf', server: below, base: '/meet' },
         apacheBelow: { example: 'apache-subpath.conf', server: below, base: '/meet' },
         caddyBelow: { example: 'Caddyfile-subpath', server: below, base: '/meet' },
-        nginxSilent: { example: 'nginx.conf', server, without: /X-Forwarded/ },
-        nginxHostless: { example: 'nginx.conf', server, without: /X-Forwarded|Host/ },
-        nginxBare: { example: 'nginx.conf', server, without: /proxy_set_header|http_version/ },
-        apacheHostless: { example: 'apache.conf', server, without: /Host On|RequestHeader/ },
+        nginxWithoutForwarded: { example: 'nginx.conf', server, without: /X-Forwarded/ },
+        nginxWithoutHost: { example: 'nginx.conf', server, without: /X-Forwarded|Host/ },
+        nginxWithoutUpgrade: { example: 'nginx.conf', server, without: /proxy_set_header|http_version/ },
+        apacheWithoutHost: { example: 'apache.conf', server, without: /Host On|RequestHeader/ },
       };
       try {
         proxies = await Proxies.start(Object.values(sites));
@@ -39,20 +40,20 @@ const test = base.extend({
   ],
 });
 
-/** All join the same room, each by a site of their own, and see the next. */
+/** Makes people join one room, each through another site, and waits until each sees the next one. */
 async function meet(people, sites) {
   await Promise.all(people.map((person, i) => person.join(`${sites[i].url}/rooms/north%2Fsouth`)));
   await Promise.all(people.map((person, i) => person.sees(people[(i + 1) % people.length].name)));
 }
 
-/** The page of a call that did not come about, and why. */
-const refusal = (person) => person.page.locator('[data-ending=could-not-join] .after__text');
+/** The explanation on the end page of a call that could not be joined. */
+const refusal = (person) => person.page.locator('[data-ending=could-not-join] .end-screen__text');
 
 for (const [where, names] of Object.entries({
   'at the top of a host': ['nginx', 'apache', 'caddy'],
   'under a path': ['nginxBelow', 'apacheBelow', 'caddyBelow'],
 })) {
-  test(`calls go through nginx, Apache and Caddy ${where}`, async ({ person, sites }) => {
+  test(`meetings and direct calls work through nginx, Apache and Caddy ${where}`, async ({ person, sites }) => {
     const people = [await person('Ada', insecure), await person('Bo', insecure), await person('Cy', insecure)];
     const own = names.map((name) => sites[name]);
     await meet(people, own);
@@ -64,34 +65,34 @@ for (const [where, names] of Object.entries({
           events.close();
         });
       }));
-      expect(await live, 'the lobby hears of the room').toBe('north/south');
+      expect(await live, 'the event stream reports the room').toBe('north/south');
     }
     const [ada, bo, cy] = people;
-    const { id } = await open(ada, own[0]);
-    await follow(bo, `${own[1].url}/direct/${id}`);
-    for (const one of [ada, bo]) await expect(path(one)).toHaveAttribute('data-path', 'direct');
-    await follow(cy, `${own[2].url}/direct/${id}`);
-    await expect(path(cy)).toHaveText('Waiting to be let in');
+    const { id } = await startDirectCall(ada, own[0]);
+    await joinDirectCall(bo, `${own[1].url}/direct/${id}`);
+    for (const one of [ada, bo]) await expect(callStatus(one)).toHaveAttribute('data-path', 'direct');
+    await joinDirectCall(cy, `${own[2].url}/direct/${id}`);
+    await expect(callStatus(cy)).toHaveText('Waiting to be let in');
   });
 }
 
-test('calls go through proxies that say little, and pages name the headers that are needed', async ({ person, server, sites }) => {
+test('calls work behind proxies that omit optional headers, and pages name the required ones', async ({ person, server, sites }) => {
   const people = [await person('Ada', insecure), await person('Bo', insecure), await person('Cy', insecure)];
   const [ada, bo, cy] = people;
-  await meet(people, [sites.nginxSilent, sites.apacheHostless, sites.nginxHostless]);
-  const { id } = await open(ada, sites.nginxSilent);
-  await follow(bo, `${sites.apacheHostless.url}/direct/${id}`);
-  for (const one of [ada, bo]) await expect(path(one)).toHaveAttribute('data-path', 'direct');
+  await meet(people, [sites.nginxWithoutForwarded, sites.apacheWithoutHost, sites.nginxWithoutHost]);
+  const { id } = await startDirectCall(ada, sites.nginxWithoutForwarded);
+  await joinDirectCall(bo, `${sites.apacheWithoutHost.url}/direct/${id}`);
+  for (const one of [ada, bo]) await expect(callStatus(one)).toHaveAttribute('data-path', 'direct');
 
-  await follow(cy, `${sites.nginxHostless.url}/direct/${id}`);
+  await joinDirectCall(cy, `${sites.nginxWithoutHost.url}/direct/${id}`);
   await expect(refusal(cy)).toHaveText(noWebSocket);
-  expect(server.output).toContain(`origin=https://localhost:${sites.nginxHostless.port} host=${server.address}`);
+  expect(server.output).toContain(`origin=https://localhost:${sites.nginxWithoutHost.port} host=${server.address}`);
 
-  await cy.page.goto(`${sites.nginxBare.url}/rooms/north`);
+  await cy.page.goto(`${sites.nginxWithoutUpgrade.url}/rooms/north`);
   await cy.page.getByRole('textbox', { name: 'Your name' }).fill('Cy');
   await cy.page.getByRole('button', { name: 'Join now' }).click();
   await expect(refusal(cy)).toHaveText(noWebSocket);
-  await cy.page.goto(`${sites.nginxBare.url}/direct`);
+  await cy.page.goto(`${sites.nginxWithoutUpgrade.url}/direct`);
   await cy.page.getByRole('button', { name: 'Start a direct call' }).click();
   await expect(refusal(cy)).toHaveText(noWebSocket);
   expect(server.output).toContain('does not pass on the headers Upgrade and Connection');

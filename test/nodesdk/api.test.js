@@ -1,21 +1,21 @@
-// LiveKit's server SDK for Node drives the server APIs; participants of its client SDK see what they do.
+// RoomService by LiveKit's server SDK for Node. Participants of the client SDK observe the effects.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { AudioFrame, AudioSource, LocalAudioTrack, Room, RoomEvent, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
 import { DataPacket_Kind, RoomServiceClient } from 'livekit-server-sdk';
 
-import { client, eventually, mint, newRoom, refused, server, uncalled } from './server.js';
+import { client, eventually, mint, newRoom, refused, server, uncalledMethods } from './server.js';
 
 const text = (data) => new TextDecoder().decode(data);
 
-/** Joins and keeps note of what happens. */
+/** Joins a room and records received data, room events and the participants whose tracks are subscribed to. */
 async function join(t, name, identity, token, autoSubscribe = true) {
   const room = new Room();
-  const guest = { room, data: [], events: [], heard: new Set() };
+  const guest = { room, data: [], events: [], subscribed: new Set() };
   room.on(RoomEvent.DataReceived, (data, from, kind, topic) => guest.data.push(`${from?.identity ?? 'server'} ${topic ?? ''}: ${text(data)}`));
-  room.on(RoomEvent.TrackSubscribed, (track, publication, participant) => guest.heard.add(participant.identity));
-  room.on(RoomEvent.TrackUnsubscribed, (track, publication, participant) => guest.heard.delete(participant.identity));
+  room.on(RoomEvent.TrackSubscribed, (track, publication, participant) => guest.subscribed.add(participant.identity));
+  room.on(RoomEvent.TrackUnsubscribed, (track, publication, participant) => guest.subscribed.delete(participant.identity));
   room.on(RoomEvent.Moved, () => guest.events.push('moved'));
   room.on(RoomEvent.Disconnected, (reason) => guest.events.push(`disconnected ${reason}`));
   t.after(() => room.disconnect());
@@ -24,23 +24,23 @@ async function join(t, name, identity, token, autoSubscribe = true) {
 }
 
 /** Publishes a tone until the test ends. */
-async function speak(t, room) {
+async function publishTone(t, room) {
   const source = new AudioSource(48_000, 1);
   const track = LocalAudioTrack.createAudioTrack('mic', source);
   const publication = await room.localParticipant.publishTrack(track, new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }));
   let running = true;
-  const sound = (async () => {
+  const playing = (async () => {
     const samples = Int16Array.from({ length: 480 }, (_, i) => 8000 * Math.sin((2 * Math.PI * i) / 48));
     while (running) await source.captureFrame(new AudioFrame(samples, 48_000, 1, samples.length));
   })();
   t.after(async () => {
     running = false;
-    await sound;
+    await playing;
   });
   return publication;
 }
 
-test('a room is created, listed, changed and deleted', async (t) => {
+test('RoomService creates, lists, changes and deletes a room', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const made = await api.createRoom({ name, emptyTimeout: 60, departureTimeout: 5, maxParticipants: 4, metadata: 'first', nodeId: 'ND_x' });
@@ -59,12 +59,12 @@ test('a room is created, listed, changed and deleted', async (t) => {
   assert.equal((await api.updateRoomMetadata(name, 'third')).metadata, 'third');
   await eventually(() => ada.room.metadata === 'third', 'the metadata');
   await api.deleteRoom(name);
-  await eventually(() => ada.events.length > 0, 'the end of the room');
+  await eventually(() => ada.events.length > 0, 'the disconnect');
   await refused(() => api.deleteRoom(name), 'not_found', 404);
   await refused(() => api.updateRoomMetadata(name, ''), 'not_found', 404);
 });
 
-test('participants are listed, changed and removed', async (t) => {
+test('RoomService lists, changes and removes participants', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   assert.deepEqual(await api.listParticipants(name), []);
@@ -86,13 +86,13 @@ test('participants are listed, changed and removed', async (t) => {
   await refused(() => api.removeParticipant(name, 'ada'), 'not_found', 404);
 });
 
-test('tracks are muted and subscribed to, and a right that is taken ends one', async (t) => {
+test('RoomService mutes a track, subscribes to it, and ends it by revoking canPublish', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const ada = await join(t, name, 'ada');
   const bo = await join(t, name, 'bo');
-  const mic = await speak(t, ada.room);
-  await eventually(() => bo.heard.has('ada'), 'sound');
+  const mic = await publishTone(t, ada.room);
+  await eventually(() => bo.subscribed.has('ada'), 'the subscription to ada');
 
   const publication = () => bo.room.remoteParticipants.get('ada')?.trackPublications.get(mic.sid);
   const muted = await api.mutePublishedTrack(name, 'ada', mic.sid, true);
@@ -104,25 +104,25 @@ test('tracks are muted and subscribed to, and a right that is taken ends one', a
 
   const dee = await join(t, name, 'dee', undefined, false);
   await api.updateSubscriptions(name, 'dee', [mic.sid], true);
-  await eventually(() => dee.heard.has('ada'), 'the subscription');
+  await eventually(() => dee.subscribed.has('ada'), 'the subscription');
   await refused(() => api.updateSubscriptions(name, 'cy', [mic.sid], true), 'not_found', 404);
 
   await api.updateParticipant(name, 'ada', { permission: { canSubscribe: true, canPublish: false, canPublishData: true } });
-  await eventually(() => !publication(), 'the track to be taken back');
+  await eventually(() => !publication(), 'the end of the publication');
 });
 
-test('a participant moves to another room and stays connected', async (t) => {
+test('MoveParticipant moves a connected participant to another room', async (t) => {
   const api = client(RoomServiceClient);
   const [here, there] = [newRoom(), newRoom()];
   const ada = await join(t, here, 'ada');
   const bo = await join(t, here, 'bo');
   const cy = await join(t, there, 'cy');
-  await speak(t, ada.room);
-  await speak(t, cy.room);
-  await eventually(() => bo.heard.has('ada'), 'bo to hear ada');
+  await publishTone(t, ada.room);
+  await publishTone(t, cy.room);
+  await eventually(() => bo.subscribed.has('ada'), 'bo to subscribe to ada');
   await api.moveParticipant(here, 'ada', there);
-  await eventually(() => cy.heard.has('ada') && ada.heard.has('cy'), () => `ada and cy to hear each other: ${[...ada.heard]} ${[...cy.heard]} ${ada.events}`);
-  await eventually(() => !bo.room.remoteParticipants.has('ada'), 'ada to leave bo');
+  await eventually(() => cy.subscribed.has('ada') && ada.subscribed.has('cy'), () => `ada and cy to subscribe to each other: ${[...ada.subscribed]} ${[...cy.subscribed]} ${ada.events}`);
+  await eventually(() => !bo.room.remoteParticipants.has('ada'), 'ada to be removed for bo');
   assert.equal(ada.room.name, there);
   assert.deepEqual(ada.events, ['moved']);
   await ada.room.localParticipant.publishData(new TextEncoder().encode('hi'), { reliable: true });
@@ -132,24 +132,24 @@ test('a participant moves to another room and stays connected', async (t) => {
   await refused(() => api.moveParticipant(here, 'bo', here), 'invalid_argument', 400);
 });
 
-test('a participant is forwarded to another room', async (t) => {
+test('ForwardParticipant shows a participant in a second room', async (t) => {
   const api = client(RoomServiceClient);
   const [here, there] = [newRoom(), newRoom()];
   const ada = await join(t, here, 'ada');
   const bo = await join(t, here, 'bo');
   const cy = await join(t, there, 'cy');
-  await speak(t, ada.room);
+  await publishTone(t, ada.room);
   await api.forwardParticipant(here, 'ada', there);
-  await eventually(() => bo.heard.has('ada') && cy.heard.has('ada'), 'both rooms to hear ada');
+  await eventually(() => bo.subscribed.has('ada') && cy.subscribed.has('ada'), 'both rooms to subscribe to ada');
   await api.updateParticipant(here, 'ada', { metadata: 'new' });
   await eventually(() => cy.room.remoteParticipants.get('ada')?.metadata === 'new', 'the change');
   await api.removeParticipant(there, 'ada');
-  await eventually(() => !cy.room.remoteParticipants.has('ada'), 'the end');
+  await eventually(() => !cy.room.remoteParticipants.has('ada'), 'the removal');
   assert.ok(bo.room.remoteParticipants.has('ada'));
   await refused(() => api.forwardParticipant(here, 'nobody', there), 'not_found', 404);
 });
 
-test('data of a back end reaches its destinations alone', async (t) => {
+test('SendData reaches only its destinations', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const ada = await join(t, name, 'ada');
@@ -166,11 +166,11 @@ test('data of a back end reaches its destinations alone', async (t) => {
   await refused(() => api.sendData('none', bytes('x'), DataPacket_Kind.RELIABLE, {}), 'not_found', 404);
 });
 
-test('a back end calls a method of a participant', async (t) => {
+test('PerformRpc calls a method of a participant', async (t) => {
   const name = newRoom();
   const ada = await join(t, name, 'ada');
   ada.room.localParticipant.registerRpcMethod('greet', async ({ payload, callerIdentity }) => `hello ${payload}, ${callerIdentity.slice(0, 4)}`);
-  // The SDK has no method for it yet.
+  // The SDK has no method for PerformRpc, so the request is made by its RPC client.
   const api = client(RoomServiceClient);
   const headers = await api.authHeader({ roomAdmin: true, room: name });
   const answer = await api.rpc.request('RoomService', 'PerformRpc', { room: name, destination_identity: 'ada', method: 'greet', payload: 'world' }, headers);
@@ -182,9 +182,9 @@ test('a back end calls a method of a participant', async (t) => {
   );
 });
 
-test('a token of another key is unauthenticated', async () => {
+test('a request signed with another secret is unauthenticated', async () => {
   const stranger = new RoomServiceClient(server.url.replace(/^ws/, 'http'), server.key, 'another-secret-another-secret-123');
   await refused(() => stranger.listRooms(), 'unauthenticated', 401);
 });
 
-test('every method of RoomService was called', () => assert.deepEqual(uncalled(RoomServiceClient), []));
+test('the tests call every RoomService method', () => assert.deepEqual(uncalledMethods(RoomServiceClient), []));

@@ -1,4 +1,4 @@
-// Data of LiveKit's Node SDK, and so of its Rust SDK: packets, streams, calls of methods.
+// Data of LiveKit's Node SDK, which is based on its Rust SDK: packets, streams and RPC calls.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ for (const [mode, singlePeerConnection] of modes) {
     return [await join(t, name, 'ada', singlePeerConnection), await join(t, name, 'bo', singlePeerConnection)];
   };
 
-  test(`packets reach whom they are for, over ${mode}`, async (t) => {
+  test(`data packets reach only their destinations over ${mode}`, async (t) => {
     const [ada, bo] = await pair(t);
     const cy = await join(t, ada.name, 'cy', singlePeerConnection);
     const packets = [];
@@ -37,7 +37,7 @@ for (const [mode, singlePeerConnection] of modes) {
     assert.deepEqual(packets.toSorted(), ['bo: for all of ada on t', 'bo: for bo of ada on t', 'cy: for all of ada on t']);
   });
 
-  test(`streams of megabytes arrive whole, over ${mode}`, async (t) => {
+  test(`text and byte streams of several megabytes arrive complete over ${mode}`, async (t) => {
     const [ada, bo] = await pair(t);
     const arrived = [];
     bo.registerTextStreamHandler('files', async (reader, from) => arrived.push([from.identity, digest(await reader.readAll())]));
@@ -56,14 +56,14 @@ for (const [mode, singlePeerConnection] of modes) {
     assert.deepEqual(arrived, [['ada', digest(text)], ['ada', digest(file), 'picture.bin'], ['ada', digest(file), 'live']]);
   });
 
-  test(`methods are called on the other side, over ${mode}`, async (t) => {
+  test(`RPC calls return results and errors over ${mode}`, async (t) => {
     const [ada, bo] = await pair(t);
     bo.localParticipant.registerRpcMethod('greet', async ({ callerIdentity, payload }) => `${callerIdentity} said ${payload}`);
     bo.localParticipant.registerRpcMethod('refuse', async () => {
       throw new RpcError(4321, 'not today', 'because');
     });
     ada.localParticipant.registerRpcMethod('greet', async ({ payload }) => `and ${payload} to you`);
-    await eventually(() => bo.remoteParticipants.has('ada'), 'each to know the other');
+    await eventually(() => bo.remoteParticipants.has('ada'), 'bo to see ada');
     const call = (room, destinationIdentity, method, payload) => room.localParticipant.performRpc({ destinationIdentity, method, payload });
     assert.equal(await call(ada, 'bo', 'greet', 'hello'), 'ada said hello');
     assert.equal(await call(bo, 'ada', 'greet', 'hello'), 'and hello to you');

@@ -26,17 +26,17 @@ const width = 320;
 const height = 180;
 const rate = 48_000;
 
-test('two participants see, hear and write to each other', async (t) => {
+test('participants receive audio, video and data of each other', async (t) => {
   const name = `nodesdk-${Date.now()}`;
   const ada = await join(t, name, 'ada');
   const bo = await join(t, name, 'bo');
   await publish(t, ada.room);
   await publish(t, bo.room);
-  await Promise.all([ada.sawMedia(), bo.sawMedia()]);
+  await Promise.all([ada.receivesMedia(), bo.receivesMedia()]);
 
-  // Somebody who comes later sees what is already there.
+  // A later participant receives the tracks that are already published.
   const cy = await join(t, name, 'cy');
-  await cy.sawMedia();
+  await cy.receivesMedia();
 
   for (const reliable of [true, false]) {
     const text = `reliable ${reliable}`;
@@ -56,63 +56,63 @@ for (const [mode, singlePeerConnection] of [
   ['one connection', true],
 ]) {
   for (const [what, scenario] of [
-    ['the socket is lost', SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT],
+    ['the WebSocket is lost', SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT],
     ['the node fails', SimulateScenarioKind.SIMULATE_NODE_FAILURE],
   ]) {
-    test(`the call goes on after ${what}, over ${mode}`, async (t) => {
+    test(`media continues after ${what}, over ${mode}`, async (t) => {
       const name = `nodesdk-${Date.now()}`;
       const [ada, bo] = [await join(t, name, 'ada', { singlePeerConnection }), await join(t, name, 'bo', { singlePeerConnection })];
       await publish(t, ada.room);
       await publish(t, bo.room);
-      await Promise.all([ada.sawMedia(), bo.sawMedia()]);
+      await Promise.all([ada.receivesMedia(), bo.receivesMedia()]);
       let back = 0;
       bo.room.on(RoomEvent.Reconnected, () => back++);
       await bo.room.simulateScenario(scenario);
       await eventually(() => back > 0, 'the reconnection');
       for (const guest of [ada, bo]) Object.assign(guest, { frames: 0, loudest: 0 });
-      await Promise.all([ada.sawMedia(), bo.sawMedia()]);
-      assert.equal(ada.room.remoteParticipants.size, 1, 'nobody is there twice');
+      await Promise.all([ada.receivesMedia(), bo.receivesMedia()]);
+      assert.equal(ada.room.remoteParticipants.size, 1, 'no duplicate participant');
     });
   }
 
-  test(`what is encrypted end to end is seen with the key alone, over ${mode}`, async (t) => {
+  test(`end-to-end encrypted media is decoded only with the key, over ${mode}`, async (t) => {
     const name = `nodesdk-${Date.now()}`;
     const keyed = (key) => ({ singlePeerConnection, encryption: { keyProviderOptions: { sharedKey: new TextEncoder().encode(key) } } });
     const ada = await join(t, name, 'ada', keyed('our secret'));
     await publish(t, ada.room);
     const bo = await join(t, name, 'bo', keyed('our secret'));
     const eve = await join(t, name, 'eve', keyed('a guess'));
-    await bo.sawMedia();
+    await bo.receivesMedia();
     await eventually(() => eve.subscribed === 2, 'the tracks reach Eve');
     bo.frames = 0;
-    await bo.sawMedia();
-    // On a busy machine the SDK plays what comes before it has begun to decrypt, which is noise.
+    await bo.receivesMedia();
+    // On a busy machine the SDK plays noise until decryption has started, so the counts start again here.
     Object.assign(eve, { frames: 0, loudest: 0 });
     bo.frames = 0;
-    await bo.sawMedia();
-    assert.equal(eve.frames, 0, 'frames Eve sees');
+    await bo.receivesMedia();
+    assert.equal(eve.frames, 0, 'frames decoded by Eve');
     assert.ok(eve.loudest < 1000, `Eve hears ${eve.loudest}`);
   });
 }
 
-test('a foreign token is refused', async () => {
+test('a token signed with another secret is refused', async () => {
   const token = await mint('refused', 'eve', 'another-secret-another-secret-1234');
   await assert.rejects(new Room().connect(server.url, token, { autoSubscribe: true, dynacast: false }));
 });
 
-/** Joins and keeps note of what arrives. */
+/** Joins a room and records data packets, decoded frames and the loudest audio sample. */
 async function join(t, name, identity, options = {}) {
   const room = new Room();
   const guest = { room, data: [], frames: 0, loudest: 0, subscribed: 0 };
   room.on(RoomEvent.TrackSubscribed, (track) => {
     guest.subscribed++;
     if (track.kind === TrackKind.KIND_VIDEO) void countFrames(track, guest);
-    else void listen(track, guest);
+    else void measureLoudness(track, guest);
   });
   room.on(RoomEvent.DataReceived, (payload, from) => {
     guest.data.push(`${from?.identity}: ${new TextDecoder().decode(payload)}`);
   });
-  guest.sawMedia = () =>
+  guest.receivesMedia = () =>
     eventually(
       () => guest.frames >= 10 && guest.loudest > 1000,
       () => `media: ${identity} has ${guest.frames} frames, loudness ${guest.loudest}`,
@@ -128,13 +128,13 @@ async function countFrames(track, guest) {
   }
 }
 
-async function listen(track, guest) {
+async function measureLoudness(track, guest) {
   for await (const frame of new AudioStream(track)) {
     for (const sample of frame.data) guest.loudest = Math.max(guest.loudest, Math.abs(sample));
   }
 }
 
-/** Publishes a moving picture and a tone until the test ends. */
+/** Publishes changing video and a tone until the test ends. */
 async function publish(t, room) {
   const audioSource = new AudioSource(rate, 1);
   const videoSource = new VideoSource(width, height);
@@ -143,26 +143,26 @@ async function publish(t, room) {
   await room.localParticipant.publishTrack(audio, new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }));
   await room.localParticipant.publishTrack(video, new TrackPublishOptions({ source: TrackSource.SOURCE_CAMERA }));
   let running = true;
-  const sound = async () => {
+  const playAudio = async () => {
     for (let n = 0; running; n += rate / 100) await audioSource.captureFrame(tone(n));
   };
-  const sight = async () => {
-    for (let n = 0; running; n++, await pause(33)) videoSource.captureFrame(picture(n));
+  const playVideo = async () => {
+    for (let n = 0; running; n++, await pause(33)) videoSource.captureFrame(videoFrame(n));
   };
-  const loops = [sound(), sight()];
+  const loops = [playAudio(), playVideo()];
   t.after(async () => {
     running = false;
     await Promise.all(loops);
   });
 }
 
-/** Ten milliseconds of 440 Hz. */
+/** Returns ten milliseconds of a 440 Hz tone from sample number start. */
 function tone(start) {
   const samples = Int16Array.from({ length: rate / 100 }, (_, i) => 12_000 * Math.sin((2 * Math.PI * 440 * (start + i)) / rate));
   return new AudioFrame(samples, rate, 1, samples.length);
 }
 
-function picture(n) {
+function videoFrame(n) {
   const pixels = new Uint8Array(width * height * 4);
   for (let i = 0; i < pixels.length; i++) pixels[i] = i + n * 4;
   return new VideoFrame(pixels, width, height, VideoBufferType.RGBA);

@@ -1,4 +1,4 @@
-// LiveKit's server SDK for Node drives the services beside RoomService: every method there is.
+// All methods of the services other than RoomService, by LiveKit's server SDK for Node.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -18,25 +18,25 @@ import {
   StartEgressRequest,
 } from 'livekit-server-sdk';
 
-import { client, newRoom, refused, uncalled } from './server.js';
+import { client, newRoom, refused, uncalledMethods } from './server.js';
 
-test('dispatches of agents', async () => {
+test('agent dispatches are created, listed and deleted', async () => {
   const name = newRoom();
   const agents = client(AgentDispatchClient);
-  const made = await agents.createDispatch(name, 'bot', { metadata: 'm' }); // which makes the room
+  const made = await agents.createDispatch(name, 'bot', { metadata: 'm' }); // creates the room
   assert.match(made.id, /^AD_/);
   assert.equal((await client(RoomServiceClient).listRooms([name])).length, 1);
   assert.equal((await agents.getDispatch(made.id, name)).metadata, 'm');
-  assert.deepEqual((await agents.listDispatch(name)).map((d) => d.agentName), ['', 'bot'], 'what every room has, and what was ordered');
+  assert.deepEqual((await agents.listDispatch(name)).map((d) => d.agentName), ['', 'bot'], 'the default dispatch and the created one');
   await agents.deleteDispatch(made.id, name);
   assert.equal((await agents.listDispatch(name)).length, 1);
   await refused(() => agents.deleteDispatch(made.id, name), 'not_found', 404);
   await refused(() => agents.listDispatch('none'), 'not_found', 404);
   await refused(() => agents.createDispatch(name, 'x'.repeat(257)), 'invalid_argument', 400);
-  assert.deepEqual(uncalled(AgentDispatchClient), []);
+  assert.deepEqual(uncalledMethods(AgentDispatchClient), []);
 });
 
-test('egress is not there and says so at once', async () => {
+test('egress requests fail as unimplemented', async () => {
   const name = newRoom();
   await client(RoomServiceClient).createRoom({ name });
   const egress = client(EgressClient);
@@ -52,10 +52,10 @@ test('egress is not there and says so at once', async () => {
   await refused(() => egress.updateLayout('EG_x', 'grid'), 'not_found', 404);
   await refused(() => egress.updateStream('EG_x', ['rtmp://example.org/x']), 'not_found', 404);
   await refused(() => egress.stopEgress('EG_x'), 'not_found', 404);
-  assert.deepEqual(uncalled(EgressClient), []);
+  assert.deepEqual(uncalledMethods(EgressClient), []);
 });
 
-test('ingress is not there and says so at once', async () => {
+test('ingress requests fail as unimplemented', async () => {
   const ingress = client(IngressClient);
   const options = { participantIdentity: 'a', roomName: newRoom(), participantName: 'A' };
   assert.deepEqual(await ingress.listIngress({}), []);
@@ -64,10 +64,10 @@ test('ingress is not there and says so at once', async () => {
   }
   await refused(() => ingress.updateIngress('IN_x', { name: 'n' }), 'not_found', 404);
   await refused(() => ingress.deleteIngress('IN_x'), 'not_found', 404);
-  assert.deepEqual(uncalled(IngressClient), []);
+  assert.deepEqual(uncalledMethods(IngressClient), []);
 });
 
-test('telephony is not there and says so at once', async () => {
+test('SIP requests fail as unimplemented', async () => {
   const name = newRoom();
   const sip = client(SipClient);
   for (const list of ['listSipTrunk', 'listSipInboundTrunk', 'listSipOutboundTrunk', 'listSipDispatchRule']) {
@@ -86,16 +86,16 @@ test('telephony is not there and says so at once', async () => {
   await refused(() => sip.updateSipDispatchRuleFields('SDR_x', { name: 'n' }), 'not_found', 404);
   await refused(() => sip.deleteSipTrunk('ST_x'), 'not_found', 404);
   await refused(() => sip.deleteSipDispatchRule('SDR_x'), 'not_found', 404);
-  await refused(() => sip.createSipTrunk('+1'), 'bad_route', 404); // of an older protocol
-  assert.deepEqual(uncalled(SipClient), []);
+  await refused(() => sip.createSipTrunk('+1'), 'bad_route', 404); // a method of an older protocol version
+  assert.deepEqual(uncalledMethods(SipClient), []);
 });
 
-test('what only LiveKit Cloud has is no route', async () => {
+test('services of LiveKit Cloud have no route', async () => {
   const connector = client(ConnectorClient);
   await refused(() => connector.dialWhatsAppCall({}), 'bad_route', 404);
   await refused(() => connector.acceptWhatsAppCall({}), 'bad_route', 404);
   await refused(() => connector.connectWhatsAppCall('x'), 'bad_route', 404);
   await refused(() => connector.disconnectWhatsAppCall('x', 'key'), 'bad_route', 404);
   await refused(() => connector.connectTwilioCall({}), 'bad_route', 404);
-  assert.deepEqual(uncalled(ConnectorClient), []);
+  assert.deepEqual(uncalledMethods(ConnectorClient), []);
 });

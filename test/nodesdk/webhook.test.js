@@ -1,4 +1,4 @@
-// Webhooks, verified by LiveKit's own receiver.
+// Webhooks, verified by the WebhookReceiver of LiveKit's server SDK.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
@@ -9,36 +9,36 @@ import { AccessToken, RoomServiceClient, WebhookReceiver } from 'livekit-server-
 
 import { Server } from '../server.mjs';
 
-/** A receiver that verifies what it gets and notes it; while down it answers 503. */
+/** Starts a receiver that verifies and records events. While down is true it answers 503. */
 async function receiver(t, key = 'devkey', secret = 'secret') {
   const verifier = new WebhookReceiver(key, secret);
-  const it = { events: [], errors: [], down: false };
+  const hook = { events: [], errors: [], down: false };
   const server = createServer(async (req, res) => {
     let body = '';
     for await (const part of req) body += part;
-    if (it.down) return res.writeHead(503).end();
+    if (hook.down) return res.writeHead(503).end();
     try {
-      it.events.push(await verifier.receive(body, req.headers.authorization));
+      hook.events.push(await verifier.receive(body, req.headers.authorization));
       res.writeHead(200).end();
     } catch (e) {
-      it.errors.push(e);
+      hook.errors.push(e);
       res.writeHead(401).end();
     }
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
-  it.url = `http://127.0.0.1:${server.address().port}/events`;
-  return it;
+  hook.url = `http://127.0.0.1:${server.address().port}/events`;
+  return hook;
 }
 
-/** Looks every 20 ms until the condition holds. */
+/** Waits until the condition is true, checking every 20 ms. It fails after a minute. */
 async function eventually(condition, what) {
   for (const deadline = Date.now() + 60_000; !condition(); await pause(20)) {
     if (Date.now() > deadline) assert.fail(`gave up waiting for ${what()}`);
   }
 }
 
-test('two receivers get what happens in a room, in order, over a restart', async (t) => {
+test('two receivers get the events of a room in order across a restart', async (t) => {
   const [one, two] = [await receiver(t), await receiver(t)];
   const meet = await Server.start('--dev', '--webhook-url', one.url, '--webhook-url', two.url);
   t.after(async () => {
@@ -56,12 +56,12 @@ test('two receivers get what happens in a room, in order, over a restart', async
   );
   const names = (r) => r.events.map((e) => e.event);
   for (let n = 0; n < 3_000 && !names(one).includes('track_published'); n++) {
-    await source.captureFrame(new AudioFrame(new Int16Array(480), 48_000, 1, 480)); // takes the 10 ms it lasts
+    await source.captureFrame(new AudioFrame(new Int16Array(480), 48_000, 1, 480)); // resolves after the 10 ms of the frame
   }
-  two.down = true; // it misses the end of the room, and the end of the server
+  two.down = true; // it misses the events at the end of the room and of the server
   await room.disconnect();
   await eventually(() => names(one).includes('participant_left'), () => names(one));
-  await meet.end(); // which ends the room
+  await meet.end(); // ends the room
   two.down = false;
   await meet.run();
 
@@ -78,11 +78,11 @@ test('two receivers get what happens in a room, in order, over a restart', async
   assert.deepEqual(left.participant.tracks, []);
   assert.equal(joined.participant.identity, 'ada');
   assert.match(published.track.sid, /^TR_AM/);
-  const ids = (r) => new Set(r.events.map((e) => e.id)); // one whose answer the restart has cut off comes again
+  const ids = (r) => new Set(r.events.map((e) => e.id)); // an event whose response was lost by the restart is sent again
   assert.deepEqual(ids(one), ids(two), 'both get the same events');
 });
 
-test('a server that is killed loses no event, and each receiver is signed for by its own key', async (t) => {
+test('a killed server loses no event, and each receiver gets signatures by its own key', async (t) => {
   const [one, two] = [await receiver(t, 'first', 'the first secret'), await receiver(t, 'second', 'the second secret')];
   const keys = 'first: the first secret\nsecond: the second secret';
   const meet = await Server.start('--keys', keys, '--webhook-url', one.url, '--webhook-url', two.url, '--webhook-key', 'first', '--webhook-key', 'second');
@@ -94,7 +94,7 @@ test('a server that is killed loses no event, and each receiver is signed for by
     await api.createRoom({ name });
     await api.deleteRoom(name);
   }
-  await eventually(() => one.events.length === 2 * names.length, () => one.events.length); // so all are on the disk
+  await eventually(() => one.events.length === 2 * names.length, () => one.events.length); // so all events are on disk
   assert.equal(await meet.end('SIGKILL'), null);
   two.down = false;
   await meet.run();

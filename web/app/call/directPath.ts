@@ -45,7 +45,10 @@ const minPolls = 3;
 const silenceTimeout = 500;
 /** How long an attempt may take to connect, in milliseconds. */
 const connectTimeout = 15_000;
-/** How long a working direct path keeps playing after the return to the server, in milliseconds, until the server sends full quality. */
+/**
+ * How long a working direct path keeps playing after the return to the server, in milliseconds, until the server sends full
+ * quality.
+ */
 const overlap = 1_500;
 /**
  * The delay after a failed attempt, in milliseconds. It starts at initial and doubles up to max with each failure. A

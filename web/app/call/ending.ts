@@ -51,7 +51,10 @@ export function accessErrorText(error: unknown): string {
   return error instanceof ApiError ? error.message : unexpected;
 }
 
-/** joinErrorText returns a sentence that says why connecting failed: the server's refusal if there is one, or else a text for the error. */
+/**
+ * joinErrorText returns a sentence that says why connecting failed: the server's refusal if there is one, or else a text
+ * for the error.
+ */
 export async function joinErrorText(error: unknown, serverUrl: string, token: string): Promise<string> {
   if (!(error instanceof ConnectionError)) return unexpected;
   if (error.message === noTransport) return noMedia;

@@ -8,7 +8,9 @@ export interface RoomAccess {
   readonly personName?: string;
   /** Whether other people can join with the page's address. */
   readonly hasInviteLink: boolean;
-  /** fetchCredentials returns the server's address and a token for it. It rejects with an ApiError, or when signal aborts. */
+  /**
+   * fetchCredentials returns the server's address and a token for it. It rejects with an ApiError, or when signal aborts.
+   */
   fetchCredentials(personName: string, signal: AbortSignal): Promise<Credentials>;
 }
 

@@ -3,7 +3,10 @@ import type { ChatMessage } from "../features/chat/message";
 import { useUnread } from "../features/chat/useUnread";
 import { displayName } from "../features/people/useParticipant";
 
-/** useChatMessages returns the chat messages since joining, the number of unread ones, and a function that sends one. open says whether the chat panel is open. */
+/**
+ * useChatMessages returns the chat messages since joining, the number of unread ones, and a function that sends one. open
+ * says whether the chat panel is open.
+ */
 export function useChatMessages(open: boolean): {
   messages: ChatMessage[];
   unread: number;

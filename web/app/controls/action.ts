@@ -28,7 +28,10 @@ export interface CallState extends CallView {
   unread: number;
 }
 
-/** Action is something a person can do in a call. The control bar, the shortcuts and the help dialog use the same list of actions. */
+/**
+ * Action is something a person can do in a call. The control bar, the shortcuts and the help dialog use the same list of
+ * actions.
+ */
 export interface Action {
   id: string;
   /** The name of the control, which is the same in every state. */

@@ -10,8 +10,8 @@ export interface KeyPress {
 }
 
 /**
- * actionFor returns the action of a key press, or undefined if there is none. chordsOnly ignores keys without Ctrl or Cmd, as
- * while a person types or a dialog is open.
+ * actionFor returns the action of a key press, or undefined if there is none. chordsOnly ignores keys without Ctrl or Cmd,
+ * as while a person types or a dialog is open.
  */
 export function actionFor(press: KeyPress, actions: readonly Action[], chordsOnly: boolean): Action | undefined {
   if (press.repeat || press.altKey) return undefined;

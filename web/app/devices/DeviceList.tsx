@@ -3,7 +3,10 @@ import { DevicePicker } from "./DevicePicker";
 import { SpeakerTest } from "./SpeakerTest";
 import { useDevices } from "./useDevices";
 
-/** DeviceList shows a picker for each kind of device, and a button for a test sound. It reads the devices again when refreshKey changes. */
+/**
+ * DeviceList shows a picker for each kind of device, and a button for a test sound. It reads the devices again when
+ * refreshKey changes.
+ */
 export function DeviceList({ chosen, refreshKey, onChoose }: {
   chosen: ChosenDevices;
   refreshKey?: string;

@@ -23,7 +23,10 @@ export function DevicePicker({ kind, devices, value, onChange }: {
   );
 }
 
-/** deviceOptions returns the options for the devices of a kind. One option replaces the browser's entries for its default devices. */
+/**
+ * deviceOptions returns the options for the devices of a kind. One option replaces the browser's entries for its default
+ * devices.
+ */
 export function deviceOptions(devices: readonly MediaDeviceInfo[], kind: MediaDeviceKind): SelectOption[] {
   const matching = devices.filter((device) => device.kind === kind && device.deviceId !== "default" && device.deviceId !== "communications");
   const kindName = kind === "audioinput" ? "Microphone" : kind === "videoinput" ? "Camera" : "Speaker";

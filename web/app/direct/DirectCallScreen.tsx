@@ -11,7 +11,10 @@ import { DirectStage } from "./DirectStage";
 import { KnockCard } from "./KnockCard";
 import { DirectInviteCard } from "./DirectInviteCard";
 
-/** DirectCallScreen shows a direct call: the tiles, the controls, the chat and the cards. moving is true while the call moves to a meeting. */
+/**
+ * DirectCallScreen shows a direct call: the tiles, the controls, the chat and the cards. moving is true while the call
+ * moves to a meeting.
+ */
 export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: boolean }) {
   const state = useObservable(call.state);
   const local = useObservable(call.localState);

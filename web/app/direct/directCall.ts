@@ -51,7 +51,9 @@ export type Outcome = { kind: "ended"; ending: Ending } | { kind: "refused"; ses
 const offerTimeout = 3_000;
 const noStats: TransportStats = { path: "unknown", remoteLevel: 0, localLevel: 0, quality: "unknown" };
 
-/** DirectCall is one person's participation in a direct call. The other person may join and leave several times meanwhile. */
+/**
+ * DirectCall is one person's participation in a direct call. The other person may join and leave several times meanwhile.
+ */
 export class DirectCall implements Controls, CallWithDevices {
   readonly notices = new Notices();
   readonly media: LocalMedia;
@@ -219,7 +221,9 @@ export class DirectCall implements Controls, CallWithDevices {
     }, offerTimeout);
   }
 
-  /** Ends the call if the session does not exist or is full. A call that lasts continues, with a new session if necessary. */
+  /**
+   * Ends the call if the session does not exist or is full. A call that lasts continues, with a new session if necessary.
+   */
   #onJoinError(): void {
     const { status, session } = this.#state.value;
     if (status === "opening" || status === "knocking") {

@@ -18,7 +18,10 @@ export type DirectStep =
   | { kind: "room"; room: RoomFlow }
   | { kind: "ended"; ending: Ending; session: string };
 
-/** How long the meeting may take to show the peer, in milliseconds. Then the move is cancelled and the direct call continues. */
+/**
+ * How long the meeting may take to show the peer, in milliseconds. Then the move is cancelled and the direct call
+ * continues.
+ */
 const moveTimeout = 20_000;
 /** How long the direct connection stays open after the move, in milliseconds, because the peer may still be moving. */
 const closeDelay = 3_000;

@@ -12,7 +12,10 @@ export type Message = { state: PeerState } | { chat: { id: string; text: string;
 const maxNameLength = 100;
 const maxTextLength = 4_000;
 
-/** readMessage validates a received message and returns it without unknown fields, or undefined if it is malformed or too large. */
+/**
+ * readMessage validates a received message and returns it without unknown fields, or undefined if it is malformed or too
+ * large.
+ */
 export function readMessage(value: unknown): Message | undefined {
   if (!isRecord(value)) return undefined;
   const { state, chat, bye } = value;

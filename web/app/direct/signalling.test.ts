@@ -3,7 +3,8 @@ import type { Ending } from "../features/ended/ending";
 import { serverTimeout, webSocketBlocked, serverUnreachable } from "../lib/api";
 import { decode, encode, type Signal, Signalling } from "./signalling";
 
-// partysocket copies events for its listeners, and does so differently in browsers and in Node. It decides when it is loaded.
+// partysocket copies events for its listeners, and does so differently in browsers and in Node. It decides when it is
+// loaded.
 vi.hoisted(() => {
   const { process } = globalThis as unknown as { process: object };
   vi.stubGlobal("process", Object.create(process, { versions: { value: {} } }));

@@ -3,7 +3,9 @@ import type { Ending } from "../features/ended/ending";
 import { sitePath } from "../lib/base";
 import { couldNotStart } from "./ending";
 
-/** Signal is a message to or from the signalling server: a name and its arguments. Signals about a session end with its id. */
+/**
+ * Signal is a message to or from the signalling server: a name and its arguments. Signals about a session end with its id.
+ */
 export interface Signal {
   name: string;
   texts: string[];
@@ -59,7 +61,8 @@ export class Signalling {
       this.#answered = true;
       if (signal) onSignal(signal);
     });
-    // Not by addEventListener: partysocket passes listeners a copy of the event, which in browsers has a wrong code and reason.
+    // Not by addEventListener: partysocket passes listeners a copy of the event, which in browsers has a wrong code and
+    // reason.
     this.#socket.onclose = ({ code, reason }) => {
       if (this.#answered) return; // it reconnects
       void couldNotStart(code === tryAgainLater ? "full" : reason === "timeout" ? "late" : "closed").then((ending) => {

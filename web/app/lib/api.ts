@@ -48,7 +48,10 @@ export const webSocketBlocked = "WebSockets cannot reach the server. If there is
 /** ApiError is a failure whose message is a sentence to show to people. */
 export class ApiError extends Error {}
 
-/** fetchConnectionDetails returns the address and the access token that a person needs to join a room. It rejects with an ApiError. */
+/**
+ * fetchConnectionDetails returns the address and the access token that a person needs to join a room. It rejects with an
+ * ApiError.
+ */
 export async function fetchConnectionDetails(
   room: string,
   name: string,
@@ -80,8 +83,8 @@ export async function fetchIceServers(session: string): Promise<RTCIceServer[]> 
 }
 
 /**
- * fetchRoomRefusal returns why a server refuses a token, or undefined if it accepts it. It needs a request of its own, because
- * browsers do not show pages the response to a failed WebSocket handshake.
+ * fetchRoomRefusal returns why a server refuses a token, or undefined if it accepts it. It needs a request of its own,
+ * because browsers do not show pages the response to a failed WebSocket handshake.
  */
 export function fetchRoomRefusal(serverUrl: string, token: string): Promise<string | undefined> {
   const server = serverUrl.replace(/^ws/, "http").replace(/\/?$/, "/");
@@ -107,10 +110,16 @@ async function fetchRefusal(address: string, init: RequestInit): Promise<string 
   }
 }
 
-/** The delay before the lobby reconnects after a refusal, in milliseconds. After other errors browsers reconnect by themselves. */
+/**
+ * The delay before the lobby reconnects after a refusal, in milliseconds. After other errors browsers reconnect by
+ * themselves.
+ */
 const lobbyRetryDelay = 15_000;
 
-/** watchLobby calls onState with the lobby's state, first immediately and then on every change. The returned function stops it. */
+/**
+ * watchLobby calls onState with the lobby's state, first immediately and then on every change. The returned function stops
+ * it.
+ */
 export function watchLobby(onState: (state: LobbyState) => void): () => void {
   let source: EventSource;
   let retry: ReturnType<typeof setTimeout> | undefined;

@@ -3,7 +3,10 @@
 /** The number of --person-… colours in tokens.css. */
 export const personColours = 8;
 
-/** initials returns the first letters of the first and the last word of a name, in any script, or "?" for a name without letters. */
+/**
+ * initials returns the first letters of the first and the last word of a name, in any script, or "?" for a name without
+ * letters.
+ */
 export function initials(name: string): string {
   const words = name.trim().split(/[\s_.-]+/u).map(firstLetter).filter((letter) => letter !== "");
   const first = words[0] ?? "?";

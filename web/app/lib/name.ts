@@ -1,12 +1,13 @@
 // Normalizes names of rooms and people by the same rule as internal/name, whose doc.go gives the reasons.
 
 /**
- * undisplayable matches characters that must not be in a name: control, bidirectional formatting and private-use characters, lone
- * surrogates and noncharacters.
+ * undisplayable matches characters that must not be in a name: control, bidirectional formatting and private-use
+ * characters, lone surrogates and noncharacters.
  */
 export const undisplayable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}\p{Noncharacter_Code_Point}\u202a-\u202e\u2066-\u2069\ufff9-\ufffd]/u;
 
-// Characters without a visible shape: default ignorable ones, the blank Braille pattern, a null notehead and a Khitan filler.
+// Characters without a visible shape: default ignorable ones, the blank Braille pattern, a null notehead and a Khitan
+// filler.
 const ignorable = /[\p{Default_Ignorable_Code_Point}\u2800\u{1d159}\u{16fe4}]/u;
 const selector = /\p{Variation_Selector}/u;
 const maxMarks = 5;

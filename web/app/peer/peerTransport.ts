@@ -81,7 +81,10 @@ export class PeerTransport {
     return this.#stats;
   }
 
-  /** The origin in the peer's session description (RFC 8866, section 5.2). An offer with another origin is from another connection. */
+  /**
+   * The origin in the peer's session description (RFC 8866, section 5.2). An offer with another origin is from another
+   * connection.
+   */
   get remoteOrigin(): string | undefined {
     const sdp = this.#pc.remoteDescription?.sdp;
     return sdp === undefined ? undefined : sessionOrigin(sdp);
@@ -258,7 +261,10 @@ export function sessionOrigin(text: string): string {
   return `${user} ${id}`;
 }
 
-/** sdpOf returns the SDP in a description signal. Some clients send the SDP alone, others the browser's JSON of the description. */
+/**
+ * sdpOf returns the SDP in a description signal. Some clients send the SDP alone, others the browser's JSON of the
+ * description.
+ */
 function sdpOf(text: string): string {
   if (!text.startsWith("{")) return text;
   try {

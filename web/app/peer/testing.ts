@@ -43,7 +43,9 @@ class FakeDataChannel extends EventTarget {
   }
 }
 
-/** FakePeerConnection simulates signalling state and transceivers of RTCPeerConnection (W3C WebRTC, sections 4.3 and 4.7). */
+/**
+ * FakePeerConnection simulates signalling state and transceivers of RTCPeerConnection (W3C WebRTC, sections 4.3 and 4.7).
+ */
 export class FakePeerConnection extends EventTarget {
   static created: FakePeerConnection[] = [];
   static get last(): FakePeerConnection {

@@ -3,7 +3,10 @@ import type { Rect } from "./tileLayout";
 import { Avatar } from "./Avatar";
 import { Icon } from "./Icon";
 
-/** VideoProblem says why published video is not shown: the server has paused it, or this browser cannot decode it. "" means no problem. */
+/**
+ * VideoProblem says why published video is not shown: the server has paused it, or this browser cannot decode it. "" means
+ * no problem.
+ */
 export type VideoProblem = "" | "paused" | "unsupported";
 
 const problemTexts = {

@@ -22,7 +22,10 @@ export function render(view: ReactNode): HTMLElement {
   return element;
 }
 
-/** getByName returns the one element that matches the selector and has the accessible name: its aria-label, its label or its text. */
+/**
+ * getByName returns the one element that matches the selector and has the accessible name: its aria-label, its label or its
+ * text.
+ */
 export function getByName(root: HTMLElement, selector: "button", name: string): HTMLButtonElement;
 export function getByName(root: HTMLElement, selector: "input", name: string): HTMLInputElement;
 export function getByName(root: HTMLElement, selector: "textarea", name: string): HTMLTextAreaElement;

@@ -64,8 +64,8 @@ export function spotlightLayout(count: number, width: number, height: number): R
   return [spotlight, ...strip];
 }
 
-// Chooses the number of columns that shows the largest part of each video: cropped to 4:3, or to a square in a portrait area,
-// where the face matters more than the background.
+// Chooses the number of columns that shows the largest part of each video: cropped to 4:3, or to a square in a portrait
+// area, where the face matters more than the background.
 function bestColumns(count: number, width: number, height: number): number {
   const aspect = width > height ? 4 / 3 : 1;
   let best = 1;

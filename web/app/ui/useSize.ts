@@ -1,6 +1,9 @@
 import { type RefObject, useLayoutEffect, useRef, useState } from "react";
 
-/** useSize returns a ref for an element and the size of the element's content box in pixels. It renders again when the size changes. */
+/**
+ * useSize returns a ref for an element and the size of the element's content box in pixels. It renders again when the size
+ * changes.
+ */
 export function useSize<E extends Element>(): [RefObject<E | null>, { width: number; height: number }] {
   const element = useRef<E>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });

@@ -2,7 +2,10 @@ import { TextField } from "../../ui/TextField";
 
 const maxNameLength = 100;
 
-/** NameField is the text field for the person's name. With a placeholder the name is optional, with a problem it is required. */
+/**
+ * NameField is the text field for the person's name. With a placeholder the name is optional, with a problem it is
+ * required.
+ */
 export function NameField(props: {
   value: string;
   onChange: (name: string) => void;

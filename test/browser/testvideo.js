@@ -1,8 +1,8 @@
-// A picture that costs its bits, and what becomes of it at the other end.
+// Video that fills its bitrate, and measurements of what a subscriber receives of it.
 
 /**
- * Publishes noise that fills whatever bitrate the encoder has, unlike the fake camera, in three layers of at most 900,
- * 300 and 120 kbit/s, and the fake microphone. globalThis.drawn holds when each frame was drawn.
+ * Publishes noise, which unlike the fake camera uses the full bitrate, in layers of 900, 300 and 120 kbit/s, and the fake
+ * microphone. globalThis.drawn records when each frame was drawn.
  */
 export function publishNoise(client) {
   return client.evaluate(async () => {
@@ -24,7 +24,7 @@ export function publishNoise(client) {
       source: Track.Source.Camera,
       videoCodec: 'vp8',
       simulcast: true,
-      degradationPreference: 'maintain-resolution', // a busy machine may drop frames, not pixels: those tell the layer
+      degradationPreference: 'maintain-resolution', // on a busy machine the encoder drops frames instead of changing the size, which identifies the layer
       videoEncoding: { maxBitrate: 900_000, maxFramerate: fps },
       videoSimulcastLayers: [layer(240, 136, 120_000), layer(480, 270, 300_000)],
     });
@@ -32,28 +32,31 @@ export function publishNoise(client) {
   });
 }
 
-/** Begins to note in globalThis.frames when each frame of the first video is shown, and how wide it is. */
-export async function watchFrames(client) {
+/** Starts recording in globalThis.frames when each frame of the first video is shown and its width. */
+export async function recordFrames(client) {
   await client.page.waitForSelector('video');
   await client.evaluate(() => {
     const video = document.querySelector('video');
     globalThis.frames = [];
-    const note = (now, { width }) => {
+    const record = (now, { width }) => {
       globalThis.frames.push({ at: performance.timeOrigin + now, width });
-      video.requestVideoFrameCallback(note);
+      video.requestVideoFrameCallback(record);
     };
-    video.requestVideoFrameCallback(note);
+    video.requestVideoFrameCallback(record);
   });
 }
 
-/** The width of the newest frame, which tells the layer. */
-export const newestWidth = (client) => client.evaluate(() => globalThis.frames.at(-1)?.width);
+/** Returns the width of the newest frame, which identifies the layer. */
+export const newestFrameWidth = (client) => client.evaluate(() => globalThis.frames.at(-1)?.width);
 
-/** What the subscriber saw and heard for so many seconds, with the publisher's own longest stand for comparison. */
-export async function watch(subscriber, publisher, seconds) {
-  const [from, before] = [Date.now(), await counters(subscriber)];
+/**
+ * Measures for some seconds what a subscriber receives: frames, freezes, bitrate and concealed audio. sourceGap is the
+ * longest freeze of the publisher's own video, for comparison.
+ */
+export async function measureReception(subscriber, publisher, seconds) {
+  const [from, before] = [Date.now(), await readCounters(subscriber)];
   await subscriber.evaluate((ms) => new Promise((resolve) => setTimeout(resolve, ms)), seconds * 1000);
-  const [to, after] = [Date.now(), await counters(subscriber)];
+  const [to, after] = [Date.now(), await readCounters(subscriber)];
   const since = (client, name) => client.evaluate(([name, from]) => globalThis[name].filter((f) => f.at >= from), [name, from]);
   const frames = await since(subscriber, 'frames');
   const drawn = await since(publisher, 'drawn');
@@ -73,8 +76,8 @@ export async function watch(subscriber, publisher, seconds) {
   };
 }
 
-/** Sums of the W3C's inbound-rtp statistics that matter here. */
-async function counters(client) {
+/** Returns the inbound-rtp statistics of video, and the concealed and total samples of audio (W3C webrtc-stats). */
+async function readCounters(client) {
   const video = await client.inbound('video');
   const audio = await client.inbound('audio');
   return {
@@ -84,7 +87,7 @@ async function counters(client) {
   };
 }
 
-/** The longest time between two of these, or to the ends of the time they cover, in whole milliseconds. */
+/** Returns the longest time in ms between two frames, or between a frame and the start or end of the interval. */
 function longestGap(frames, from, to) {
   const at = [from, ...frames.map((f) => f.at), to];
   return Math.round(Math.max(...at.slice(1).map((t, i) => t - at[i])));

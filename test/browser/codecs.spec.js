@@ -1,9 +1,9 @@
-// LiveKit's own livekit-client publishes and receives: each codec, each way of connecting.
+// livekit-client publishes and receives every codec in both connection modes.
 import { expect, modes, test } from './livekit.js';
 
 for (const [mode, singlePeerConnection] of modes) {
   for (const codec of ['vp8', 'h264', 'vp9', 'av1']) {
-    test(`${codec} over ${mode}`, async ({ client }) => {
+    test(`${codec} video is published and received over ${mode}`, async ({ client }) => {
       const ada = await client('Ada', { options: { singlePeerConnection } });
       await ada.publishCamera({ videoCodec: codec, backupCodec: false });
       const bo = await client('Bo', { options: { singlePeerConnection } });
@@ -13,7 +13,7 @@ for (const [mode, singlePeerConnection] of modes) {
   }
 }
 
-test('sound is sent with redundancy and heard', async ({ client }) => {
+test('audio is published as RED and received', async ({ client }) => {
   const ada = await client('Ada');
   await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
   const bo = await client('Bo');

@@ -1,4 +1,4 @@
-// livekit-client and the state of a room: who is in it, what they are called, what they may do.
+// The state of a room as livekit-client sees it: participants, their attributes and permissions.
 import { expect, modes, test, TrackSource } from './livekit.js';
 
 const remote = (client, identity) =>
@@ -10,7 +10,7 @@ const remote = (client, identity) =>
 for (const [mode, singlePeerConnection] of modes) {
   const options = { singlePeerConnection };
 
-  test(`name, metadata and attributes reach the others, over ${mode}`, async ({ client }) => {
+  test(`changes of name, metadata and attributes reach other participants over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options, metadata: 'from the token', attributes: { role: 'host' } });
     const bo = await client('Bo', { options });
     expect(await remote(bo, 'Ada')).toMatchObject({ name: 'Ada', metadata: 'from the token', attributes: { role: 'host' } });
@@ -20,13 +20,13 @@ for (const [mode, singlePeerConnection] of modes) {
       await room.localParticipant.setAttributes({ role: '', hand: 'up' });
     });
     await expect.poll(() => remote(bo, 'Ada')).toMatchObject({ name: 'Ada L.', metadata: '{"mood":"good"}', attributes: { hand: 'up' } });
-    expect((await remote(bo, 'Ada')).attributes, 'an empty value takes the attribute away').not.toHaveProperty('role');
+    expect((await remote(bo, 'Ada')).attributes, 'an empty value removes the attribute').not.toHaveProperty('role');
     for (const event of ['participantNameChanged', 'participantMetadataChanged', 'participantAttributesChanged']) expect(await bo.events()).toContain(event);
     const tooMuch = await ada.evaluate(() => room.localParticipant.setMetadata('x'.repeat(600_000)).then(() => 'accepted', (e) => e.message));
     expect(tooMuch).toContain('at most 524288');
   });
 
-  test(`who may not do something is told so, over ${mode}`, async ({ client }) => {
+  test(`actions without permission are rejected over ${mode}`, async ({ client }) => {
     const bo = await client('Bo', { options, grant: { canUpdateOwnMetadata: false, canPublish: false } });
     const outcome = (f) => bo.evaluate(f);
     expect(await outcome(() => room.localParticipant.setName('Bob').then(() => 'accepted', (e) => e.message))).toContain('may not change');
@@ -38,7 +38,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await bo.hears('Cy');
   });
 
-  test(`a hidden participant sees and is not seen, over ${mode}`, async ({ client }) => {
+  test(`a hidden participant receives media and is invisible to others over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     await ada.publishCamera();
     const eve = await client('Eve', { options, grant: { hidden: true, canPublish: false } });
@@ -50,7 +50,7 @@ for (const [mode, singlePeerConnection] of modes) {
     expect(await ada.events()).not.toContain('participantActive:Eve');
   });
 
-  test(`the newest of two with one identity stays, over ${mode}`, async ({ client }) => {
+  test(`a second participant with the same identity replaces the first over ${mode}`, async ({ client }) => {
     const first = await client('Ada', { options });
     const bo = await client('Bo', { options });
     const second = await client('Ada', { options });
@@ -63,7 +63,7 @@ for (const [mode, singlePeerConnection] of modes) {
   });
 }
 
-test('speakers and the quality of connections are told', async ({ client }) => {
+test('connection quality is reported as excellent on a good link', async ({ client }) => {
   const ada = await client('Ada');
   const bo = await client('Bo');
   await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
@@ -72,7 +72,7 @@ test('speakers and the quality of connections are told', async ({ client }) => {
   await expect.poll(() => bo.evaluate(() => room.localParticipant.connectionQuality)).toBe('excellent');
 });
 
-test('who leaves is gone for the others at once', async ({ client }) => {
+test('a participant that disconnects is removed for the others', async ({ client }) => {
   const ada = await client('Ada');
   const bo = await client('Bo');
   await expect.poll(() => ada.evaluate(() => room.remoteParticipants.size)).toBe(1);

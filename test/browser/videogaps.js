@@ -1,6 +1,10 @@
-// How long pictures stand.
-/** Notes in globalThis.longestGap the longest time in which the picture of somebody, the one on top, did not change. */
-export const watchForGaps = (page, name) =>
+// Measures how long video freezes.
+
+/**
+ * Starts recording, in globalThis.longestGap, the longest time without a new frame in a participant's camera tile. Of
+ * several videos in the tile the topmost counts.
+ */
+export const startGapWatch = (page, name) =>
   page.evaluate((name) => {
     clearInterval(globalThis.gapWatch);
     let newest = performance.now();
@@ -11,15 +15,15 @@ export const watchForGaps = (page, name) =>
       for (const video of videos()) {
         if (watched.has(video)) continue;
         watched.add(video);
-        const again = () => {
+        const onFrame = () => {
           if (video === videos().at(-1)) newest = performance.now();
-          video.requestVideoFrameCallback(again);
+          video.requestVideoFrameCallback(onFrame);
         };
-        video.requestVideoFrameCallback(again);
+        video.requestVideoFrameCallback(onFrame);
       }
       globalThis.longestGap = Math.max(globalThis.longestGap, performance.now() - newest);
     }, 20);
   }, name);
 
-/** The longest such time so far, in milliseconds. */
+/** Returns the longest time without a new frame since startGapWatch, in milliseconds. */
 export const longestGap = (page) => page.evaluate(() => Math.round(globalThis.longestGap));

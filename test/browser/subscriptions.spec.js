@@ -1,4 +1,4 @@
-// livekit-client chooses what it receives, and who may receive what it sends.
+// livekit-client chooses the tracks that it receives and who may receive its own.
 import { expect, modes, test } from './livekit.js';
 
 const publication = 'globalThis.publication = () => [...room.remoteParticipants.values()].flatMap((p) => [...p.trackPublications.values()])[0]';
@@ -7,7 +7,7 @@ const large = { width: 1280, height: 720, frameRate: 10 };
 for (const [mode, singlePeerConnection] of modes) {
   const options = { singlePeerConnection };
 
-  test(`only what is asked for arrives, over ${mode}`, async ({ client }) => {
+  test(`tracks arrive only while they are subscribed to, over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     await ada.publishCamera();
     const bo = await client('Bo', { options, prepare: publication, connect: { autoSubscribe: false } });
@@ -21,14 +21,14 @@ for (const [mode, singlePeerConnection] of modes) {
     }
   });
 
-  test(`a track is muted, taken away and published again, over ${mode}`, async ({ client }) => {
+  test(`a track is muted, unpublished and published again over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     const bo = await client('Bo', { options, prepare: publication });
     for (let round = 1; round <= 2; round++) {
       await ada.evaluate(() => Promise.all([room.localParticipant.setCameraEnabled(true), room.localParticipant.setMicrophoneEnabled(true)]));
       await bo.sees('Ada', `round ${round}`);
       await bo.hears('Ada', `round ${round}`);
-      expect(await ada.events(), 'the publisher learns that somebody is there').toContain('localTrackSubscribed');
+      expect(await ada.events(), 'the publisher is notified of a subscriber').toContain('localTrackSubscribed');
       await ada.evaluate(() => room.localParticipant.setCameraEnabled(false));
       await expect.poll(() => bo.events()).toContain('trackMuted');
       await ada.evaluate(() => room.localParticipant.setCameraEnabled(true));
@@ -36,11 +36,11 @@ for (const [mode, singlePeerConnection] of modes) {
       await ada.evaluate(async () => {
         for (const { track } of [...room.localParticipant.trackPublications.values()]) await room.localParticipant.unpublishTrack(track);
       });
-      await expect.poll(() => bo.evaluate(() => publication() === undefined), 'the tracks are gone').toBe(true);
+      await expect.poll(() => bo.evaluate(() => publication() === undefined), 'the tracks are unpublished').toBe(true);
     }
   });
 
-  test(`a screen is shared with its sound, over ${mode}`, async ({ client }) => {
+  test(`a screen is shared with its audio over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     const bo = await client('Bo', { options });
     await ada.evaluate(() => room.localParticipant.setScreenShareEnabled(true, { audio: true }));
@@ -51,7 +51,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(async () => (await bo.inbound()).framesDecoded ?? 0).toBeGreaterThan(2);
   });
 
-  test(`the publisher chooses who receives, over ${mode}`, async ({ client }) => {
+  test(`track permissions limit who can subscribe, over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     await ada.publishCamera();
     const [bo, cy] = [await client('Bo', { options, prepare: publication }), await client('Cy', { options, prepare: publication })];
@@ -59,15 +59,15 @@ for (const [mode, singlePeerConnection] of modes) {
     await ada.evaluate(() => room.localParticipant.setTrackSubscriptionPermissions(false, [{ participantIdentity: 'Bo', allowAll: true }]));
     await expect.poll(() => cy.evaluate(() => publication().permissionStatus)).toBe('not_allowed');
     await expect.poll(() => cy.evaluate(() => publication().isSubscribed)).toBe(false);
-    await bo.sees('Ada', 'Bo still does');
+    await bo.sees('Ada', 'Bo still sees Ada');
     const di = await client('Di', { options, prepare: publication });
-    await expect.poll(() => di.evaluate(() => publication()?.permissionStatus), 'who comes later is told too').toBe('not_allowed');
+    await expect.poll(() => di.evaluate(() => publication()?.permissionStatus), 'a later participant is denied too').toBe('not_allowed');
     await ada.evaluate(() => room.localParticipant.setTrackSubscriptionPermissions(true));
     await Promise.all([cy.sees('Ada'), di.sees('Ada')]);
   });
 }
 
-test('an adaptive stream takes the layer its element needs, and none when it is out of sight', async ({ client }) => {
+test('an adaptive stream receives the layer that fits its element, and nothing while hidden', async ({ client }) => {
   const ada = await client('Ada');
   await ada.publishCamera({ simulcast: true }, large);
   const bo = await client('Bo', { options: { adaptiveStream: true } });
@@ -77,14 +77,14 @@ test('an adaptive stream takes the layer its element needs, and none when it is 
   await size('width: 240px; height: 135px');
   await expect.poll(width, 'a small element').toBe(320);
   await size('width: 1200px; height: 675px');
-  await expect.poll(width, 'a large one').toBe(1280);
+  await expect.poll(width, 'a large element').toBe(1280);
   await size('display: none');
   await expect
     .poll(async () => {
       const { framesReceived } = await bo.inbound();
       await bo.page.waitForTimeout(500);
       return (await bo.inbound()).framesReceived - framesReceived;
-    }, 'a hidden one')
+    }, 'a hidden element')
     .toBe(0);
   await size('width: 240px; height: 135px');
   await bo.sees('Ada');

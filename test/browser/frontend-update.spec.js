@@ -1,4 +1,4 @@
-// The front end is replaced while people meet, on a site that stands under a path of its host.
+// An update of the front end during a meeting, on a site with a base path.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { expect, serverWith, test as base } from './meet.js';
 
 const test = base.extend({ server: serverWith('--base-path', '/meet') });
 
-/** Publishes the committed build with other scripts of both pages, on a web server of its own. */
+/** Publishes the committed build, with changed scripts for all pages, on a web server of its own. */
 async function publish(mark) {
   const folder = mkdtempSync(join(tmpdir(), 'meet-build-'));
   cpSync(fileURLToPath(new URL('../../web/static', import.meta.url)), folder, { recursive: true });
@@ -41,11 +41,11 @@ async function publish(mark) {
   };
 }
 
-/** The scripts and styles that a page was made of. */
+/** Returns the addresses of the scripts and styles that the page has loaded. */
 const files = (person) =>
   person.page.evaluate(() => performance.getEntriesByType('resource').map((e) => e.name).filter((name) => name.includes('/static/')));
 
-test('a call goes on over an update of the front end, and who joins after it gets the new one', async ({ person, server }) => {
+test('a call continues during an update of the front end, and later participants get the new one', async ({ person, server }) => {
   const site = `${server.url}/meet`;
   const update = (...args) =>
     promisify(execFile)(server.binary, ['update-templates', '--data-dir', join(server.folder, 'data'), ...args], { cwd: server.folder });
@@ -68,7 +68,7 @@ test('a call goes on over an update of the front end, and who joins after it get
   expect((await files(bo)).filter((name) => name.endsWith('/meet/static/assets/room-fresh.js'))).toHaveLength(1);
   await Promise.all([ada.sees('Bo'), bo.sees('Ada'), ada.hears(), bo.hears()]);
 
-  await test.step('the page of before works, and finds its files', async () => {
+  await test.step('the old page works and its files are still served', async () => {
     await ada.toggle('Chat').click();
     await ada.page.getByRole('textbox', { name: 'Message' }).fill('still here');
     await ada.page.getByRole('button', { name: 'Send' }).click();
@@ -77,7 +77,7 @@ test('a call goes on over an update of the front end, and who joins after it get
     for (const name of first) expect((await fetch(name)).status, name).toBe(200);
   });
 
-  await test.step('a restart of the server keeps both builds', async () => {
+  await test.step('both builds are served after a restart', async () => {
     await server.end();
     await server.run();
     for (const name of first) expect((await fetch(name)).status, name).toBe(200);
@@ -86,7 +86,7 @@ test('a call goes on over an update of the front end, and who joins after it get
     await ada.join(link);
   });
 
-  await test.step('the lobby under its path shows the room live', async () => {
+  await test.step('the lobby shows the open room under the base path', async () => {
     const cy = await person('Cy');
     await cy.page.goto(site);
     const room = cy.page.getByRole('region', { name: 'Live now' }).getByRole('link', { name: link.split('/').pop() });
@@ -99,7 +99,7 @@ test('a call goes on over an update of the front end, and who joins after it get
     await expect(cy.page).toHaveURL(link);
   });
 
-  await test.step('back to the one before', async () => {
+  await test.step('a rollback restores the previous build', async () => {
     expect((await update('--rollback')).stdout).toContain('is in use');
     await ada.page.goto(link);
     expect((await files(ada)).some((name) => name.endsWith('/room-fresh.js'))).toBe(false);

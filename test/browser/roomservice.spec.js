@@ -1,4 +1,4 @@
-// What back ends do to participants by the server APIs, as livekit-client sees it.
+// RoomService requests that change participants, as livekit-client sees their effects.
 import { RoomServiceClient } from 'livekit-server-sdk';
 
 import { expect, modes, test } from './livekit.js';
@@ -7,7 +7,7 @@ for (const [mode, singlePeerConnection] of modes) {
   const options = { singlePeerConnection };
   const apiOf = ({ url, key, secret }) => new RoomServiceClient(url.replace(/^ws/, 'http'), key, secret);
 
-  test(`a participant is moved and stays connected, over ${mode}`, async ({ client, livekit }) => {
+  test(`MoveParticipant moves a connected participant to another room over ${mode}`, async ({ client, livekit }) => {
     const api = apiOf(livekit);
     const [here, there] = [`here-${Date.now()}`, `there-${Date.now()}`];
     const ada = await client('Ada', { options, room: here });
@@ -25,20 +25,20 @@ for (const [mode, singlePeerConnection] of modes) {
     expect(events).toContain('moved');
     expect(events).not.toContain('reconnecting');
     expect(events).not.toContain('disconnected');
-    // It goes on there as if it had joined there: also after its connection was lost, and with what it publishes anew.
+    // In the new room Ada can resume, publish and join again as any participant of it.
     await ada.evaluate(() => room.simulateScenario('signal-reconnect'));
     await expect.poll(() => ada.events(), 'Ada resumes').toContain('signalReconnecting');
     await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
     await cy.hears('Ada');
     await ada.evaluate(() => room.simulateScenario('full-reconnect'));
-    await expect.poll(() => ada.events(), 'Ada joins anew').toContain('reconnected');
-    expect(await ada.evaluate(() => room.name), 'by the token it was given').toBe(there);
+    await expect.poll(() => ada.events(), 'Ada joins again').toContain('reconnected');
+    expect(await ada.evaluate(() => room.name), 'by its refreshed token').toBe(there);
     await cy.sees('Ada');
     await api.moveParticipant(there, 'Ada', here);
-    await bo.sees('Ada', 'and back');
+    await bo.sees('Ada', 'Bo sees Ada moved back');
   });
 
-  test(`a participant is forwarded, over ${mode}`, async ({ client, livekit }) => {
+  test(`ForwardParticipant shows a participant in two rooms over ${mode}`, async ({ client, livekit }) => {
     const api = apiOf(livekit);
     const [here, there] = [`from-${Date.now()}`, `to-${Date.now()}`];
     const ada = await client('Ada', { options, room: here });
@@ -49,11 +49,11 @@ for (const [mode, singlePeerConnection] of modes) {
     await bo.sees('Ada');
     await cy.sees('Ada');
     await api.removeParticipant(there, 'Ada');
-    await expect.poll(() => cy.evaluate(() => room.remoteParticipants.size), 'Ada is gone there').toBe(0);
-    await bo.sees('Ada', 'and here as before');
+    await expect.poll(() => cy.evaluate(() => room.remoteParticipants.size), 'Ada is removed from the second room').toBe(0);
+    await bo.sees('Ada', 'Bo still sees Ada in the first room');
   });
 
-  test(`a participant is muted, restricted and removed, over ${mode}`, async ({ client, livekit }) => {
+  test(`RoomService mutes, restricts and removes a participant over ${mode}`, async ({ client, livekit }) => {
     const api = apiOf(livekit);
     const name = `rights-${Date.now()}`;
     const ada = await client('Ada', { options, room: name });
@@ -66,15 +66,15 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(() => ada.evaluate(() => room.localParticipant.isMicrophoneEnabled), 'Ada is muted').toBe(false);
     await expect.poll(() => bo.evaluate(() => room.remoteParticipants.get('Ada').isMicrophoneEnabled), 'Bo sees it').toBe(false);
     await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
-    await bo.hears('Ada', 'she may unmute herself');
+    await bo.hears('Ada', 'Bo hears Ada after she has unmuted herself');
 
     await api.updateParticipant(name, 'Ada', { permission: { canSubscribe: true, canPublish: false } });
-    await expect.poll(() => ada.evaluate(() => room.localParticipant.permissions.canPublish), 'Ada knows').toBe(false);
-    await expect.poll(() => ada.evaluate(() => room.localParticipant.trackPublications.size), 'her tracks are taken back').toBe(0);
-    await expect.poll(() => bo.evaluate(() => room.remoteParticipants.get('Ada').trackPublications.size), 'for Bo too').toBe(0);
+    await expect.poll(() => ada.evaluate(() => room.localParticipant.permissions.canPublish), 'Ada is notified').toBe(false);
+    await expect.poll(() => ada.evaluate(() => room.localParticipant.trackPublications.size), 'the tracks of Ada are unpublished').toBe(0);
+    await expect.poll(() => bo.evaluate(() => room.remoteParticipants.get('Ada').trackPublications.size), 'and removed at Bo').toBe(0);
 
     await api.removeParticipant(name, 'Ada');
-    await expect.poll(() => ada.events(), 'Ada is out').toContain('disconnected');
+    await expect.poll(() => ada.events(), 'Ada is disconnected').toContain('disconnected');
     expect(await ada.evaluate(() => room.state)).toBe('disconnected');
   });
 }

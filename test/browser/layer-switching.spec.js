@@ -1,4 +1,4 @@
-// What is sent and received follows what is watched, without a frozen picture. How soon is measured.
+// Layers that are sent and received follow what subscribers request, without freezes. The time to a key frame is measured.
 import { expect, modes, test } from './livekit.js';
 import { limit, within } from './measure.js';
 
@@ -6,12 +6,12 @@ const publication = 'globalThis.publication = () => [...room.remoteParticipants.
 const large = { width: 1280, height: 720, frameRate: 10 };
 
 for (const [mode, singlePeerConnection] of modes) {
-  test(`layers follow what is shown, over ${mode}`, async ({ client }) => {
+  test(`the received layer follows the requested quality and size over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options: { singlePeerConnection } });
     await ada.publishCamera({ simulcast: true }, large);
     const bo = await client('Bo', { options: { singlePeerConnection }, prepare: publication });
     const width = async () => (await bo.inbound()).frameWidth;
-    await expect.poll(width, 'the largest at first').toBe(1280);
+    await expect.poll(width, 'the largest layer at first').toBe(1280);
     await bo.evaluate(() => publication().setVideoQuality(LivekitClient.VideoQuality.LOW));
     await expect.poll(width, 'low quality').toBe(320);
     await bo.evaluate(() => publication().setVideoQuality(LivekitClient.VideoQuality.MEDIUM));
@@ -20,22 +20,22 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(width, 'small dimensions').toBe(320);
     await bo.evaluate(() => publication().setVideoDimensions({ width: 1280, height: 720 }));
     await expect.poll(width, 'full dimensions').toBe(1280);
-    within('pictures that a switch froze', (await bo.inbound()).freezeCount, 1);
+    within('freezes by layer switches', (await bo.inbound()).freezeCount, 1);
 
     await bo.evaluate(() => publication().setEnabled(false));
     await expect
       .poll(async () => {
         const { framesReceived } = await bo.inbound();
-        await bo.page.waitForTimeout(500); // the least time between two frames is a fifth of it
+        await bo.page.waitForTimeout(500); // five frame intervals
         return (await bo.inbound()).framesReceived - framesReceived;
-      }, 'nothing comes while it is switched off')
+      }, 'no frames arrive while the track is disabled')
       .toBe(0);
     await bo.evaluate(() => publication().setEnabled(true));
-    await bo.sees('Ada', 'it comes back');
+    await bo.sees('Ada', 'Bo sees Ada when the track is enabled again');
   });
 }
 
-/** What a page's one published track sends: the rids of its active layers, and all bytes so far. */
+/** Returns what the page sends of its one published track: the rids of the active layers, and the total bytes so far. */
 const sending = (client) =>
   client.evaluate(async () => {
     const [{ track }] = room.localParticipant.videoTrackPublications.values();
@@ -44,7 +44,10 @@ const sending = (client) =>
     return { rids: rids.sort().join(), bytes: layers.reduce((sum, s) => sum + s.bytesSent + s.headerBytesSent, 0) };
   });
 
-/** Milliseconds from a call of the publication's method to its first frame, which is a key frame; a minute if none comes. */
+/**
+ * Calls a method of the publication and returns the time in ms to its first frame, which is a key frame. It gives up after
+ * a minute.
+ */
 const firstFrame = (client, method) =>
   client.evaluate(async (method) => {
     const frames = async () => {
@@ -58,31 +61,31 @@ const firstFrame = (client, method) =>
     return performance.now() - start;
   }, method);
 
-test('layers nobody watches are not encoded', async ({ client }) => {
+test('layers without a viewer are not encoded', async ({ client }) => {
   const ada = await client('Ada', { options: { dynacast: true } });
   const active = async () => (await sending(ada)).rids;
-  const isOff = async (why) => {
-    await expect.poll(active, { message: why, timeout: limit(10_000) }).toBe('');
-    await ada.page.waitForTimeout(100); // the encoder's last frame may wait for its turn
+  const expectNoLayers = async (reason) => {
+    await expect.poll(active, { message: reason, timeout: limit(10_000) }).toBe('');
+    await ada.page.waitForTimeout(100); // the encoder's last frame may still be queued
     const { bytes } = await sending(ada);
     await ada.page.waitForTimeout(1000);
-    expect((await sending(ada)).bytes - bytes, `${why}: bytes sent in a second`).toBe(0);
+    expect((await sending(ada)).bytes - bytes, `${reason}: bytes sent in a second`).toBe(0);
   };
   await ada.publishCamera({ simulcast: true }, large);
   await expect.poll(active, 'all layers at first').toBe('f,h,q');
-  await isOff('nobody is there');
+  await expectNoLayers('no subscriber');
   const bo = await client('Bo', { options: { singlePeerConnection: false }, prepare: publication });
-  await expect.poll(active, 'all for somebody who shows it large').toBe('f,h,q');
+  await expect.poll(active, 'all layers for a subscriber with a large element').toBe('f,h,q');
   await bo.sees('Ada');
   for (const method of ['setEnabled', 'setSubscribed']) {
     let took = Infinity;
-    for (let tries = 0; tries < 3 && took >= limit(300); tries++) { // the browsers themselves may be held up once
+    for (let tries = 0; tries < 3 && took >= limit(300); tries++) { // a single delay may be caused by the browsers
       await bo.evaluate((method) => publication()[method](false), method);
-      await isOff(method);
+      await expectNoLayers(method);
       took = await firstFrame(bo, method);
     }
     within(`${method}: ms to a key frame`, Math.round(took), 300);
     await bo.sees('Ada');
-    expect(await bo.evaluate(() => [...room.remoteParticipants.values()][0].connectionQuality), 'silence is no loss').not.toBe('lost');
+    expect(await bo.evaluate(() => [...room.remoteParticipants.values()][0].connectionQuality), 'a paused track does not count as lost').not.toBe('lost');
   }
 });

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import { expect, Person, test } from './meet.js';
 
-/** A WAV file of a tone: half a second of sound, half a second of silence. Chromium plays it in a loop. */
+/**
+ * Returns a WAV file with half a second of a tone and half a second of silence. Chromium plays it in a loop as the
+ * microphone.
+ */
 function tone() {
   const rate = 48000;
   const samples = Int16Array.from({ length: rate }, (_, i) => (i < rate / 2 ? 12000 * Math.sin((2 * Math.PI * 300 * i) / rate) : 0));
@@ -23,7 +26,7 @@ function tone() {
   return Buffer.concat([header, Buffer.from(samples.buffer)]);
 }
 
-test('who speaks is marked, who falls silent or mutes is not', async ({ person, server, launchOptions }) => {
+test('a tile is marked while its participant speaks, and not after muting', async ({ person, server, launchOptions }) => {
   const file = join(server.folder, 'tone.wav');
   writeFileSync(file, tone());
   const speaker = await chromium.launch({ ...launchOptions, args: [...launchOptions.args, `--use-file-for-fake-audio-capture=${file}`] });

@@ -1,16 +1,16 @@
-// Spatial and temporal layers of every codec, as livekit-client publishes and asks for them.
+// Spatial and temporal layers of every codec, as livekit-client publishes and requests them.
 import { expect, test } from './livekit.js';
 
 const resolution = { width: 960, height: 540, frameRate: 20 };
 const videoEncoding = { maxBitrate: 1_500_000, maxFramerate: 20 };
 
-/** Changes what Bo asks of the one video there is: quality 0 to 2, or frames a second. */
-function ask(bo, wish) {
-  return bo.evaluate((wish) => {
+/** Requests a quality from 0 to 2, or a frame rate, of the only video in the room. */
+function request(bo, wanted) {
+  return bo.evaluate((wanted) => {
     const [publication] = [...room.remoteParticipants.values()][0].videoTrackPublications.values();
-    if (wish.quality !== undefined) publication.setVideoQuality(wish.quality);
-    if (wish.fps !== undefined) publication.setVideoFPS(wish.fps);
-  }, wish);
+    if (wanted.quality !== undefined) publication.setVideoQuality(wanted.quality);
+    if (wanted.fps !== undefined) publication.setVideoFPS(wanted.fps);
+  }, wanted);
 }
 
 for (const [codec, options] of [
@@ -21,19 +21,19 @@ for (const [codec, options] of [
   ['av1', { scalabilityMode: 'L3T3_KEY' }],
   ['av1', { scalabilityMode: 'L3T3' }],
 ]) {
-  test(`${codec} ${options.scalabilityMode ?? 'simulcast'}: the size follows what is asked for`, async ({ client }) => {
+  test(`${codec} ${options.scalabilityMode ?? 'simulcast'}: the frame size follows the requested quality`, async ({ client }) => {
     const ada = await client('Ada');
     await ada.publishCamera({ videoCodec: codec, backupCodec: false, videoEncoding, ...options }, resolution);
     const bo = await client('Bo');
     await bo.sees('Ada');
     const height = async () => (await bo.inbound()).frameHeight;
-    await expect.poll(height, 'all of it').toBe(540);
-    await ask(bo, { quality: 0 });
-    await expect.poll(height, 'the smallest').toBeLessThanOrEqual(270);
-    await bo.sees('Ada', 'the smallest moves');
-    await ask(bo, { quality: 2 });
-    await expect.poll(height, 'all of it again').toBe(540);
-    await bo.sees('Ada', 'all of it moves');
+    await expect.poll(height, 'the full size').toBe(540);
+    await request(bo, { quality: 0 });
+    await expect.poll(height, 'the smallest size').toBeLessThanOrEqual(270);
+    await bo.sees('Ada', 'video plays at the smallest size');
+    await request(bo, { quality: 2 });
+    await expect.poll(height, 'the full size again').toBe(540);
+    await bo.sees('Ada', 'video plays at the full size');
   });
 }
 
@@ -42,7 +42,7 @@ for (const [codec, options] of [
   ['vp9', { scalabilityMode: 'L1T3' }],
   ['av1', { scalabilityMode: 'L1T3' }],
 ]) {
-  test(`${codec} ${options.scalabilityMode ?? 'simulcast'}: the frame rate follows what is asked for`, async ({ client }) => {
+  test(`${codec} ${options.scalabilityMode ?? 'simulcast'}: the frame rate follows the requested rate`, async ({ client }) => {
     const ada = await client('Ada');
     await ada.publishCamera({ videoCodec: codec, backupCodec: false, videoEncoding, ...options }, resolution);
     const bo = await client('Bo');
@@ -51,12 +51,12 @@ for (const [codec, options] of [
       const [a, b] = [await bo.inbound(), await new Promise((r) => setTimeout(r, 1000)).then(() => bo.inbound())];
       return ((b.framesDecoded - a.framesDecoded) * 1000) / (b.timestamp - a.timestamp);
     };
-    await expect.poll(rate, 'all frames').toBeGreaterThan(7);
+    await expect.poll(rate, 'the full frame rate').toBeGreaterThan(7);
     const full = await rate();
-    await ask(bo, { fps: 3 });
-    await expect.poll(rate, 'a quarter of them').toBeLessThan(full / 2);
-    await bo.sees('Ada', 'it moves');
-    await ask(bo, { fps: 60 });
-    await expect.poll(rate, 'all frames again').toBeGreaterThan(full * 0.7);
+    await request(bo, { fps: 3 });
+    await expect.poll(rate, 'a reduced frame rate').toBeLessThan(full / 2);
+    await bo.sees('Ada', 'video plays at the reduced frame rate');
+    await request(bo, { fps: 60 });
+    await expect.poll(rate, 'the full frame rate again').toBeGreaterThan(full * 0.7);
   });
 }

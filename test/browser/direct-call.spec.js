@@ -1,24 +1,24 @@
-// Direct calls: two browsers, peer to peer, and what the pages do about a third.
+// Direct calls, which connect two browsers to each other.
 import { expect, test } from './meet.js';
 import { launchFirefox } from './firefox.js';
-import { follow, open, path } from './directcall.js';
+import { joinDirectCall, startDirectCall, callStatus } from './directcall.js';
 
-test('two hold a call without the server, talk, mute, share and leave', async ({ person, server }) => {
+test('two people talk, mute, share, chat and rejoin in a direct call without media through the server', async ({ person, server }) => {
   const [ada, bo] = [await person('Ada'), await person('Bo')];
-  const { link } = await open(ada, server);
+  const { link } = await startDirectCall(ada, server);
   await expect(ada.page.getByRole('region', { name: 'Invite the other person' })).toBeVisible();
   await expect(ada.page.getByRole('img', { name: 'The link as a QR code' })).toBeVisible();
-  await follow(bo, link);
+  await joinDirectCall(bo, link);
   await bo.sees('Ada');
   await ada.sees('Bo');
   await ada.hears();
   await bo.hears();
   for (const one of [ada, bo]) {
-    await expect(path(one)).toHaveText('Direct connection');
-    expect(await one.page.evaluate(() => globalThis.sockets.map((s) => new URL(s.url).pathname)), 'no socket but the introduction').toEqual(['/direct/ws']);
+    await expect(callStatus(one)).toHaveText('Direct connection');
+    expect(await one.page.evaluate(() => globalThis.sockets.map((s) => new URL(s.url).pathname)), 'only the signalling WebSocket is open').toEqual(['/direct/ws']);
     expect(await one.page.evaluate(() => globalThis.peerConnections.length)).toBe(1);
   }
-  expect(await (await fetch(`${server.url}/metrics`)).text(), 'nobody is in a room').toMatch(/meet_participants 0/);
+  expect(await (await fetch(`${server.url}/metrics`)).text(), 'the server has no participants in rooms').toMatch(/meet_participants 0/);
 
   await bo.toggle('Microphone').click();
   await expect(ada.tile('Bo')).toHaveAttribute('data-muted', 'true');
@@ -49,43 +49,43 @@ test('two hold a call without the server, talk, mute, share and leave', async ({
   await bo.sees('Ada');
 });
 
-test('a reload leads back in, from either side', async ({ person, server }) => {
+test('a reload by either person rejoins the direct call', async ({ person, server }) => {
   const [ada, bo] = [await person('Ada'), await person('Bo')];
-  const { link } = await open(ada, server);
-  await follow(bo, link);
+  const { link } = await startDirectCall(ada, server);
+  await joinDirectCall(bo, link);
   await bo.sees('Ada');
-  for (const [gone, stays] of [[bo, ada], [ada, bo]]) {
-    await gone.page.reload();
-    await gone.page.getByRole('button', { name: 'Join session' }).click();
-    await gone.sees(stays.name);
-    await stays.sees(gone.name);
-    await stays.hears();
+  for (const [reloading, other] of [[bo, ada], [ada, bo]]) {
+    await reloading.page.reload();
+    await reloading.page.getByRole('button', { name: 'Join session' }).click();
+    await reloading.sees(other.name);
+    await other.sees(reloading.name);
+    await other.hears();
   }
 });
 
-test('the call outlives its connection to the server', async ({ person, server }) => {
+test('a direct call continues when the signalling connection is lost', async ({ person, server }) => {
   const [ada, bo] = [await person('Ada'), await person('Bo')];
-  const { link } = await open(ada, server);
-  await follow(bo, link);
+  const { link } = await startDirectCall(ada, server);
+  await joinDirectCall(bo, link);
   await bo.sees('Ada');
-  const users = (one) => one.page.evaluate(() => globalThis.sockets.length);
+  const socketCount = (one) => one.page.evaluate(() => globalThis.sockets.length);
   for (const one of [ada, bo]) {
-    const before = await users(one);
+    const before = await socketCount(one);
     await one.page.evaluate(() => globalThis.sockets.at(-1).close(4000));
-    await expect.poll(() => users(one), 'it connects again').toBeGreaterThan(before);
+    await expect.poll(() => socketCount(one), 'the signalling WebSocket reconnects').toBeGreaterThan(before);
   }
   await ada.sees('Bo');
   await bo.sees('Ada');
-  // The introduction works again: what is offered now arrives.
+  // Signalling works again: a new offer arrives and is answered.
   await bo.page.evaluate(() => globalThis.peerConnections.at(-1).restartIce());
   await expect.poll(() => bo.page.evaluate(() => globalThis.peerConnections.at(-1).signalingState)).toBe('stable');
   await ada.sees('Bo');
-  await expect(path(ada)).toHaveText('Direct connection');
+  await expect(callStatus(ada)).toHaveText('Direct connection');
 });
 
-test('a session that is not there is said so', async ({ person, server }) => {
+test('joining an unknown session shows a problem', async ({ person, server }) => {
   const ada = await person('Ada');
-  await follow(ada, `${server.url}/direct/aaaabbbbccccdddd`);
+  await joinDirectCall(ada, `${server.url}/direct/aaaabbbbccccdddd`);
   await expect(ada.page.getByRole('alert')).toHaveText(/There is no such call/);
   await expect(ada.page.getByRole('textbox', { name: 'Session' })).toHaveValue('aaaabbbbccccdddd');
   await ada.page.getByRole('textbox', { name: 'Session' }).fill(' ');
@@ -94,11 +94,11 @@ test('a session that is not there is said so', async ({ person, server }) => {
   await expect(ada.page.getByRole('button', { name: 'Start a direct call' })).toBeVisible();
 });
 
-test('Firefox and Chromium talk', async ({ person, server }) => {
+test('Firefox and Chromium connect in a direct call', async ({ person, server }) => {
   const firefox = await launchFirefox();
   try {
     const ada = await person('Ada');
-    const { link } = await open(ada, server);
+    const { link } = await startDirectCall(ada, server);
     const page = await firefox.newPage();
     await page.goto(link);
     await page.locator('#name').fill('Bo');
@@ -106,12 +106,12 @@ test('Firefox and Chromium talk', async ({ person, server }) => {
     await ada.sees('Bo');
     await ada.hears();
     const tile = (field) => page.evaluate((field) => document.querySelector('[data-participant=Ada]')?.dataset[field], field);
-    await expect.poll(() => tile('state'), 'Bo sees Ada').toBe('live');
-    // Firefox counts no frames of a stream's video, but the time goes on with each.
+    await expect.poll(() => tile('state'), 'Bo sees Ada').toBe('playing');
+    // Firefox does not count the frames of a MediaStream, but currentTime advances with each.
     const played = () => page.evaluate(() => document.querySelector('[data-participant=Ada] video')?.currentTime);
     const before = await played();
-    await expect.poll(played, 'and the picture moves').toBeGreaterThan(before + 1);
-    await expect.poll(() => page.evaluate(() => document.querySelector('[data-path]').dataset.path), 'Firefox knows the path').toBe('direct');
+    await expect.poll(played, 'the video of Ada plays').toBeGreaterThan(before + 1);
+    await expect.poll(() => page.evaluate(() => document.querySelector('[data-path]').dataset.path), 'Firefox shows the direct path').toBe('direct');
     await ada.toggle('Microphone').click();
     await expect.poll(() => tile('muted')).toBe('true');
     await ada.toggle('Leave').click();
@@ -121,7 +121,10 @@ test('Firefox and Chromium talk', async ({ person, server }) => {
   }
 });
 
-/** A client of the Rust signalling server in the page's scope: serde's JSON, video alone, no data channel. It offers when told to. */
+/**
+ * Runs in the page a client as of the Rust signalling server: with serde's JSON, only video and no data channel. It makes
+ * the first offer if offers is true.
+ */
 const rustClient = (page, session, offers) =>
   page.evaluate(
     async ([session, offers]) => {
@@ -134,11 +137,11 @@ const rustClient = (page, session, offers) =>
         document.body.append(globalThis.video);
       };
       const socket = new WebSocket(`ws://${location.host}/direct/ws`);
-      const say = (name, text) => socket.send(JSON.stringify({ [name]: [text, session] }));
-      pc.onicecandidate = ({ candidate }) => candidate && say('IceCandidate', JSON.stringify(candidate));
+      const send = (name, text) => socket.send(JSON.stringify({ [name]: [text, session] }));
+      pc.onicecandidate = ({ candidate }) => candidate && send('IceCandidate', JSON.stringify(candidate));
       const describe = async (name) => {
         await pc.setLocalDescription();
-        say(name, pc.localDescription.sdp);
+        send(name, pc.localDescription.sdp);
       };
       const joined = new Promise((resolve, reject) => {
         socket.onmessage = async ({ data }) => {
@@ -161,14 +164,14 @@ const rustClient = (page, session, offers) =>
   );
 
 for (const offers of [true, false]) {
-  test(`a client of the Rust signalling server joins, which ${offers ? 'offers' : 'waits for an offer'}`, async ({ person, server }) => {
+  test(`a client of the Rust signalling server that ${offers ? 'offers' : 'waits for an offer'} joins a direct call`, async ({ person, server }) => {
     const [ada, old] = [await person('Ada'), await person('Old')];
-    const { id } = await open(ada, server);
+    const { id } = await startDirectCall(ada, server);
     await old.page.goto(`${server.url}/healthz`);
     await rustClient(old.page, id, offers);
     await ada.sees('Guest');
     const frames = () => old.page.evaluate(() => globalThis.video?.getVideoPlaybackQuality().totalVideoFrames ?? 0);
-    await expect.poll(frames, 'the old client sees Ada').toBeGreaterThan(10);
-    await expect(path(ada)).toHaveText('Direct connection');
+    await expect.poll(frames, 'the Rust client sees Ada').toBeGreaterThan(10);
+    await expect(callStatus(ada)).toHaveText('Direct connection');
   });
 }

@@ -1,7 +1,7 @@
-// The call where there is little room: the narrowest phone, the longest name, no camera and no microphone.
+// Pages on small screens, with long names and without camera and microphone.
 import { expect, test } from './meet.js';
 
-test('everything fits on the narrowest phone', async ({ browser, server }) => {
+test('all controls fit on the narrowest phone', async ({ browser, server }) => {
   const context = await browser.newContext({ viewport: { width: 320, height: 640 }, permissions: [] });
   const page = await context.newPage();
   await page.addInitScript(() => {
@@ -17,25 +17,25 @@ test('everything fits on the narrowest phone', async ({ browser, server }) => {
   expect(first.x, 'space before the first control').toBeGreaterThanOrEqual(7);
   expect(last.x + last.width, 'space after the last control').toBeLessThanOrEqual(313);
 
-  // The tile finds its place with the join; until then there is nothing to measure.
+  // The tile is placed only after joining.
   const height = async () => (await page.locator('.tile__me').boundingBox())?.height ?? Infinity;
   await expect.poll(height, '"you" stays on one line beside a long name').toBeLessThan(26);
 
   await call.getByRole('button', { name: 'Microphone' }).click();
   await expect(page.getByText('No microphone was found')).toBeVisible();
-  // While that notice is there, nothing lies over the button.
+  // The notice must not cover the button.
   const isOnTop = (button) => {
     const { x, y, width, height } = button.getBoundingClientRect();
     return button.contains(document.elementFromPoint(x + width / 2, y + height / 2));
   };
   const copy = page.getByRole('button', { name: 'Copy link' });
   await copy.scrollIntoViewIfNeeded();
-  expect(await copy.evaluate(isOnTop), 'the button is on top of everything').toBe(true);
+  expect(await copy.evaluate(isOnTop), 'nothing covers the button').toBe(true);
   await copy.click();
   await context.close();
 });
 
-test('a long name leaves the table of meetings whole', async ({ browser, server }) => {
+test('a long meeting name does not widen the table of meetings', async ({ browser, server }) => {
   for (const width of [1440, 320]) {
     const page = await browser.newPage({ viewport: { width, height: 800 } });
     const meeting = (id, name) => ({

@@ -1,5 +1,5 @@
-// livekit-client and participants of LiveKit's other SDKs in one room: calls and texts between them, each way. The SDKs
-// differ in what they can (1 packet or streams for a call, compressed texts), which they learn of each other by the server.
+// RPC calls and text streams between livekit-client and LiveKit's other SDKs. The SDKs differ in their capabilities, such as
+// RPC over streams and compressed text, and get each other's capabilities from the server.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ test.afterAll(async () => {
 
 const text = 'äあ😀 and plain letters '.repeat(5000);
 
-/** What livekit-client's side does: it answers calls of "greet" and notes the texts of topic "back". */
+/** Makes livekit-client answer calls of "greet" and record texts of topic "back" and data packets of topic "answer". */
 const prepare = (client) =>
   client.evaluate(() => {
     room.registerRpcMethod('greet', async ({ callerIdentity, payload }) => `${payload} back, ${callerIdentity}`);
@@ -48,16 +48,16 @@ const call = (client, destinationIdentity, method = 'greet', payload = 'hello') 
 for (const [mode, singlePeerConnection] of modes) {
   const options = { singlePeerConnection };
 
-  test(`with the Go SDK, over ${mode}`, async ({ client, livekit }, info) => {
+  test(`livekit-client exchanges RPC calls and text with the Go SDK over ${mode}`, async ({ client, livekit }, info) => {
     const ada = await client('Ada', { options });
     await prepare(ada);
     const room = `${info.testId}-${info.retry}`;
     const args = ['-url', livekit.url, '-key', livekit.key, '-secret', livekit.secret, '-room', room];
     const go = spawn(echo, singlePeerConnection ? [...args, '-single'] : args);
     const ended = new Promise((resolve) => go.once('close', resolve));
-    let said = '';
-    for (const output of [go.stdout, go.stderr]) output.on('data', (text) => (said += text));
-    await expect.poll(async () => (await ada.evaluate(() => room.remoteParticipants.has('go'))) || said).toBe(true);
+    let output = '';
+    for (const stream of [go.stdout, go.stderr]) stream.on('data', (text) => (output += text));
+    await expect.poll(async () => (await ada.evaluate(() => room.remoteParticipants.has('go'))) || output).toBe(true);
     expect(await call(ada, 'go')).toBe('Ada said hello');
     expect(await call(ada, 'go', 'unknown')).toMatchObject({ code: 1400 });
     await ada.evaluate(() => room.localParticipant.publishData(new TextEncoder().encode('call me'), { reliable: true }));
@@ -68,7 +68,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await ended;
   });
 
-  test(`with the Node SDK, over ${mode}`, async ({ client, livekit }, info) => {
+  test(`livekit-client exchanges RPC calls and text with the Node SDK over ${mode}`, async ({ client, livekit }, info) => {
     const ada = await client('Ada', { options });
     await prepare(ada);
     const token = new AccessToken(livekit.key, livekit.secret, { identity: 'node', ttl: '10m' });

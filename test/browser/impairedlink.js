@@ -1,4 +1,5 @@
-// An access link with faults for one client of a test: the proxy of test/impair, and how a page is led through it.
+// An impaired network link for one client of a test: runs the UDP proxy of test/impair and directs the media of a page
+// through it.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,39 +7,45 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from './livekit.js';
-import { newestWidth, publishNoise, watchFrames } from './picture.js';
+import { newestFrameWidth, publishNoise, recordFrames } from './testvideo.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The UDP address of the server's media: Meet's is that of its pages, another's LIVEKIT_TEST_UDP tells. */
-const media = (livekit) => livekit.server?.address ?? process.env.LIVEKIT_TEST_UDP;
+/** Returns the server's UDP address for media. Meet uses the same port for HTTP. Another server's is in LIVEKIT_TEST_UDP. */
+const mediaAddress = (livekit) => livekit.server?.address ?? process.env.LIVEKIT_TEST_UDP;
 
-/** Who is behind the link, and how soon, in ms, full quality is back after a narrow link: upwards the browser decides. */
+/**
+ * The client behind the link, and recoveryTime, the time in ms after which full quality must be restored when the bitrate
+ * limit is lifted. A publisher takes longer, because its browser raises the bitrate slowly.
+ */
 export const sides = [
-  { behind: 'Bo', whose: 'a subscriber, two connections', singlePeerConnection: false, soon: 10_000 },
-  { behind: 'Ada', whose: 'a publisher, one connection', singlePeerConnection: true, soon: 40_000 },
+  { behind: 'Bo', whose: 'a subscriber, two connections', singlePeerConnection: false, recoveryTime: 10_000 },
+  { behind: 'Ada', whose: 'a publisher, one connection', singlePeerConnection: true, recoveryTime: 40_000 },
 ];
 
-/** Ada publishes picture and sound, Bo gets both at their best, and one of them is behind the link. */
-export async function callOver({ client, livekit, behind, singlePeerConnection }) {
-  test.skip(!media(livekit), 'LIVEKIT_TEST_UDP does not say where the server’s media is');
-  const link = await Link.open(media(livekit));
+/**
+ * Starts a call in which Bo receives audio and video of Ada at full quality, and the client named behind is behind the
+ * link.
+ */
+export async function callOverImpairedLink({ client, livekit, behind, singlePeerConnection }) {
+  test.skip(!mediaAddress(livekit), 'LIVEKIT_TEST_UDP must name the UDP address of the server');
+  const link = await Link.open(mediaAddress(livekit));
   const join = (name) => client(name, { options: { singlePeerConnection }, prepare: name === behind ? link.script : undefined });
   const ada = await join('Ada');
   await publishNoise(ada);
   const bo = await join('Bo');
-  await watchFrames(bo);
-  await expect.poll(() => newestWidth(bo), 'the best layer at first').toBe(960);
+  await recordFrames(bo);
+  await expect.poll(() => newestFrameWidth(bo), 'the best layer at first').toBe(960);
   await bo.hears('Ada');
-  const through = async () => {
+  const forwarded = async () => {
     const { up, down } = await link.stats();
     return up.datagrams + down.datagrams;
   };
-  await expect.poll(through, 'media goes through the link').toBeGreaterThan(100);
+  await expect.poll(forwarded, 'media pass through the link').toBeGreaterThan(100);
   return { link, ada, bo };
 }
 
-/** A running proxy. Settings are those of test/impair/proxy: loss, reorder, delay_ms, jitter_ms, rate, queue_ms. */
+/** Link is a running proxy. test/impair/proxy documents its settings: loss, reorder, delay_ms, jitter_ms, rate, queue_ms. */
 class Link {
   /** Builds the proxy and runs it in front of a UDP address. */
   static async open(target) {
@@ -57,7 +64,7 @@ class Link {
     const { value, done } = await this.lines.next();
     if (done) throw new Error('the proxy has ended');
     const answer = JSON.parse(value);
-    if (answer.error) throw new Error(`the proxy says ${answer.error}`);
+    if (answer.error) throw new Error(`error of the proxy: ${answer.error}`);
     return answer;
   }
 
@@ -66,7 +73,7 @@ class Link {
     return this.next();
   }
 
-  /** The link from now on: {up, down}; what is left out is perfect. */
+  /** Changes the settings of both directions, {up, down}. A missing direction or setting means no impairment. */
   set(settings) {
     return this.ask(settings);
   }
@@ -85,16 +92,19 @@ class Link {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** What a page runs before everything else so that it reaches the server's UDP candidates here, and no others. */
+  /** The script that a page must run first, so that it reaches the server only through the proxy. */
   get script() {
     const [host, port] = this.address.split(':');
-    return { content: `(${lead})(${JSON.stringify(host)}, ${port})` };
+    return { content: `(${replaceCandidates})(${JSON.stringify(host)}, ${port})` };
   }
 }
 
-/** Runs in the page: changes the candidates of the server before the browser sees them (RFC 8839 section 5.1). */
-function lead(host, port) {
-  const through = (text) => {
+/**
+ * Runs in the page: replaces the address of the server's UDP candidates by the proxy's and removes others (RFC 8839,
+ * section 5.1).
+ */
+function replaceCandidates(host, port) {
+  const replaceIn = (text) => {
     const lines = [];
     for (const line of text.split('\n')) {
       const fields = line.split(' '); // candidate:<foundation> <component> <transport> <priority> <address> <port> typ …
@@ -109,11 +119,11 @@ function lead(host, port) {
   const connection = RTCPeerConnection.prototype;
   const { setRemoteDescription, addIceCandidate } = connection;
   connection.setRemoteDescription = function (description, ...more) {
-    return setRemoteDescription.call(this, { type: description.type, sdp: through(description.sdp) }, ...more);
+    return setRemoteDescription.call(this, { type: description.type, sdp: replaceIn(description.sdp) }, ...more);
   };
   connection.addIceCandidate = function (candidate, ...more) {
     if (!candidate?.candidate) return addIceCandidate.call(this, candidate, ...more);
-    const text = through(candidate.candidate);
+    const text = replaceIn(candidate.candidate);
     if (!text) return Promise.resolve();
     const { sdpMid, sdpMLineIndex, usernameFragment } = candidate;
     return addIceCandidate.call(this, { candidate: text, sdpMid, sdpMLineIndex, usernameFragment }, ...more);

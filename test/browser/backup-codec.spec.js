@@ -1,22 +1,22 @@
-// Backup codecs of livekit-client: a track in VP9 or AV1 is published in VP8 too, once somebody is there who needs that.
+// Backup codecs of livekit-client: a track in VP9 or AV1 is also published in VP8 once a subscriber needs that.
 import { expect, modes, test } from './livekit.js';
 
-/** Makes a page's browser one that has neither VP9 nor AV1, as far as anybody can tell from its SDP. */
-const onlyOld = () => {
+/** Runs in the page: removes VP9 and AV1 from the SDP of its peer connections, as in a browser without those codecs. */
+const withoutNewCodecs = () => {
   const strip = (sdp) => {
     const lines = sdp.split('\r\n');
-    const gone = new Set();
+    const removed = new Set();
     for (const line of lines) {
       const m = /^a=rtpmap:(\d+) (VP9|AV1)\//i.exec(line);
-      if (m) gone.add(m[1]);
+      if (m) removed.add(m[1]);
     }
     for (const line of lines) {
       const m = /^a=fmtp:(\d+) apt=(\d+)/.exec(line);
-      if (m && gone.has(m[2])) gone.add(m[1]);
+      if (m && removed.has(m[2])) removed.add(m[1]);
     }
     return lines
-      .filter((line) => !gone.has(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1]))
-      .map((line) => (line.startsWith('m=video') ? line.split(' ').filter((word, i) => i < 3 || !gone.has(word)).join(' ') : line))
+      .filter((line) => !removed.has(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1]))
+      .map((line) => (line.startsWith('m=video') ? line.split(' ').filter((word, i) => i < 3 || !removed.has(word)).join(' ') : line))
       .join('\r\n');
   };
   const { createOffer, setRemoteDescription } = RTCPeerConnection.prototype;
@@ -30,8 +30,8 @@ const onlyOld = () => {
   };
 };
 
-/** The codecs that a page's one published track is being sent in. */
-const sent = (client) =>
+/** Returns the codecs in which the page sends its one published track. */
+const sentCodecs = (client) =>
   client.evaluate(async () => {
     const codecs = new Set();
     const [publication] = room.localParticipant.trackPublications.values();
@@ -45,37 +45,37 @@ const sent = (client) =>
 
 for (const [mode, singlePeerConnection] of modes) {
   for (const codec of ['vp9', 'av1']) {
-    test(`${codec} with a backup in vp8 over ${mode}`, async ({ client }) => {
+    test(`a subscriber that cannot decode ${codec} gets the vp8 backup over ${mode}`, async ({ client }) => {
       const options = { singlePeerConnection };
       const ada = await client('Ada', { options });
       const bo = await client('Bo', { options });
       await ada.publishCamera({ videoCodec: codec, backupCodec: { codec: 'vp8' }, backupCodecPolicy: 1 });
       await bo.sees('Ada');
-      await expect.poll(() => sent(ada), 'the backup is not encoded for nobody').toBe(`video/${codec}`);
-      const cy = await client('Cy', { options, prepare: onlyOld });
+      await expect.poll(() => sentCodecs(ada), 'the backup is not encoded without a subscriber that needs it').toBe(`video/${codec}`);
+      const cy = await client('Cy', { options, prepare: withoutNewCodecs });
       await cy.sees('Ada');
       expect((await cy.inbound()).codec).toBe('video/vp8');
       await bo.sees('Ada');
       expect((await bo.inbound()).codec).toBe(`video/${codec}`);
-      expect(await sent(ada)).toBe(['video/vp8', `video/${codec}`].sort().join());
+      expect(await sentCodecs(ada)).toBe(['video/vp8', `video/${codec}`].sort().join());
       await cy.page.close();
-      await expect.poll(() => sent(ada), 'the backup ends with who needs it').toBe(`video/${codec}`);
+      await expect.poll(() => sentCodecs(ada), 'the backup ends when its subscriber leaves').toBe(`video/${codec}`);
     });
   }
 
-  test(`regression to vp8 in a small room over ${mode}`, async ({ client }) => {
+  test(`a small room switches to vp8 when one participant needs it, over ${mode}`, async ({ client }) => {
     const options = { singlePeerConnection };
     const ada = await client('Ada', { options });
     const bo = await client('Bo', { options });
     await ada.publishCamera({ videoCodec: 'vp9', backupCodec: { codec: 'vp8' } });
     await bo.sees('Ada');
     expect((await bo.inbound()).codec).toBe('video/vp9');
-    const cy = await client('Cy', { options, prepare: onlyOld });
+    const cy = await client('Cy', { options, prepare: withoutNewCodecs });
     await cy.sees('Ada');
-    await expect.poll(async () => (await bo.inbound()).codec, 'Bo follows').toBe('video/vp8');
+    await expect.poll(async () => (await bo.inbound()).codec, 'Bo is switched to vp8').toBe('video/vp8');
     await bo.sees('Ada', 'Bo still sees Ada');
-    await expect.poll(() => sent(ada), 'one encoder is enough').toBe('video/vp8');
-    // Mute and unmute act on whatever is sent.
+    await expect.poll(() => sentCodecs(ada), 'only vp8 is encoded').toBe('video/vp8');
+    // Mute and unmute apply to the codec that is sent.
     await ada.evaluate(() => room.localParticipant.setCameraEnabled(false));
     await expect.poll(() => cy.events()).toContain('trackMuted');
     await ada.evaluate(() => room.localParticipant.setCameraEnabled(true));
