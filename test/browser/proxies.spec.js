@@ -72,7 +72,7 @@ for (const [where, names] of Object.entries({
     await joinDirectCall(bo, `${own[1].url}/direct/${id}`);
     for (const one of [ada, bo]) await expect(callStatus(one)).toHaveAttribute('data-path', 'direct');
     await joinDirectCall(cy, `${own[2].url}/direct/${id}`);
-    await expect(callStatus(cy)).toHaveText('Waiting to be let in');
+    await expect(callStatus(cy)).toHaveText('Waiting to be admitted');
   });
 }
 

@@ -19,7 +19,7 @@ interface CallLayoutProps {
   /** The title of the page. */
   title: string;
   heading: string;
-  /** Whether it is a direct call. Styles use this and status. */
+  /** Whether it is a direct call, which has styles of its own. */
   direct?: boolean;
   status: string;
   chat: { messages: readonly ChatMessage[]; send: (text: string) => Promise<unknown> };

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import type { CallStatus } from "../controls/action";
 
-/** How long an interruption lasts before it is shown briefly, and before it is explained, in milliseconds. */
+/** An interruption is shown as one word after briefAfter, and explained in a sentence after explainedAfter, in milliseconds. */
 const briefAfter = 1_000;
 const explainedAfter = 5_000;
 

@@ -62,7 +62,7 @@ export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: b
 const statusTexts: Record<DirectState["status"], string> = {
   opening: "One moment…",
   waiting: "Waiting for the other person",
-  knocking: "Waiting to be let in",
+  knocking: "Waiting to be admitted",
   connecting: "Connecting…",
   connected: "Connected",
   interrupted: "Reconnecting…",
