@@ -228,7 +228,7 @@ func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 		}
 
 		link.SetLink(impair.Symmetric(broadLink))
-		// test/browser/impaired.spec.js measures how soon, because it has the machine to itself.
+		// test/browser/impaired-link.spec.js measures how soon, because it has the machine to itself.
 		harness.Eventually(ctx, t, "bo receives the best layer again", func() bool { return bo.layer(cam) == 2 })
 	})
 }
