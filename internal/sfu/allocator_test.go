@@ -20,7 +20,7 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// allotted is a rig whose DownTrack numbers its packets and has a share of an Allocator.
+// allocatorFixture is a fixture whose DownTrack uses transport-wide sequence numbers and has an Allocator.
 type allocatorFixture struct {
 	*fixture
 	a       *Allocator
@@ -28,6 +28,7 @@ type allocatorFixture struct {
 	seq     [MaxLayers]uint16
 }
 
+// newAllocatorFixture returns an allocatorFixture with three layers. It records the pause changes of the Allocator.
 func newAllocatorFixture(t *testing.T, keeps bool) *allocatorFixture {
 	t.Helper()
 	g := &allocatorFixture{fixture: newFixture(t, 3, true)}
@@ -41,7 +42,7 @@ func newAllocatorFixture(t *testing.T, keeps bool) *allocatorFixture {
 	return g
 }
 
-// play lets three layers of some 100, 400 and 1,600 kbit/s come for d, every fifth frame a key frame.
+// sendLayers sends three layers of about 100, 400 and 1,600 kbit/s for d. Every fifth frame is a key frame.
 func (g *allocatorFixture) sendLayers(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
 		g.now = time.Now()
@@ -56,7 +57,7 @@ func (g *allocatorFixture) sendLayers(d time.Duration) {
 	}
 }
 
-// hear is the subscriber's own estimate coming in.
+// receiveREMB handles REMB, the subscriber's own estimate, of bitrate bits/s.
 func (g *allocatorFixture) receiveREMB(bitrate float32) {
 	g.d.options.Tap.pacer.HandleRTCP(remb(g.t, bitrate), time.Now())
 }
@@ -65,7 +66,7 @@ func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
 		if g.d.selection.allowed.Spatial != startSpatial {
-			t.Errorf("a track nothing is known of begins with %v", g.d.selection.allowed)
+			t.Errorf("an unmeasured track starts with %v", g.d.selection.allowed)
 		}
 		for _, tt := range []struct {
 			bitrate float32
@@ -83,13 +84,11 @@ func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 			}
 		}
 		if len(g.changes) != 2 || !g.changes[0].Paused || g.changes[1].Paused || g.changes[0].Track != g.d {
-			t.Errorf("told of %+v, want a pause and its end", g.changes)
+			t.Errorf("pause changes %+v, want a pause and a resumption", g.changes)
 		}
 	})
 }
 
-// TestNewTracksStartWithAllLayersWhileBandwidthIsLeft adds tracks of which nothing has been measured: each begins with
-// everything while there is room for it.
 func TestNewTracksStartWithAllLayersWhileBandwidthIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -101,7 +100,7 @@ func TestNewTracksStartWithAllLayersWhileBandwidthIsLeft(t *testing.T) {
 		}
 		for i, want := range []int{MaxLayers - 1, startSpatial, startSpatial} {
 			if got := tracks[i].selection.allowed.Spatial; got != want {
-				t.Errorf("track %d begins with layer %d, want %d", i, got, want)
+				t.Errorf("track %d starts with layer %d, want %d", i, got, want)
 			}
 		}
 	})
@@ -116,17 +115,16 @@ func TestAllocatorWithNeverPausePausesNoVideo(t *testing.T) {
 		g.sendLayers(time.Second)
 		g.a.Divide(time.Now().Add(allocationInterval))
 		if g.d.selection.allowed.Spatial != 0 || len(g.changes) != 0 {
-			t.Errorf("layer %d is allowed to somebody who wants no pauses, who was told of %d", g.d.selection.allowed.Spatial, len(g.changes))
+			t.Errorf("layer %d is allowed with neverPause, after %d pause changes", g.d.selection.allowed.Spatial, len(g.changes))
 		}
 	})
 }
 
-// TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing promised feedback and gives none: there is nothing to go by, so it
-// gets all.
+// The subscriber has negotiated transport-wide feedback but sends none, so there is no estimate.
 func TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
-		g.sendLayers(3 * time.Second) // the pacer waits two for feedback
+		g.sendLayers(3 * time.Second) // longer than pacer.feedbackTimeout
 		g.a.Divide(time.Now())
 		if g.d.selection.allowed != allLayers {
 			t.Errorf("%v is allowed", g.d.selection.allowed)
@@ -134,8 +132,7 @@ func TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing(t *testing.T) {
 	})
 }
 
-// TestNewTrackRequestsAKeyFrameOfOneLayerOnly: the key frames of the others stay free to be asked for when a better layer is
-// allowed.
+// A request for the other layers would delay the key frame that is needed when a higher layer is allowed.
 func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -146,13 +143,13 @@ func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 		g.d.SetAllowed(1, 0)
 		g.d.Start()
 		if got := g.publisher.keyFrameRequests(); !slices.Equal(got, []uint32{layerSSRC(1)}) {
-			t.Errorf("key frames asked of %v", got)
+			t.Errorf("key frames requested of %v", got)
 		}
 	})
 }
 
-// TestProbeRaisesTheEstimate gives the first feedback and looks at what follows: padding on the retransmission stream
-// at a rate of several times the estimate, numbered like all else, and its outcome in the estimate.
+// After the first feedback, padding is sent on the retransmission stream at several times the estimate, with
+// transport-wide sequence numbers. The feedback about it raises the estimate.
 func TestProbeRaisesTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -160,7 +157,7 @@ func TestProbeRaisesTheEstimate(t *testing.T) {
 		var mu sync.Mutex
 		padding := 0
 		buffer := g.d.options.Tap.Buffer(packetio.RTCPBufferPacket, downRTX)
-		// The path is quick: everything arrives as it leaves.
+		// The path has no delay: packets arrive when they are sent.
 		g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, interceptor.RTPWriterFunc(
 			func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
 				mu.Lock()
@@ -200,13 +197,12 @@ func TestProbeRaisesTheEstimate(t *testing.T) {
 		sent := padding
 		g.sendLayers(2 * time.Second)
 		if padding != sent {
-			t.Errorf("%d more bytes of padding while all that is wanted is sent", padding-sent)
+			t.Errorf("%d more bytes of padding although all wanted layers are sent", padding-sent)
 		}
 	})
 }
 
-// TestAllocatorRaisesLayersOnTrialWithoutTWCC: a subscriber that could answer to padding but only tells its own
-// estimate, which grows with what it gets, is sent more on trial.
+// The subscriber sends only REMB, which grows with the bitrate that it receives, so padding cannot probe the path.
 func TestAllocatorRaisesLayersOnTrialWithoutTWCC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -220,12 +216,11 @@ func TestAllocatorRaisesLayersOnTrialWithoutTWCC(t *testing.T) {
 			most = max(most, g.d.selection.allowed.Spatial)
 		}
 		if most < 2 {
-			t.Errorf("no more than layer %d was tried", most)
+			t.Errorf("the highest layer tried is %d", most)
 		}
 	})
 }
 
-// TestRTCPBufferStoresOnlySenderReports: sender reports of a stream reach its reader, and nothing else waits there.
 func TestRTCPBufferStoresOnlySenderReports(t *testing.T) {
 	b := NewTap(1, nil).Buffer(packetio.RTCPBufferPacket, 5)
 	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: 5}).Marshal()
@@ -246,22 +241,22 @@ func TestRTCPBufferStoresOnlySenderReports(t *testing.T) {
 		t.Errorf("read % x, %v, want the sender report", got[:n], err)
 	}
 	if n := b.(*rtcpBuffer).Count(); n != 0 {
-		t.Errorf("%d packets wait behind it", n)
+		t.Errorf("%d packets remain in the buffer", n)
 	}
 }
 
-// A limit takes the connection for a smaller one, whatever it reports itself, until it is lifted.
+// The cap also limits the estimate that the subscriber sends.
 func TestBitrateCapLimitsTheEstimateUntilRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
 		for _, tt := range []struct{ limit, spatial int }{{0, 2}, {200_000, 0}, {700_000, 1}, {0, 2}} {
 			g.a.SetBitrateCap(tt.limit)
-			for range 6 { // a rise takes its time
+			for range 6 { // layers are raised step by step
 				g.receiveREMB(4e6)
 				g.sendLayers(time.Second)
 			}
 			if g.d.selection.allowed.Spatial != tt.spatial {
-				t.Errorf("under %d bits/s the layer is %d, want %d", tt.limit, g.d.selection.allowed.Spatial, tt.spatial)
+				t.Errorf("with a cap of %d bits/s the layer is %d, want %d", tt.limit, g.d.selection.allowed.Spatial, tt.spatial)
 			}
 		}
 	})

@@ -31,22 +31,22 @@ func TestExtension16FindsTheExtension(t *testing.T) {
 		ok   bool
 	}{
 		{"one-byte headers", packet(0xBEDE, 0x51, 0xab, 0xcd), true},
-		{"behind another and padding", packet(0xBEDE, 0x10, 7, 0, 0, 0x51, 0xab, 0xcd), true},
-		{"behind the sources", csrc, true},
+		{"after another extension and padding", packet(0xBEDE, 0x10, 7, 0, 0, 0x51, 0xab, 0xcd), true},
+		{"after CSRCs", csrc, true},
 		{"two-byte headers", packet(0x1000, 5, 2, 0xab, 0xcd), true},
 		{"two-byte headers with application bits", packet(0x1003, 5, 2, 0xab, 0xcd), true},
-		{"two-byte headers, behind an empty one and padding", packet(0x1000, 6, 0, 0, 5, 2, 0xab, 0xcd), true},
+		{"two-byte headers, after an empty extension and padding", packet(0x1000, 6, 0, 0, 5, 2, 0xab, 0xcd), true},
 		{"longer than two bytes", packet(0xBEDE, 0x52, 0xab, 0xcd, 0xef), true},
 		{"another id", packet(0xBEDE, 0x61, 0xab, 0xcd), false},
 		{"one byte only", packet(0xBEDE, 0x50, 0xab), false},
-		{"cut inside", packet(0xBEDE, 0x10, 7, 0x5f, 0xab), false},
-		{"two-byte header cut", packet(0x1000, 1, 1, 7, 5), false},
-		{"behind the reserved id", packet(0xBEDE, 0xf0, 0x00, 0x51, 0xab, 0xcd), false},
-		{"behind padding with a length", packet(0xBEDE, 0x01, 0x00, 0x51, 0xab, 0xcd), false},
-		{"another kind of extension", packet(0x4321, 5, 2, 0xab, 0xcd), false},
+		{"truncated extension", packet(0xBEDE, 0x10, 7, 0x5f, 0xab), false},
+		{"truncated two-byte header", packet(0x1000, 1, 1, 7, 5), false},
+		{"after the reserved id", packet(0xBEDE, 0xf0, 0x00, 0x51, 0xab, 0xcd), false},
+		{"after padding with a length", packet(0xBEDE, 0x01, 0x00, 0x51, 0xab, 0xcd), false},
+		{"another header extension profile", packet(0x4321, 5, 2, 0xab, 0xcd), false},
 		{"no extensions", bare, false},
 		{"longer than the packet", long, false},
-		{"cut in the extension header", packet(0xBEDE)[:14], false},
+		{"truncated extension header", packet(0xBEDE)[:14], false},
 		{"empty", nil, false},
 	}
 	for _, tt := range tests {
@@ -59,7 +59,7 @@ func TestExtension16FindsTheExtension(t *testing.T) {
 	}
 }
 
-// FuzzExtension16 checks that no bytes panic and that what is found is what pion finds.
+// FuzzExtension16 checks that extension16 does not panic, and that it returns the same bytes as pion.
 func FuzzExtension16(f *testing.F) {
 	head := []byte{0x90, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3}
 	f.Add(append(bytes.Clone(head), 0xbe, 0xde, 0, 1, 0x51, 0xab, 0xcd, 0), uint8(5))
@@ -86,7 +86,6 @@ func FuzzExtension16(f *testing.F) {
 	})
 }
 
-// TestTapReportsArrivalsOnceInFeedback checks that transport-wide feedback names what came and what did not, once.
 func TestTapReportsArrivalsOnceInFeedback(t *testing.T) {
 	tap := NewTap(77, nil)
 	info := &interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}}}
@@ -134,6 +133,6 @@ func TestTapIgnoresStreamsWithoutTWCC(t *testing.T) {
 	}
 	tap.UnbindLocalStream(info)
 	if tap.sentTracks.writer(6) != nil {
-		t.Error("the writer outlives its stream")
+		t.Error("the writer remains after its stream was unbound")
 	}
 }

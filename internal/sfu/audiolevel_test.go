@@ -8,7 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// observe takes n packets of 20 ms.
+// observe records n packets of 20 ms.
 func observe(a *AudioLevel, n int, level uint8) {
 	for range n {
 		a.Observe(level, a.lastTimestamp.Load()+960, 48000)
@@ -18,19 +18,19 @@ func observe(a *AudioLevel, n int, level uint8) {
 func TestAudioLevelCountsTimeWithSpeech(t *testing.T) {
 	tests := []struct {
 		name          string
-		sound, silent int   // packets of the interval
-		level         uint8 // of the sound
+		sound, silent int   // number of packets in the interval
+		level         uint8 // of the packets with speech
 		want          float32
 	}{
 		{"no packets", 0, 0, 0, 0},
 		{"silence", 0, 20, 0, 0},
-		{"full loudness counts by the smoothing at first", 20, 0, 0, 0.75}, // 2/3, up to the next eighth
-		{"the least share that is sound", 8, 12, 0, 0.375},                 // 0.4·2/3
-		{"too small a share", 7, 13, 0, 0},
-		{"discontinuous transmission: sound is a share of the time, not of the packets", 5, 1, 0, 0},
-		{"a quiet sound", 20, 0, 30, 0.125},
-		{"too quiet for long enough", 20, 0, activeLevel, 0}, // two thirds of it
-		{"no sound", 20, 0, activeLevel + 1, 0},
+		{"full loudness in the first interval is smoothed", 20, 0, 0, 0.75}, // 2/3, rounded up to a multiple of 1/8
+		{"the minimum share of speech", 8, 12, 0, 0.375},                 // 0.4·2/3
+		{"less than the minimum share of speech", 7, 13, 0, 0},
+		{"share of the time, not of the packets, with discontinuous transmission", 5, 1, 0, 0},
+		{"quiet speech", 20, 0, 30, 0.125},
+		{"the quietest level that counts as speech, smoothed to less", 20, 0, activeLevel, 0}, // two thirds of it
+		{"below the level of speech", 20, 0, activeLevel + 1, 0},
 		{"−6 dBov is half", 20, 0, 6, 0.375}, // 0.501·2/3 = 0.334
 	}
 	for _, tt := range tests {
@@ -59,7 +59,7 @@ func TestAudioLevelIsSmoothedOverIntervals(t *testing.T) {
 	if last != 1 {
 		t.Errorf("a steady full tone reads %v, want 1", last)
 	}
-	for i, want := range []float32{1, 0} { // packets may be late; then they are not coming
+	for i, want := range []float32{1, 0} { // packets may be late for one interval, not for two
 		if got := a.Read(); got != want {
 			t.Errorf("interval %d without packets: %v, want %v", i, got, want)
 		}
@@ -76,20 +76,20 @@ func TestAudioLevelIsSmoothedOverIntervals(t *testing.T) {
 	}
 }
 
-// The loudest packet counts, whenever in the interval it comes, and packets of other lengths count for their time.
+// The position of the loudest packet in the interval does not matter. Packets count by their duration.
 func TestAudioLevelIsThatOfTheLoudestPacket(t *testing.T) {
 	for name, levels := range map[string][]uint8{"first": {6, 20, 30}, "in the middle": {20, 6, 30}, "last": {30, 20, 6}} {
 		var a AudioLevel
 		for i, level := range levels {
 			a.Observe(level, uint32(i+1)*5760, 48000) // 120 ms each
 		}
-		observe(&a, 2, 30) // 400 ms in all
+		observe(&a, 2, 30) // 400 ms in total
 		if got := a.Read(); got != 0.375 {
 			t.Errorf("%s: level %v, want 0.375", name, got)
 		}
 	}
 	var a AudioLevel
-	for i := range uint32(4) { // a burst after a long gap is short all the same
+	for i := range uint32(4) { // packets after long gaps count with the usual duration
 		a.Observe(0, 1_000_000+i*480_000, 48000)
 	}
 	if got := a.Read(); got != 0 {
@@ -97,8 +97,7 @@ func TestAudioLevelIsThatOfTheLoudestPacket(t *testing.T) {
 	}
 }
 
-// TestAudioLevelIsReadFromTheExtension checks the way from the packet, the voice flag ignored, and that a muted
-// publisher is not heard.
+// The voice activity flag is ignored, and packets of a muted publisher do not count.
 func TestAudioLevelIsReadFromTheExtension(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3}})
 	l := testLayer(r, 0, 1, nil)
@@ -121,10 +120,10 @@ func TestAudioLevelIsReadFromTheExtension(t *testing.T) {
 	for range 5 {
 		r.Level.Read()
 	}
-	defer r.Close() // ends the silence that a mute begins
+	defer r.Close() // ends the silence after the mute
 	r.SetMuted(true)
 	speak()
 	if got := r.Level.Read(); got != 0 {
-		t.Errorf("a muted publisher is heard at %v", got)
+		t.Errorf("the level of a muted publisher is %v", got)
 	}
 }

@@ -25,7 +25,7 @@ func TestClockIsUnknownAfterReportWithoutTime(t *testing.T) {
 	g := newFixture(t, 1, false)
 	l := g.r.layer(0)
 	l.mu.Lock()
-	l.lastSenderReport = senderReport{rtp: 1, at: g.now} // a sender without a clock writes 0
+	l.lastSenderReport = senderReport{rtp: 1, at: g.now} // a sender without a clock sends NTP time 0
 	l.mu.Unlock()
 	if c, ok := g.r.Clock(0); ok {
 		t.Errorf("clock %+v", c)

@@ -11,7 +11,8 @@ import (
 
 const backupType = 108
 
-// withBackup makes a rig whose subscriber also takes H264, and a second Receiver that gets it.
+// newBackupFixture returns a fixture whose subscriber also decodes H.264, and the layer of a second Receiver with
+// H.264.
 func newBackupFixture(t *testing.T) (*fixture, *layer) {
 	t.Helper()
 	g := newFixture(t, 1, true)
@@ -24,12 +25,12 @@ func newBackupFixture(t *testing.T) (*fixture, *layer) {
 	return g, r.layer(0)
 }
 
-// nal is an H264 packet: an IDR picture if key is set.
+// h264Packet returns an H.264 packet, which starts a key frame if key is set.
 func h264Packet(t *testing.T, seq uint16, ts uint32, key bool) []byte {
 	t.Helper()
 	payload := []byte{0x41, 0, 0}
 	if key {
-		payload = []byte{0x67, 0x42, 0, 0x1f} // a parameter set, which begins a key frame
+		payload = []byte{0x67, 0x42, 0, 0x1f} // a parameter set starts a key frame
 	}
 	raw, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts, SSRC: 200}, Payload: payload}).Marshal()
 	if err != nil {
@@ -38,21 +39,20 @@ func h264Packet(t *testing.T, seq uint16, ts uint32, key bool) []byte {
 	return raw
 }
 
-// A subscriber goes over to the backup codec in the middle of a track, and sees one stream go on.
 func TestSwitchReceiverContinuesTheStreamInAnotherCodec(t *testing.T) {
 	g, l := newBackupFixture(t)
 	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 1, key: true})
 	g.receive(0, vp8Packet{seq: 11, ts: 4000, id: 2})
 	before := g.out.take()
 	if len(before) != 2 || before[1].PayloadType != downType {
-		t.Fatalf("%d packets went out before the change", len(before))
+		t.Fatalf("%d packets were sent before the switch", len(before))
 	}
 	if !g.d.SwitchReceiver(l.r, "") {
-		t.Fatal("the subscriber takes H264 and is not fed it")
+		t.Fatal("SwitchReceiver refuses H264 although it is negotiated")
 	}
-	g.receive(0, vp8Packet{seq: 12, ts: 7000, id: 3, key: true}) // one more of the old codec is nobody's
+	g.receive(0, vp8Packet{seq: 12, ts: 7000, id: 3, key: true}) // a late packet of the previous codec is ignored
 	g.now = g.now.Add(100 * time.Millisecond)
-	l.handle(h264Packet(t, 500, 90, false), g.now) // nothing can begin with it
+	l.handle(h264Packet(t, 500, 90, false), g.now) // a delta frame cannot start the stream
 	l.handle(h264Packet(t, 501, 90, true), g.now)
 	l.handle(h264Packet(t, 502, 3090, false), g.now)
 	after := g.out.take()
@@ -60,7 +60,7 @@ func TestSwitchReceiverContinuesTheStreamInAnotherCodec(t *testing.T) {
 		t.Fatalf("sent %v after %v", got, sequenceNumbers(before))
 	}
 	if after[0].PayloadType != backupType || after[0].SSRC != before[0].SSRC {
-		t.Errorf("goes on as type %d of SSRC %d", after[0].PayloadType, after[0].SSRC)
+		t.Errorf("continues with payload type %d on SSRC %d", after[0].PayloadType, after[0].SSRC)
 	}
 	if passed := after[0].Timestamp - before[1].Timestamp; passed != 9000 {
 		t.Errorf("%d ticks passed in 100 ms, want 9000", passed)
@@ -71,28 +71,27 @@ func TestSwitchReceiverRefusesCodecNotNegotiated(t *testing.T) {
 	g, _ := newBackupFixture(t)
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	if g.d.SwitchReceiver(r, "") {
-		t.Error("a subscriber without AV1 is fed it")
+		t.Error("SwitchReceiver accepts AV1 although it is not negotiated")
 	}
 	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 1, key: true})
 	if got := g.out.take(); len(got) != 1 {
-		t.Errorf("%d packets of the codec before went out, want 1", len(got))
+		t.Errorf("%d packets of the previous codec were sent, want 1", len(got))
 	}
 }
 
-// One that does not take the primary codec is bound all the same, and plays once the backup is there.
 func TestSwitchReceiverWorksAfterBindWithoutPrimaryCodec(t *testing.T) {
 	g, l := newBackupFixture(t)
 	primary := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var told error
 	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.options.Tap, OnBound: func(err error) { told = err }})
 	if _, err := d.Bind(&boundContext{codecs: g.ctx.codecs}); err != nil || !errors.Is(told, ErrCodec) {
-		t.Fatalf("Bind = %v, and told %v", err, told)
+		t.Fatalf("Bind = %v, and OnBound got %v", err, told)
 	}
 	if d.CanDecode(webrtc.MimeTypeAV1) || !d.CanDecode(webrtc.MimeTypeH264) {
-		t.Error("it takes H264 and no AV1")
+		t.Error("CanDecode must be true for H264 and false for AV1")
 	}
 	if !d.SwitchReceiver(l.r, "") {
-		t.Fatal("not fed")
+		t.Fatal("SwitchReceiver refuses H264")
 	}
 	d.Start()
 	defer d.Stop()

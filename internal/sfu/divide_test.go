@@ -7,7 +7,7 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// sending is a track of three layers without temporal ones, whose rates are given in kbit/s.
+// layerBitrates returns the bitrates of a track with simulcast layers without temporal layers, given in kbit/s.
 func layerBitrates(rates ...uint32) *Bitrates {
 	var b Bitrates
 	for s, r := range rates {
@@ -18,7 +18,7 @@ func layerBitrates(rates ...uint32) *Bitrates {
 	return &b
 }
 
-// even is a level that costs the same at all times, in kbit/s.
+// constantOption returns an option whose cost and peak are both cost, in kbit/s.
 func constantOption(spatial, temporal, cost int) layerOption {
 	return layerOption{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
 }
@@ -32,15 +32,15 @@ func TestLayerOptionsAreSortedByCost(t *testing.T) {
 	}{
 		"nothing measured":        {&Bitrates{}, allLayers, nil},
 		"one stream":              {layerBitrates(700), allLayers, []layerOption{constantOption(0, 3, 700)}},
-		"three":                   {layerBitrates(100, 400, 1500), allLayers, []layerOption{constantOption(0, 3, 100), constantOption(1, 3, 400), constantOption(2, 3, 1500)}},
-		"less is wanted":          {layerBitrates(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []layerOption{constantOption(0, 3, 100), constantOption(1, 3, 400)}},
-		"the lowest is off":       {layerBitrates(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []layerOption{constantOption(1, 3, 400)}},
-		"a better one is cheaper": {layerBitrates(100, 400, 300), allLayers, []layerOption{constantOption(0, 3, 100), constantOption(2, 3, 300)}},
-		// A quarter of the better pictures is not offered.
-		"temporal": {temporal, allLayers, []layerOption{
+		"three layers":                  {layerBitrates(100, 400, 1500), allLayers, []layerOption{constantOption(0, 3, 100), constantOption(1, 3, 400), constantOption(2, 3, 1500)}},
+		"only lower layers wanted":         {layerBitrates(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []layerOption{constantOption(0, 3, 100), constantOption(1, 3, 400)}},
+		"lowest layer not sent":      {layerBitrates(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []layerOption{constantOption(1, 3, 400)}},
+		"higher layer cheaper":{layerBitrates(100, 400, 300), allLayers, []layerOption{constantOption(0, 3, 100), constantOption(2, 3, 300)}},
+		// There is no option with a quarter of the higher layer's frame rate.
+		"temporal layers": {temporal, allLayers, []layerOption{
 			constantOption(0, 0, 60), constantOption(0, 1, 90), constantOption(0, 3, 120), constantOption(1, 1, 300), constantOption(1, 3, 400),
 		}},
-		"few pictures a second": {temporal, forward.Target{Spatial: 1, Temporal: 0}, []layerOption{constantOption(0, 0, 60)}},
+		"lowest temporal layer wanted":{temporal, forward.Target{Spatial: 1, Temporal: 0}, []layerOption{constantOption(0, 0, 60)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := layerOptions(tt.rates, tt.rates, tt.wanted, nil); !slices.Equal(got, tt.want) {
@@ -50,8 +50,7 @@ func TestLayerOptionsAreSortedByCost(t *testing.T) {
 	}
 }
 
-// TestLayerOptionsKeepCostAndPeakApartAfterKeyFrame: a key frame just now, or one a while ago, changes what a level must
-// have to be taken up, not what it must have to be kept.
+// A key frame, whether in the last second or some seconds ago, raises an option's peak but not its cost.
 func TestLayerOptionsKeepCostAndPeakApartAfterKeyFrame(t *testing.T) {
 	usual, burst := layerBitrates(100, 400, 1500), layerBitrates(450, 600, 1500)
 	want := []layerOption{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, constantOption(2, 3, 1500)}
@@ -78,26 +77,26 @@ func TestDivideGivesLayersByPriority(t *testing.T) {
 		want             []int
 		left             int // kbit/s
 	}{
-		"room for all":                          {5000, 0, []request{fresh, fresh}, []int{2, 2}, 2000},
-		"equals rise in turn":                   {2000, 0, []request{fresh, fresh}, []int{2, 1}, 100},
-		"the important one first":               {1650, 0, []request{important, fresh}, []int{2, 0}, 50},
-		"but everybody the lowest before":       {350, 0, []request{important, fresh, fresh}, []int{0, 0, 0}, 50},
-		"the last is paused":                    {190, 0, []request{important, fresh, fresh}, []int{0, 0, -1}, -10},
+		"bandwidth for all":                         {5000, 0, []request{fresh, fresh}, []int{2, 2}, 2000},
+		"equal priorities are raised in turn":                  {2000, 0, []request{fresh, fresh}, []int{2, 1}, 100},
+		"higher priority is raised first":              {1650, 0, []request{important, fresh}, []int{2, 0}, 50},
+		"all get the lowest option first":      {350, 0, []request{important, fresh, fresh}, []int{0, 0, 0}, 50},
+		"the last one is paused":                   {190, 0, []request{important, fresh, fresh}, []int{0, 0, -1}, -10},
 		"all are paused":                        {50, 0, []request{fresh, fresh}, []int{-1, -1}, 50},
-		"who may not be paused gets the lowest": {50, 0, []request{firm, firm}, []int{0, 0}, -150},
-		"a paused one needs more to come back":  {110, 0, []request{held(currentPaused)}, []int{-1}, 110},
-		"and has it":                            {125, 0, []request{held(currentPaused)}, []int{0}, 25},
-		"a running one is patient":              {85, 0, []request{held(0)}, []int{0}, -15},
-		"what is held is kept":                  {400, 0, []request{held(1)}, []int{1}, 0},
-		"what is not held needs more":           {400, 0, []request{held(0)}, []int{0}, 300},
-		"on a full path a larger one needs room for its key frame": {530, 0, []request{full}, []int{0}, 430},
-		"and has it there":                    {540, 0, []request{full}, []int{1}, 140},
-		"what bursts needs what it bursts to": {1050, 0, []request{bursting}, []int{0}, 950},
-		"and rises when there is that":        {1150, 0, []request{bursting}, []int{1}, 750},
-		"what is reserved raises nobody":      {500, 150, []request{held(1)}, []int{0}, 400},
-		"but pauses nobody":                   {150, 100, []request{held(1)}, []int{0}, 50},
-		"one that fell just now waits":        {500, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{0}, 400},
-		"unless there is clearly room":        {700, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{1}, 300},
+		"without permission to pause it gets the lowest":{50, 0, []request{firm, firm}, []int{0, 0}, -150},
+		"resuming needs a margin": {110, 0, []request{held(currentPaused)}, []int{-1}, 110},
+		"resuming with the margin":                           {125, 0, []request{held(currentPaused)}, []int{0}, 25},
+		"pausing needs a margin":             {85, 0, []request{held(0)}, []int{0}, -15},
+		"the current option needs no margin":                 {400, 0, []request{held(1)}, []int{1}, 0},
+		"an upgrade needs a margin":          {400, 0, []request{held(0)}, []int{0}, 300},
+		"a spatial upgrade at capacity needs a larger margin":{530, 0, []request{full}, []int{0}, 430},
+		"a spatial upgrade at capacity with that margin":                   {540, 0, []request{full}, []int{1}, 140},
+		"an upgrade needs the option's peak":{1050, 0, []request{bursting}, []int{0}, 950},
+		"an upgrade with the option's peak":       {1150, 0, []request{bursting}, []int{1}, 750},
+		"reserved bitrate is not used for upgrades":     {500, 150, []request{held(1)}, []int{0}, 400},
+		"reserved bitrate causes no pause":                  {150, 100, []request{held(1)}, []int{0}, 50},
+		"no upgrade during the hold-off":       {500, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{0}, 400},
+		"upgrade during the hold-off with ample bandwidth":       {700, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{1}, 300},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, left := divide(tt.budget*1000, tt.reserved*1000, tt.claims, nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// described is what of a written VP8 packet the subscriber's decoder sees.
+// described holds the fields of a sent VP8 packet that a decoder uses.
 type described struct {
 	seq     uint16
 	ts      uint32
@@ -20,6 +20,7 @@ type described struct {
 	keyIdx  uint8
 }
 
+// describe returns the described of each packet, and checks its SSRC and payload type.
 func describe(t *testing.T, packets []written) []described {
 	t.Helper()
 	var all []described
@@ -37,19 +38,19 @@ func TestDownTrackStartsWithKeyFrame(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 10})
 	if got := g.publisher.keyFrameRequests(); len(got) != 1 || got[0] != layerSSRC(0) {
-		t.Errorf("key frames asked of %v, want one of %d", got, layerSSRC(0))
+		t.Errorf("key frames requested of %v, want one of %d", got, layerSSRC(0))
 	}
 	g.receive(0, vp8Packet{seq: 2, ts: 200, id: 11, notFirst: true, key: true})
 	if got := g.out.take(); got != nil {
-		t.Fatalf("sent before a key frame began: %v", sequenceNumbers(got))
+		t.Fatalf("sent before a key frame: %v", sequenceNumbers(got))
 	}
 	if got := g.publisher.keyFrameRequests(); got != nil {
-		t.Errorf("asked again at once: %v", got)
+		t.Errorf("requested again immediately: %v", got)
 	}
 	g.now = g.now.Add(keyFrameInterval)
 	g.receive(0, vp8Packet{seq: 3, ts: 300, id: 12})
 	if got := g.publisher.keyFrameRequests(); len(got) != 1 {
-		t.Errorf("key frames asked of %v after %v without one, want one", got, keyFrameInterval)
+		t.Errorf("key frames requested of %v after %v without one, want one", got, keyFrameInterval)
 	}
 	g.receive(0, vp8Packet{seq: 4, ts: 400, id: 13, tl0: 5, keyIdx: 2, key: true})
 	g.receive(0, vp8Packet{seq: 5, ts: 500, id: 14, tl0: 6, keyIdx: 2})
@@ -60,7 +61,7 @@ func TestDownTrackStartsWithKeyFrame(t *testing.T) {
 	}
 }
 
-// TestDownTrackSwitchesLayersAtKeyFrames goes up a layer, loses it and comes back, and looks for one unbroken stream.
+// The track goes up a layer, loses it and returns to it. The subscriber must get one unbroken stream.
 func TestDownTrackSwitchesLayersAtKeyFrames(t *testing.T) {
 	g := newFixture(t, 2, false)
 	const frame = 33 * time.Millisecond
@@ -77,15 +78,15 @@ func TestDownTrackSwitchesLayersAtKeyFrames(t *testing.T) {
 	for i := range 150 {
 		g.now = g.now.Add(frame)
 		feed(0, i == 0 || i == 115 || i == 116)
-		if i < 80 || i >= 130 { // the upper layer is silent for 1.65 s
+		if i < 80 || i >= 130 { // the upper layer sends nothing for 1.65 s
 			feed(1, i == 10 || i == 135)
 		} else {
 			next[1].ts += 2970
 		}
 	}
 	got := describe(t, g.out.take())
-	// Layer 0 from frame 0, layer 1 from 10, none from 80 until layer 0's key frame at 115, layer 1 from 135 to 149; at
-	// frames 10 and 135 both.
+	// Layer 0 from frame 0, layer 1 from 10, none from 80 until layer 0's key frame at 115, layer 1 from 135 to 149, and
+	// both layers at frames 10 and 135.
 	if want := 10 + 71 + 20 + 16; len(got) != want {
 		t.Errorf("%d packets sent, want %d", len(got), want)
 	}
@@ -101,7 +102,7 @@ func TestDownTrackSwitchesLayersAtKeyFrames(t *testing.T) {
 	if total := got[len(got)-1].ts - got[0].ts; total < 148*2970 || total > 150*2970 {
 		t.Errorf("149 frames last %d units, want %d", total, 149*2970)
 	}
-	if got[len(got)-1].keyIdx != 4 { // three switches behind 1
+	if got[len(got)-1].keyIdx != 4 { // 1 plus three switches
 		t.Errorf("KEYIDX ends at %d, want 4", got[len(got)-1].keyIdx)
 	}
 }
@@ -122,7 +123,7 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 		t.Fatalf("layer %d is forwarded, want 1", g.d.fwd.Layer())
 	}
 	g.publisher.take()
-	g.d.SetWanted(true, -5, MaxTemporals-1) // the lowest
+	g.d.SetWanted(true, -5, MaxTemporals-1) // the lowest layer
 	if got := all(false, 2); len(got) != 1 || g.d.fwd.Layer() != 1 {
 		t.Errorf("layer %d before a key frame of 0, sent %v", g.d.fwd.Layer(), got)
 	}
@@ -135,7 +136,7 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 		t.Errorf("a track that is not wanted was sent: %v", got)
 	}
 	g.publisher.take()
-	g.resetKeyFrameThrottle() // the rig's clock runs ahead of the one SetWanted reads
+	g.resetKeyFrameThrottle() // the fixture's clock is ahead of the one that SetWanted reads
 	g.d.SetWanted(true, 99, MaxTemporals-1)
 	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
 		t.Error("no key frame was asked for when it was wanted again")
@@ -148,13 +149,12 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 	}
 }
 
-// TestLateKeyFrameStartIsFollowedByItsStoredPackets loses the first packet of a key frame; when that comes again, what came
-// in between follows it.
+// The first packet of a key frame is lost. When it arrives late, the packets that arrived in between must follow it.
 func TestLateKeyFrameStartIsFollowedByItsStoredPackets(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 65533, id: 4})
 	g.receive(0, vp8Packet{seq: 65535, ts: 10, id: 5, notFirst: true, key: true})
-	g.receive(0, vp8Packet{seq: 1, ts: 20, id: 6}) // 0 is lost too
+	g.receive(0, vp8Packet{seq: 1, ts: 20, id: 6}) // packet 0 is lost too
 	g.receive(0, vp8Packet{seq: 65534, ts: 10, id: 5, key: true})
 	g.receive(0, vp8Packet{seq: 0, ts: 10, id: 5, notFirst: true})
 	g.receive(0, vp8Packet{seq: 2, ts: 30, id: 7})
@@ -164,7 +164,6 @@ func TestLateKeyFrameStartIsFollowedByItsStoredPackets(t *testing.T) {
 	}
 }
 
-// TestMuteLeavesNoGapInSequenceNumbers checks that what a muted publisher sends is not forwarded and does not look lost either.
 func TestMuteLeavesNoGapInSequenceNumbers(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 1, key: true})
@@ -173,9 +172,9 @@ func TestMuteLeavesNoGapInSequenceNumbers(t *testing.T) {
 		g.receive(0, vp8Packet{seq: seq, ts: 100 * uint32(seq), id: seq, key: true})
 	}
 	g.r.SetMuted(false)
-	g.receive(0, vp8Packet{seq: 50, ts: 5000, id: 50}) // needs pictures that were not sent
+	g.receive(0, vp8Packet{seq: 50, ts: 5000, id: 50}) // depends on pictures that were not sent
 	g.receive(0, vp8Packet{seq: 51, ts: 5100, id: 51, key: true})
-	g.r.SetMuted(false) // again: changes nothing
+	g.r.SetMuted(false) // calling it again changes nothing
 	g.receive(0, vp8Packet{seq: 52, ts: 5200, id: 52})
 	want := []described{{1, 100, 1, 0, 0}, {2, 5100, 2, 1, 1}, {3, 5200, 3, 1, 1}}
 	if d := cmp.Diff(want, describe(t, g.out.take()), cmp.AllowUnexported(described{})); d != "" {
@@ -183,8 +182,7 @@ func TestMuteLeavesNoGapInSequenceNumbers(t *testing.T) {
 	}
 }
 
-// TestReplacedLayerContinuesAtKeyFrame checks that a layer whose stream is another after a renegotiation goes on at a
-// key frame.
+// After a renegotiation, the layer's packets have another SSRC.
 func TestReplacedLayerContinuesAtKeyFrame(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 1, key: true})
@@ -198,8 +196,6 @@ func TestReplacedLayerContinuesAtKeyFrame(t *testing.T) {
 	}
 }
 
-// TestKeyFrameBeforeConnectionIsReadyStartsNoStream checks that a key frame that cannot go out is not taken for the
-// beginning.
 func TestKeyFrameBeforeConnectionIsReadyStartsNoStream(t *testing.T) {
 	g := newFixture(t, 1, false)
 	info := &interceptor.StreamInfo{SSRC: downSSRC}
@@ -223,7 +219,7 @@ func TestKeyFrameBeforeConnectionIsReadyStartsNoStream(t *testing.T) {
 	}
 }
 
-// failingWriter stands for a connection that is closing.
+// failingWriter stands in for the writer of a connection that is closing.
 type failingWriter struct{}
 
 func (failingWriter) Write(*rtp.Header, []byte, interceptor.Attributes) (int, error) {
@@ -238,7 +234,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 			Version: 2, SequenceNumber: seq, SSRC: l.ssrc, Padding: true, PaddingSize: 200,
 		}})
 	}
-	l.handle(only(0), g.now) // begins nothing
+	l.handle(only(0), g.now) // padding cannot start the stream
 	g.receive(0, vp8Packet{seq: 1, key: true, padding: 4})
 	l.handle(only(2), g.now)
 	g.receive(0, vp8Packet{seq: 3})
@@ -255,7 +251,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 		t.Errorf("padding came with a payload % x", got[1].payload)
 	}
 	g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, failingWriter{})
-	g.receive(0, vp8Packet{seq: 4}) // must not disturb anything
+	g.receive(0, vp8Packet{seq: 4}) // must not change anything
 }
 
 func TestAudioNeedsNoKeyFrame(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestEncryptedFramesAreForwardedUnchanged sends a key frame whose inside is noise through each codec: it begins the stream, and
-// every byte arrives, also when it is sent again.
+// For each codec, a key frame with a random payload must start the stream and arrive unchanged, also when it is
+// retransmitted.
 func TestEncryptedFramesAreForwardedUnchanged(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, tt := range []struct {
@@ -46,8 +46,7 @@ func TestEncryptedFramesAreForwardedUnchanged(t *testing.T) {
 	}
 }
 
-// TestEncryptedREDIsNotUnpacked offers redundant sound to a subscriber that takes only plain Opus: not if it is
-// encrypted, when what looks like headers is noise.
+// The headers of encrypted RED are random, so a subscriber that decodes only Opus must get nothing.
 func TestEncryptedREDIsNotUnpacked(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})

@@ -14,7 +14,7 @@ const (
 	delayDown              = 6
 )
 
-// extend gives g's subscriber both extensions, and its track that playout delay.
+// negotiateExtensions makes g's subscriber negotiate both extensions, and sets the track's playout delay.
 func negotiateExtensions(t *testing.T, g *fixture, delay PlayoutDelay) {
 	t.Helper()
 	g.r.options.CaptureTimeID = captureUp
@@ -43,17 +43,16 @@ func TestCaptureTimeExtensionIsForwarded(t *testing.T) {
 	}
 }
 
-// The delay is told until a report shows that the subscriber has got it.
 func TestPlayoutDelayIsSentUntilAcknowledged(t *testing.T) {
 	g := newFixture(t, 1, false)
 	negotiateExtensions(t, g, PlayoutDelay{Min: 100 * time.Millisecond, Max: time.Minute})
-	want := []byte{0x00, 0xaf, 0xff} // 10 and, as much as can be told, 4,095 times 10 ms
+	want := []byte{0x00, 0xaf, 0xff} // 10 and the maximum, 4,095, in units of 10 ms
 	report := func(seq uint32) {
 		g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, LastSequenceNumber: seq}}}, g.now)
 	}
-	report(50) // of nothing
+	report(50) // before any packet with the delay
 	g.receive(0, vp8Packet{seq: 100, key: true})
-	report(1<<16 | 99) // from before
+	report(1<<16 | 99) // of packets before the delay was sent
 	g.receive(0, vp8Packet{seq: 101})
 	report(1<<16 | 100)
 	g.receive(0, vp8Packet{seq: 102})
@@ -63,14 +62,14 @@ func TestPlayoutDelayIsSentUntilAcknowledged(t *testing.T) {
 	}
 }
 
-// What a publisher appends to its frames reaches only those who know it; retransmissions are cut alike.
+// The trailer is cut from retransmissions too.
 func TestTrailerIsCutForSubscribersWithoutSupport(t *testing.T) {
 	g := newFixture(t, 1, true)
 	g.d.options.CutTrailer = true
 	trailer := []byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'}
 	key := vp8Packet{seq: 1, key: true, suffix: append([]byte("body"), trailer...)}
 	g.receive(0, key)
-	g.receive(0, vp8Packet{seq: 2, notLast: true, suffix: append([]byte("body"), trailer...)}) // not the end of a frame
+	g.receive(0, vp8Packet{seq: 2, notLast: true, suffix: append([]byte("body"), trailer...)}) // not the last packet of its frame
 	g.d.retransmit(1, g.now)
 	got := g.out.take()
 	if len(got) != 3 {

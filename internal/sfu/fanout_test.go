@@ -11,9 +11,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-const descriptorUp, descriptorDown = 4, 9 // ids of the dependency descriptor on both sides
+const descriptorUp, descriptorDown = 4, 9 // ids of the dependency descriptor, from the publisher and to subscribers
 
-// countingWriter stands for a connection's writer that takes no time.
+// countingWriter is a writer that only counts.
 type countingWriter struct{ packets, descriptors int }
 
 func (w *countingWriter) Write(h *rtp.Header, _ []byte, _ interceptor.Attributes) (int, error) {
@@ -24,7 +24,7 @@ func (w *countingWriter) Write(h *rtp.Header, _ []byte, _ interceptor.Attributes
 	return 0, nil
 }
 
-// fanOut is one layer with subscribers, and packets to send through it.
+// fanOut is one layer with subscribers, and a packet to send through it.
 type fanOut struct {
 	layer  *layer
 	tracks []*DownTrack
@@ -33,9 +33,10 @@ type fanOut struct {
 	seq    uint16
 	now    time.Time
 
-	descriptor int // offset in raw; 0: none
+	descriptor int // offset of the dependency descriptor in raw; 0: none
 }
 
+// newFanOut returns a fanOut with started DownTracks and filled buffers.
 func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	tb.Helper()
 	f := &fanOut{now: time.Now()}
@@ -46,7 +47,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	switch mime {
 	case webrtc.MimeTypeVP8:
 		p.Payload = append([]byte{0x90, 0xf0, 0x80, 1, 1, 1, 0}, make([]byte, 1100)...)
-		id, extension = 7, []byte{1, 2} // something that is not forwarded
+		id, extension = 7, []byte{1, 2} // an extension that is not forwarded
 	case webrtc.MimeTypeOpus:
 		p.Payload = make([]byte, 80)
 		id, extension = 1, []byte{20}
@@ -84,20 +85,20 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 			tb.Fatal(err)
 		}
 		f.layer.handle(marshal(tb, p), f.now)
-		f.descriptor = 12 + 4 + 1 // behind the headers of the packet, of the extensions and of this one
+		f.descriptor = 12 + 4 + 1 // after the headers of packet, extensions and descriptor
 	}
-	for range videoHistory { // fills the history, whose memory is then used again
+	for range videoHistory { // fill the history, so that its memory is reused
 		f.send()
 	}
 	f.out = countingWriter{}
 	return f
 }
 
-// keyDescriptor is the dependency descriptor of frame 0, which begins a structure of one layer with the templates of a
-// key frame and of one that needs the frame before.
+// keyDescriptor is the dependency descriptor of frame 0. It has a structure of one layer, with a template for key
+// frames and one for frames that depend on the previous frame.
 var keyDescriptor = []byte{0xc0, 0x00, 0x00, 0x80, 0x00, 0x3a, 0x40, 0x00}
 
-// packet sends one through.
+// send sends one packet to all subscribers.
 func (f *fanOut) send() {
 	f.seq++
 	f.now = f.now.Add(time.Millisecond)
@@ -128,7 +129,6 @@ func TestPacketPathAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestRetransmissionAllocatesNothing holds the answer to a NACK to the same rule.
 func TestRetransmissionAllocatesNothing(t *testing.T) {
 	f := newFanOut(t, webrtc.MimeTypeVP8, 1)
 	d := f.tracks[0]
@@ -138,7 +138,7 @@ func TestRetransmissionAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkFanOut is the cost of one packet from the read to the writers of all subscribers, without SRTP and the
+// BenchmarkFanOut measures forwarding one packet, from parsing to the writers of all subscribers, without SRTP and the
 // network.
 func BenchmarkFanOut(b *testing.B) {
 	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeOpus, webrtc.MimeTypeAV1} {

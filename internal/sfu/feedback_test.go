@@ -13,13 +13,12 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestSenderReportExtrapolatesThePublishersReport checks that a subscriber's report is the publisher's, moved on to now and
-// to the numbers that go out.
+// The report to the subscriber must map the current time, with the timestamps that are sent.
 func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
 	g := newFixture(t, 2, false)
 	const ntp = 0x1122334400000000
 	g.r.layer(0).lastSenderReport = senderReport{ntp: ntp, rtp: 90_000, at: g.now}
-	g.r.layer(1).lastSenderReport = senderReport{ntp: ntp + 1<<31, rtp: 1<<31 + 45_000, at: g.now} // half a second later there
+	g.r.layer(1).lastSenderReport = senderReport{ntp: ntp + 1<<31, rtp: 1<<31 + 45_000, at: g.now} // half a second later
 	if got := g.d.senderReport(g.now); got != nil {
 		t.Errorf("report %v before anything was forwarded", got)
 	}
@@ -37,7 +36,7 @@ func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
 	if d := cmp.Diff(want(ntp+1<<30, 112_500, 2), g.d.senderReport(now)); d != "" {
 		t.Error(d)
 	}
-	// The same moment on layer 1, whose clock begins at 1<<31 and whose report came half a second behind: 135,000 on
+	// The same time on layer 1, whose timestamps start at 1<<31 and whose report is half a second later: 135,000 in
 	// layer 0's timestamps.
 	g.receive(1, vp8Packet{seq: 9, ts: 1<<31 + 50_000, key: true})
 	if got := g.out.take()[2].Timestamp; got != 140_000 {
@@ -64,7 +63,7 @@ func TestAlignNeedsSenderReportsOfBothLayers(t *testing.T) {
 	check("no report", false)
 	g.r.layer(0).lastSenderReport = senderReport{ntp: 5 << 32, rtp: 1000, at: g.now}
 	check("one report", false)
-	// Layer 1's came a second earlier.
+	// Layer 1's report is a second older.
 	g.r.layer(1).lastSenderReport = senderReport{ntp: 4 << 32, rtp: 300, at: g.now}
 	check("both", true)
 	if delta, _ := g.r.align(0, 1); int32(delta) != 1000-90_000-300 {
@@ -75,7 +74,6 @@ func TestAlignNeedsSenderReportsOfBothLayers(t *testing.T) {
 	}
 }
 
-// TestFeedbackAndReportsAreSentAtTheirIntervals checks in virtual time what a publisher is sent and when.
 func TestFeedbackAndReportsAreSentAtTheirIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &feedbackLog{}
@@ -94,7 +92,7 @@ func TestFeedbackAndReportsAreSentAtTheirIntervals(t *testing.T) {
 				}
 				return copy(b, marshal(t, p)), a, nil
 			}))
-		tick := time.NewTicker(10 * time.Millisecond) // a packet each: five in one feedback
+		tick := time.NewTicker(10 * time.Millisecond) // one packet each: five per feedback
 		defer tick.Stop()
 		buf := make([]byte, mtu)
 		for range 210 {
@@ -131,11 +129,10 @@ func TestFeedbackAndReportsAreSentAtTheirIntervals(t *testing.T) {
 			}
 		}
 		f.Close()
-		f.Close() // twice is harmless
+		f.Close() // a second Close does nothing
 	})
 }
 
-// TestReceiverReportsAreSplitAtMaxReports checks that no RTCP packet counts more reports than its five bits hold.
 func TestReceiverReportsAreSplitAtMaxReports(t *testing.T) {
 	var receivers []*Receiver
 	for i := range 40 {
@@ -154,8 +151,6 @@ func TestReceiverReportsAreSplitAtMaxReports(t *testing.T) {
 	}
 }
 
-// TestSenderReportsAreSentEachSecondInPacketsThatFit checks in virtual time that sender reports come each second and fit into
-// packets.
 func TestSenderReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent [][]rtcp.Packet

@@ -10,15 +10,15 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// The fuzzer minimises each input that reaches new code, with a number of runs that grows with the square of its length, and
-// does nothing else meanwhile. So inputs are short: a few packets, of which the seeds have no more than the headers.
+// The fuzzer minimizes each input that reaches new code, which takes time quadratic in its length. So inputs are short:
+// a few packets, and the seeds contain little more than headers.
 const (
 	seedPackets, seedBytes = 6, 40
 	longestInput           = 1024
 )
 
-// FuzzForwarding feeds a hostile publisher's packets, each behind its length, to a subscriber that keeps changing which layer
-// it wants: no more sequence numbers go out than packets came.
+// FuzzForwarding sends a malicious publisher's packets, each after its length, to a subscriber that keeps changing its
+// wanted layer. No more sequence numbers may be sent than packets arrived.
 func FuzzForwarding(f *testing.F) {
 	mimes := []string{webrtc.MimeTypeVP8, webrtc.MimeTypeVP9, webrtc.MimeTypeAV1, webrtc.MimeTypeH264}
 	for i, name := range []string{"vp8-l1t3-2", "vp9-l2t2", "av1-l3t3key"} {
@@ -32,7 +32,7 @@ func FuzzForwarding(f *testing.F) {
 	start := time.Now()
 	f.Fuzz(func(t *testing.T, mime uint8, data []byte) {
 		if len(data) > longestInput {
-			return // the fuzzer would take minutes to minimise it
+			return // the fuzzer would take minutes to minimize it
 		}
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: mimes[int(mime)%len(mimes)], ClockRate: 90000, NACK: true, DescriptorID: recordedID}})
 		out := &stubWriter{}

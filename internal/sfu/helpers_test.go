@@ -15,27 +15,27 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The numbers a subscriber's connection negotiated in these tests.
+// The SSRCs and payload types that a subscriber's connection has negotiated in these tests.
 const (
 	downSSRC, downRTX = 7000, 7001
 	downType, rtxType = 96, 97
 )
 
-// picture is one VP8 packet as a publisher sends it: a whole picture unless part is set.
+// vp8Packet is one VP8 packet from a publisher: a complete picture unless notFirst or notLast is set.
 type vp8Packet struct {
 	seq      uint16
 	ts       uint32
-	id       uint16
+	id       uint16 // picture ID
 	tl0      uint8
 	keyIdx   uint8
 	key      bool
 	notFirst bool // not the first packet of its picture
-	padding  uint8
-	notLast  bool   // not the last packet of its picture
-	suffix   []byte // at the end of the payload
+	padding  uint8 // number of padding bytes
+	notLast  bool // not the last packet of its picture
+	suffix   []byte // appended to the payload
 }
 
-// raw marshals p with the 15-bit picture id, TL0PICIDX and KEYIDX browsers send with simulcast.
+// raw marshals p with a 15-bit picture ID, TL0PICIDX and KEYIDX, as browsers send with simulcast.
 func (p vp8Packet) raw(t testing.TB, ssrc uint32) []byte {
 	t.Helper()
 	first, frame := byte(0x90), byte(0x01)
@@ -56,7 +56,7 @@ func (p vp8Packet) raw(t testing.TB, ssrc uint32) []byte {
 	})
 }
 
-// extended returns a marshalled packet with one more header extension.
+// withExtension returns the packet raw with one more header extension.
 func withExtension(t testing.TB, raw []byte, id uint8, extension []byte) []byte {
 	t.Helper()
 	p := &rtp.Packet{}
@@ -69,6 +69,7 @@ func withExtension(t testing.TB, raw []byte, id uint8, extension []byte) []byte 
 	return marshal(t, p)
 }
 
+// marshal marshals p and fails the test on an error.
 func marshal(t testing.TB, p *rtp.Packet) []byte {
 	t.Helper()
 	raw, err := p.Marshal()
@@ -78,13 +79,13 @@ func marshal(t testing.TB, p *rtp.Packet) []byte {
 	return raw
 }
 
-// written is one packet a DownTrack handed to its connection.
+// written is a packet that a DownTrack wrote to its connection.
 type written struct {
 	rtp.Header
 	payload []byte
 }
 
-// stubWriter stands for the connection's writer and keeps what it is given.
+// stubWriter stands in for the connection's writer and stores the packets.
 type stubWriter struct {
 	mu      sync.Mutex
 	packets []written
@@ -104,7 +105,7 @@ func (w *stubWriter) Write(h *rtp.Header, payload []byte, _ interceptor.Attribut
 	return len(payload), nil
 }
 
-// take returns the packets written since the last call.
+// take returns the packets written since the previous call.
 func (w *stubWriter) take() []written {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,7 +114,7 @@ func (w *stubWriter) take() []written {
 	return packets
 }
 
-// feedbackLog stands for the publisher's connection and keeps the feedback sent to it.
+// feedbackLog stands in for the publisher's connection and stores the feedback sent to it.
 type feedbackLog struct {
 	mu      sync.Mutex
 	packets []rtcp.Packet
@@ -131,6 +132,7 @@ func (f *feedbackLog) send(packets []rtcp.Packet) error {
 	return nil
 }
 
+// take returns the feedback since the previous call.
 func (f *feedbackLog) take() []rtcp.Packet {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,7 +141,7 @@ func (f *feedbackLog) take() []rtcp.Packet {
 	return packets
 }
 
-// keyFramesAsked returns the SSRCs of which key frames were requested since the last take.
+// keyFrameRequests returns the SSRCs of the key frame requests since the previous take.
 func (f *feedbackLog) keyFrameRequests() []uint32 {
 	var ssrcs []uint32
 	for _, p := range f.take() {
@@ -150,11 +152,11 @@ func (f *feedbackLog) keyFrameRequests() []uint32 {
 	return ssrcs
 }
 
-// scriptedSource is a TrackSource of the packets that its functions read.
+// scriptedSource is a TrackSource whose packets come from functions.
 type scriptedSource struct {
 	ssrc      uint32
 	rtp, rtcp func([]byte) (int, error)
-	publisher *feedbackLog // nil drops feedback
+	publisher *feedbackLog // gets the feedback; may be nil
 }
 
 func (s *scriptedSource) Info() SourceInfo               { return SourceInfo{SSRC: s.ssrc} }
@@ -168,12 +170,12 @@ func (s *scriptedSource) WriteRTCP(packets []rtcp.Packet) error {
 	return s.publisher.send(packets)
 }
 
-// testLayer makes a layer that is fed by hand; up keeps its feedback, unless it is nil.
+// testLayer returns a layer without goroutines, whose feedback goes to up; up may be nil.
 func testLayer(r *Receiver, n int, ssrc uint32, up *feedbackLog) *layer {
 	return newLayer(r, n, &scriptedSource{ssrc: ssrc, publisher: up})
 }
 
-// boundContext is what pion gives Bind.
+// boundContext is the webrtc.TrackLocalContext for Bind.
 type boundContext struct {
 	codecs     []webrtc.RTPCodecParameters
 	extensions []webrtc.RTPHeaderExtensionParameter
@@ -191,6 +193,7 @@ func (c *boundContext) WriteStream() webrtc.TrackLocalWriter    { return nil }
 func (c *boundContext) ID() string                              { return "sender" }
 func (c *boundContext) RTCPReader() interceptor.RTCPReader      { return nil }
 
+// codecsFor returns the codec mime and its retransmission format, as negotiated codecs.
 func codecsFor(mime string) []webrtc.RTPCodecParameters {
 	return []webrtc.RTPCodecParameters{
 		{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}, PayloadType: downType},
@@ -198,7 +201,7 @@ func codecsFor(mime string) []webrtc.RTPCodecParameters {
 	}
 }
 
-// rig is a Receiver fed by hand, whose time is an argument, and one DownTrack with a stub writer.
+// fixture is a Receiver whose layers get packets from the test, at the time now, and one DownTrack with a stub writer.
 type fixture struct {
 	t         *testing.T
 	publisher *feedbackLog
@@ -209,21 +212,25 @@ type fixture struct {
 	now       time.Time
 }
 
+// layerSSRC returns the SSRC of layer n.
 func layerSSRC(n int) uint32 { return uint32(100 + n) }
 
+// fixtureOptions configure a fixture.
 type fixtureOptions struct {
 	mime       string
 	layers     int
-	rtx        bool
-	descriptor uint8 // id of the dependency descriptor from the publisher; the subscriber has descriptorDown
+	rtx        bool // the subscriber has a retransmission stream
+	descriptor uint8 // extension id of the publisher's dependency descriptor; the subscriber's is descriptorDown
 }
 
-// newRig makes a VP8 receiver with that many layers and a started DownTrack. retransmission says whether it got RTX.
+// newFixture returns a fixture with that many VP8 layers and a started DownTrack, with or without a retransmission
+// stream.
 func newFixture(t *testing.T, layers int, retransmission bool) *fixture {
 	t.Helper()
 	return newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeVP8, layers: layers, rtx: retransmission})
 }
 
+// newFixtureWith returns a fixture with a started DownTrack.
 func newFixtureWith(t *testing.T, o fixtureOptions) *fixture {
 	t.Helper()
 	g := &fixture{t: t, publisher: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
@@ -248,14 +255,14 @@ func newFixtureWith(t *testing.T, o fixtureOptions) *fixture {
 	return g
 }
 
-// feed gives layer n a packet now.
+// receive makes layer n receive a packet at g.now.
 func (g *fixture) receive(n int, p vp8Packet) {
 	g.t.Helper()
 	l := g.r.layer(n)
 	l.handle(p.raw(g.t, l.ssrc), g.now)
 }
 
-// forgetRequests makes every layer's last key frame request long ago.
+// resetKeyFrameThrottle allows an immediate key frame request on every layer.
 func (g *fixture) resetKeyFrameThrottle() {
 	for n := range MaxLayers {
 		if l := g.r.layer(n); l != nil {
@@ -266,7 +273,7 @@ func (g *fixture) resetKeyFrameThrottle() {
 	}
 }
 
-// sequenceNumbers of packets, for short comparisons.
+// sequenceNumbers returns the sequence numbers of packets.
 func sequenceNumbers(packets []written) []uint16 {
 	var seqs []uint16
 	for _, p := range packets {

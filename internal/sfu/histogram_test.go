@@ -26,8 +26,8 @@ func TestRoundTripsAreCountedInBuckets(t *testing.T) {
 	}
 }
 
-// TestForwardingTimesSampleOnePacketInMany: of the packets to each subscriber one in forwardingSample is counted, with
-// what the subscribers before it took.
+// Of the packets to each subscriber, one in forwardingSampleEvery is counted. Its time includes that of the subscribers
+// served before.
 func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeOpus, 3)
@@ -43,7 +43,7 @@ func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 		within := func(s float64) uint64 { atMost, _, _ := sum.Histogram(); return atMost[s] }
 		five, ten, twenty := within(0.005), within(0.01), within(0.02)
 		for range 2 * forwardingSampleEvery {
-			f.now = time.Now().Add(-time.Millisecond) // packet adds one
+			f.now = time.Now().Add(-time.Millisecond) // send adds a millisecond
 			f.send()
 		}
 		_, count, seconds := sum.Histogram()
@@ -59,8 +59,7 @@ func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 	})
 }
 
-// TestForwardingTimesExcludeQueuedPackets: what waits for a narrow connection says nothing about how fast the server
-// is.
+// The time in the Pacer's queue depends on the subscriber's connection, not on the server.
 func TestForwardingTimesExcludeQueuedPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeVP8, 1)
@@ -77,7 +76,7 @@ func TestForwardingTimesExcludeQueuedPackets(t *testing.T) {
 		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || pacer.Stats().Delayed == 0 {
 			t.Errorf("%d were counted, with %d held back", count-before, pacer.Stats().Delayed)
 		}
-		time.Sleep(20 * time.Second) // of the bubble's clock: all of it goes out
+		time.Sleep(20 * time.Second) // of virtual time: the queue is sent completely
 		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || d.options.Tap.PacerStats().Queued > 0 {
 			t.Errorf("%d were counted, while %d still wait", count-before, d.options.Tap.PacerStats().Queued)
 		}

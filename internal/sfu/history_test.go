@@ -17,7 +17,7 @@ func TestHistoryReturnsPacketsUntilTheyAreReplaced(t *testing.T) {
 	if n := h.Load(0, dst); n != 0 {
 		t.Errorf("an empty history gives %d bytes for 0", n)
 	}
-	// Longer and shorter packets in one slot, over the wrap.
+	// Packets of different lengths in one slot, across the wrap of sequence numbers.
 	for i := range 30 {
 		seq := uint16(65520 + i)
 		h.Store(packet(seq, 20+i%3*20))
