@@ -25,7 +25,7 @@ func TestAudioLevelCountsTimeWithSpeech(t *testing.T) {
 		{"no packets", 0, 0, 0, 0},
 		{"silence", 0, 20, 0, 0},
 		{"full loudness in the first interval is smoothed", 20, 0, 0, 0.75}, // 2/3, rounded up to a multiple of 1/8
-		{"the minimum share of speech", 8, 12, 0, 0.375},                 // 0.4·2/3
+		{"the minimum share of speech", 8, 12, 0, 0.375},                    // 0.4·2/3
 		{"less than the minimum share of speech", 7, 13, 0, 0},
 		{"share of the time, not of the packets, with discontinuous transmission", 5, 1, 0, 0},
 		{"quiet speech", 20, 0, 30, 0.125},

@@ -29,9 +29,9 @@ type vp8Packet struct {
 	tl0      uint8
 	keyIdx   uint8
 	key      bool
-	notFirst bool // not the first packet of its picture
-	padding  uint8 // number of padding bytes
-	notLast  bool // not the last packet of its picture
+	notFirst bool   // not the first packet of its picture
+	padding  uint8  // number of padding bytes
+	notLast  bool   // not the last packet of its picture
 	suffix   []byte // appended to the payload
 }
 
@@ -219,7 +219,7 @@ func layerSSRC(n int) uint32 { return uint32(100 + n) }
 type fixtureOptions struct {
 	mime       string
 	layers     int
-	rtx        bool // the subscriber has a retransmission stream
+	rtx        bool  // the subscriber has a retransmission stream
 	descriptor uint8 // extension id of the publisher's dependency descriptor; the subscriber's is descriptorDown
 }
 

@@ -10,7 +10,7 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// meteredReceiver is a Receiver whose meters are fed by hand.
+// meteredReceiver returns a Receiver whose layers are measured by the test.
 func meteredReceiver(layers int) *Receiver {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for n := range layers {
@@ -20,10 +20,10 @@ func meteredReceiver(layers int) *Receiver {
 	return r
 }
 
+// near reports whether got is within 10 % of want.
 func near(got uint32, want float64) bool { return math.Abs(float64(got)-want) <= want/10 }
 
-// TestBitratesIncludeLowerTemporalLayers sends three streams of 30 frames a second, each half in the upper of two temporal
-// layers, and then stops the highest.
+// Three streams have 30 frames/s each, half of them in the upper of two temporal layers. Then the highest stream stops.
 func TestBitratesIncludeLowerTemporalLayers(t *testing.T) {
 	r, now := meteredReceiver(3), time.Now()
 	send := func(frames, layers int) {
@@ -55,8 +55,7 @@ func TestBitratesIncludeLowerTemporalLayers(t *testing.T) {
 	}
 }
 
-// TestBitratesExcludeLongPausesOfACamera: a camera that is switched off and on again costs at once what it did before, not what
-// it sent over the silence.
+// A camera that is switched off and on again must have its earlier bitrate immediately.
 func TestBitratesExcludeLongPausesOfACamera(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	send := func(frames int) {
@@ -75,8 +74,7 @@ func TestBitratesExcludeLongPausesOfACamera(t *testing.T) {
 	}
 }
 
-// TestBitratesOfAScreenShareIncludePauses: a screen that shows a picture each five seconds costs little, whatever it cost
-// while it moved.
+// A screen share that sends a frame each five seconds must have a low bitrate, even if it had a high one before.
 func TestBitratesOfAScreenShareIncludePauses(t *testing.T) {
 	r, now := meteredReceiver(0), time.Now()
 	r.options.Sparse = true
@@ -92,7 +90,6 @@ func TestBitratesOfAScreenShareIncludePauses(t *testing.T) {
 	}
 }
 
-// TestBitratesOfSVCIncludeLowerSpatialLayers has two spatial layers in one stream: the upper one costs the lower one too.
 func TestBitratesOfSVCIncludeLowerSpatialLayers(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	for range 60 {

@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// taken is one packet, or one event, as a Consumer got it.
+// consumed is a packet or an event that a Consumer received.
 type consumed struct {
 	layer int
 	seq   uint16
@@ -19,7 +19,7 @@ type consumed struct {
 	event string
 }
 
-// memory is a Consumer that keeps what it gets.
+// recordingConsumer is a Consumer that stores all packets and events.
 type recordingConsumer struct{ all []consumed }
 
 func (m *recordingConsumer) WritePacket(p *Packet, at time.Time) {
@@ -32,14 +32,14 @@ func (m *recordingConsumer) SetMuted(muted bool) {
 
 func (m *recordingConsumer) Ended() { m.all = append(m.all, consumed{event: "ended"}) }
 
-// take returns what came since the last call.
+// take returns the packets and events since the previous call.
 func (m *recordingConsumer) take() []consumed {
 	all := m.all
 	m.all = nil
 	return all
 }
 
-// numbers are the sequence numbers of the packets.
+// sequenceNumbers returns the sequence numbers of the packets since the previous take.
 func (m *recordingConsumer) sequenceNumbers() []uint16 {
 	var all []uint16
 	for _, p := range m.take() {
@@ -48,10 +48,11 @@ func (m *recordingConsumer) sequenceNumbers() []uint16 {
 	return all
 }
 
+// newLayerSinkFixture returns a fixture whose only sink is a started LayerSink that wants layers up to wanted.
 func newLayerSinkFixture(t *testing.T, layers, wanted int) (*fixture, *LayerSink, *recordingConsumer) {
 	t.Helper()
 	g, m := newFixture(t, layers, false), &recordingConsumer{}
-	g.d.Stop() // the sink is alone
+	g.d.Stop() // the LayerSink is the only sink
 	s := NewLayerSink(g.r, wanted, m)
 	s.Start()
 	t.Cleanup(s.Stop)
@@ -59,7 +60,7 @@ func newLayerSinkFixture(t *testing.T, layers, wanted int) (*fixture, *LayerSink
 	return g, s, m
 }
 
-// feedAll gives each layer a packet of that number.
+// receiveAll makes each layer receive a packet with sequence number seq.
 func (g *fixture) receiveAll(seq uint16, key bool) {
 	g.t.Helper()
 	for n := range MaxLayers {
@@ -77,7 +78,7 @@ func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 		t.Fatalf("%+v before a key frame, one asked of %v", m.all, asked)
 	}
 	g.receiveAll(2, true)
-	m.take() // while the layers begin to send, lower ones may be the best there are
+	m.take() // until all layers send, a lower one may be passed
 	g.receiveAll(3, false)
 	g.receiveAll(4, false)
 	if got := m.take(); len(got) != 2 || got[0].layer != 2 || got[1].layer != 2 || s.Layer() != 2 {
@@ -126,8 +127,7 @@ func TestLayerSinkReportsMuteAndEnd(t *testing.T) {
 	}
 }
 
-// TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart loses the first packet of a key frame; when that comes again, what came in
-// between follows it.
+// The first packet of a key frame is lost. When it arrives late, the packets that arrived in between must follow it.
 func TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart(t *testing.T) {
 	g, _, m := newLayerSinkFixture(t, 1, 0)
 	g.receive(0, vp8Packet{seq: 1, id: 4})
@@ -139,7 +139,7 @@ func TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart(t *testing.T) {
 	}
 }
 
-// report lets layer n have a sender report: timestamp ts was the publisher's moment at.
+// report makes layer n receive a sender report: RTP timestamp ts was at time at on the publisher's clock.
 func (g *fixture) report(n int, ts uint32, at time.Time) {
 	l := g.r.layer(n)
 	l.mu.Lock()
@@ -148,8 +148,7 @@ func (g *fixture) report(n int, ts uint32, at time.Time) {
 	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
-// TestLayerSinkTimesIncreaseAcrossLayerSwitches gives the two layers reports that disagree by 20 ms: moments are near the
-// truth and never decrease.
+// The sender reports of the two layers differ by 20 ms. Times must be close to the real ones and must not decrease.
 func TestLayerSinkTimesIncreaseAcrossLayerSwitches(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 2, 0)
 	if _, ok := g.r.Clock(0); ok {
@@ -161,12 +160,12 @@ func TestLayerSinkTimesIncreaseAcrossLayerSwitches(t *testing.T) {
 	}
 	began := time.Date(2030, 1, 2, 3, 4, 5, 600_000_000, time.UTC)
 	truth := func(seq uint16) time.Time { return began.Add(time.Duration(seq) * time.Second / 30) }
-	g.report(0, 3000*100, truth(100)) // ahead of all packets
+	g.report(0, 3000*100, truth(100)) // before all packets
 	for seq := uint16(2); seq < 10; seq++ {
 		g.receiveAll(seq, false)
 	}
 	s.SetLayer(1)
-	g.receiveAll(10, true) // layer 1 has had no report
+	g.receiveAll(10, true) // layer 1 has no report yet
 	g.receiveAll(11, false)
 	g.report(1, 0, began.Add(-20*time.Millisecond))
 	for seq := uint16(12); seq < 20; seq++ {
@@ -237,8 +236,7 @@ func TestDemandIsTheHighestWantedLayer(t *testing.T) {
 	check("both stopped", -1, 6)
 }
 
-// TestLayerSinkPassesPacketsAwaitingStructureOnce: the packets that came before the structure they need wait in the
-// layer, and are in the history too.
+// Packets that arrive before their structure are stored both by the layer and in its history.
 func TestLayerSinkPassesPacketsAwaitingStructureOnce(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})
@@ -284,7 +282,7 @@ func TestRestartedLayerSinkStartsWithKeyFrame(t *testing.T) {
 	}
 }
 
-// TestStoppedLayerSinkDoesNotCallItsConsumer makes the calls that a Receiver may still have under way when Stop returns.
+// A Receiver may still call the sink after Stop has returned.
 func TestStoppedLayerSinkDoesNotCallItsConsumer(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 1, 0)
 	g.receiveAll(1, true)
@@ -299,8 +297,7 @@ func TestStoppedLayerSinkDoesNotCallItsConsumer(t *testing.T) {
 	}
 }
 
-// TestSinksIgnorePacketsOfReplacedLayer delivers what a layer still had under way when another took its place, with the same
-// SSRC.
+// A late packet of the replaced layer has the same SSRC as the new layer.
 func TestSinksIgnorePacketsOfReplacedLayer(t *testing.T) {
 	g := newFixture(t, 1, false)
 	m := &recordingConsumer{}
@@ -320,8 +317,7 @@ func TestSinksIgnorePacketsOfReplacedLayer(t *testing.T) {
 	}
 }
 
-// TestPacketOfReplacedLayerUsesItsOwnClock delivers a packet that was still under way when another layer, whose
-// timestamps count from elsewhere, took the place of its own.
+// The new layer's timestamps are unrelated to those of the late packet.
 func TestPacketOfReplacedLayerUsesItsOwnClock(t *testing.T) {
 	g, _, m := newLayerSinkFixture(t, 1, 0)
 	began := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -338,7 +334,7 @@ func TestPacketOfReplacedLayerUsesItsOwnClock(t *testing.T) {
 	}
 }
 
-// TestMutedLayerSinkPassesNoPackets makes the calls of a packet that is under way when a mute begins.
+// A packet may still arrive after SetMuted.
 func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 1, 0)
 	g.receiveAll(1, true)
@@ -369,7 +365,7 @@ func TestLayerSinkStoppedDuringSetLayerLeavesNoDemand(t *testing.T) {
 	}
 }
 
-// countingConsumer is a Consumer that takes no time.
+// countingConsumer is a Consumer that only counts packets.
 type countingConsumer struct{ packets int }
 
 func (c *countingConsumer) WritePacket(*Packet, time.Time) { c.packets++ }
@@ -382,7 +378,7 @@ func TestLayerSinkAllocatesNothing(t *testing.T) {
 		s := NewLayerSink(f.layer.r, 0, c)
 		s.Start()
 		s.layer.Store(0)
-		s.ssrc = f.layer.ssrc // as if a key frame had come
+		s.ssrc = f.layer.ssrc // as if a key frame had arrived
 		f.layer.lastSenderReport = senderReport{ntp: 1 << 63, at: f.now}
 		if allocs := testing.AllocsPerRun(1000, f.send); allocs != 0 || c.packets < 1000 {
 			t.Errorf("%s: %v allocations for each of %d packets", mime, allocs, c.packets)

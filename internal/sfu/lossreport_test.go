@@ -8,8 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// A publisher of sound hears of the loss of the subscriber who has the most, for as long as that lasts; one of video
-// does not, because it would send less to all.
+// A publisher of video is not reported the loss of its subscribers, because it would lower its bitrate for all of them.
 func TestAudioPublisherIsReportedTheHighestLossOfItsSubscribers(t *testing.T) {
 	takes := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
 	l, d, _ := newAudioTrack(t, webrtc.MimeTypeOpus, takes, nil)
@@ -51,7 +50,7 @@ func TestAudioPublisherIsReportedTheHighestLossOfItsSubscribers(t *testing.T) {
 	}
 }
 
-// What a publisher leaves out in silence is no gap in the numbers, so it is not loss; time goes on meanwhile.
+// With DTX, timestamps skip the silence but sequence numbers do not.
 func TestDiscontinuousTransmissionIsNotReportedAsLoss(t *testing.T) {
 	l, _, out := newAudioTrack(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
 	now := time.Now()
@@ -61,7 +60,7 @@ func TestDiscontinuousTransmissionIsNotReportedAsLoss(t *testing.T) {
 			l.handle(opusPacket(t, seq, ts, 1, 2, 3), now)
 			seq, ts, now = seq+1, ts+960, now.Add(20*time.Millisecond)
 		}
-		ts, now = ts+19200, now.Add(400*time.Millisecond) // nothing but one packet in 400 ms
+		ts, now = ts+19200, now.Add(400*time.Millisecond) // only one packet in 400 ms
 	}
 	if s := l.r.Stats(); s.Lost != 0 || s.Packets != 100 {
 		t.Errorf("%+v", s)

@@ -15,25 +15,25 @@ func TestLossTrackerFindsGapsAndLatePackets(t *testing.T) {
 	tests := []struct {
 		name     string
 		seqs     []uint16
-		fresh    []bool // nil: all
+		fresh    []bool // nil: all are new
 		missing  []uint16
 		received uint64
 		late     uint64
-		last     uint32 // extended, as reported
+		last     uint32 // extended sequence number in the report
 	}{
 		{"in order", []uint16{5, 6, 7}, nil, nil, 3, 0, 7},
 		{"a gap", []uint16{5, 8}, nil, []uint16{6, 7}, 2, 0, 8},
 		{"a gap filled out of order", []uint16{5, 8, 7, 6}, nil, nil, 4, 2, 8},
 		{"duplicates", []uint16{5, 5, 6, 5}, []bool{true, false, true, false}, nil, 2, 0, 6},
-		{"a late one twice", []uint16{5, 7, 6, 6}, []bool{true, true, true, false}, nil, 3, 1, 7},
-		{"before the first", []uint16{5, 4}, []bool{true, false}, nil, 1, 0, 5},
-		{"before the first, over the wrap", []uint16{0, 65535}, []bool{true, false}, nil, 1, 0, 0},
-		{"wrap", []uint16{65534, 65535, 0, 1}, nil, nil, 4, 0, 1<<16 | 1},
-		{"a gap over the wrap", []uint16{65534, 1}, nil, []uint16{65535, 0}, 2, 0, 1<<16 | 1},
-		{"a late one over the wrap", []uint16{65534, 0, 65535}, nil, nil, 3, 1, 1 << 16},
-		{"the widest gap that is chased", []uint16{0, 64}, nil, span(1, 63), 2, 0, 64},
-		{"an interruption is not chased", []uint16{0, 2, 100}, nil, nil, 3, 0, 100},
-		{"no more than maxMissing are chased, the latest", []uint16{0, 41, 82}, nil, append(span(17, 40), span(42, 81)...), 3, 0, 82},
+		{"a late packet twice", []uint16{5, 7, 6, 6}, []bool{true, true, true, false}, nil, 3, 1, 7},
+		{"packet before the first one", []uint16{5, 4}, []bool{true, false}, nil, 1, 0, 5},
+		{"packet before the first one, across the wrap", []uint16{0, 65535}, []bool{true, false}, nil, 1, 0, 0},
+		{"wrap of sequence numbers", []uint16{65534, 65535, 0, 1}, nil, nil, 4, 0, 1<<16 | 1},
+		{"a gap across the wrap", []uint16{65534, 1}, nil, []uint16{65535, 0}, 2, 0, 1<<16 | 1},
+		{"a late packet across the wrap", []uint16{65534, 0, 65535}, nil, nil, 3, 1, 1 << 16},
+		{"the widest gap that causes NACKs", []uint16{0, 64}, nil, span(1, 63), 2, 0, 64},
+		{"an interruption causes no NACKs", []uint16{0, 2, 100}, nil, nil, 3, 0, 100},
+		{"NACKs for the latest maxMissing packets only", []uint16{0, 41, 82}, nil, append(span(17, 40), span(42, 81)...), 3, 0, 82},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestLossTrackerFindsGapsAndLatePackets(t *testing.T) {
 	}
 }
 
-// span returns from, from+1 … to.
+// span returns the numbers from from to to.
 func span(from, to uint16) []uint16 {
 	var s []uint16
 	for ; from <= to; from++ {
@@ -87,10 +87,10 @@ func TestLossTrackerReportsFractionAndTotalLost(t *testing.T) {
 	}
 	add(0, 1, 2, 3)
 	check("nothing lost", 0, 0)
-	add(5, 7) // 4 and 6 are missing out of 4…7
+	add(5, 7) // of 4 to 7, 4 and 6 are missing
 	check("half of the interval lost", 128, 2)
 	check("nothing came", 0, 2)
-	add(4, 6, 8) // the missing ones and a new one
+	add(4, 6, 8) // the missing packets and a new one
 	check("more came than was due", 0, 0)
 	add(8)
 	check("a duplicate counts nothing", 0, 0)
@@ -99,11 +99,11 @@ func TestLossTrackerReportsFractionAndTotalLost(t *testing.T) {
 }
 
 func TestLossTrackerMeasuresJitter(t *testing.T) {
-	const frame = 3000 // 90 kHz, 30 frames a second
+	const frame = 3000 // 90 kHz, 30 frames/s
 	interval := time.Second / 30
 	at := func(gaps ...time.Duration) uint32 {
 		var l lossTracker
-		now, ts := time.Now(), uint32(1<<32-2*frame) // over the wrap of the timestamp
+		now, ts := time.Now(), uint32(1<<32-2*frame) // across the wrap of timestamps
 		l.add(0, ts, 90000, now)
 		for i, gap := range gaps {
 			now, ts = now.Add(gap), ts+frame
@@ -114,11 +114,11 @@ func TestLossTrackerMeasuresJitter(t *testing.T) {
 	if got := at(slices.Repeat([]time.Duration{interval}, 50)...); got != 0 {
 		t.Errorf("an even stream has jitter %d, want 0", got)
 	}
-	// One step of RFC 3550's filter: 10 ms late is 900 units, a sixteenth of which counts.
+	// One step of RFC 3550's filter: 10 ms late is 900 units, and 1/16 of them counts.
 	if got := at(interval + 10*time.Millisecond); got != 56 {
 		t.Errorf("one packet 10 ms late gives %d, want 56", got)
 	}
-	// Always 10 ms off in turn: it converges to those 900 units.
+	// Alternating by 10 ms, the jitter converges to those 900 units.
 	if got := at(slices.Repeat([]time.Duration{interval + 10*time.Millisecond, interval - 10*time.Millisecond}, 100)...); got < 895 || got > 900 {
 		t.Errorf("10 ms of jitter is reported as %d, want 900", got)
 	}
@@ -148,7 +148,7 @@ func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 	}
 	now = now.Add(1)
 	l.add(65531, 0, 90000, now)
-	l.repairTime = 0 // what it took is another test's
+	l.repairTime = 0 // another test covers the repair time
 	l.add(22, 0, 90000, now)
 	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 65532, LostPackets: 1<<1 | 1<<2 | 0x1fff<<3}, {PacketID: 13, LostPackets: 0x3f | 1<<7}}, due()); d != "" {
 		t.Errorf("repeated without the one that came, with the new one: %s", d)
@@ -169,21 +169,21 @@ func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 	}
 }
 
-// TestNACKIntervalAdaptsToRepairTime lets every repair take a time and counts what each costs in NACKs.
+// Every retransmission takes the same time. The test counts the NACKs that each lost packet causes.
 func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
-	const step, each = 10 * time.Millisecond, 200 // a packet each step, every 200th of which is lost
+	const step, each = 10 * time.Millisecond, 200 // one packet each step; every 200th is lost
 	for _, tt := range []struct {
 		roundTrip   time.Duration
-		first, last int // NACKs for the first loss and once it is known what they take
+		first, last int // NACKs for the first lost packet, and for one after the repair time is known
 	}{
 		{50 * time.Millisecond, 1, 1},
 		{250 * time.Millisecond, 3, 1},
-		{650 * time.Millisecond, 7, 3}, // no more than nackLatest apart
+		{650 * time.Millisecond, 7, 3}, // at intervals of at most maxNACKInterval
 	} {
 		var l lossTracker
 		now := time.Now()
 		l.noteKeyFrame(1, 0)
-		var nacks []int // for each loss
+		var nacks []int // for each lost packet
 		repairs := map[int]uint16{}
 		for i := range 30 * each {
 			now = now.Add(step)
@@ -206,17 +206,16 @@ func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
 	}
 }
 
-// TestLostPacketGivenUpCausesKeyFrameRequest checks that a key frame is asked for, until it comes, when a packet stays
-// away that those after it may need.
+// The request is repeated until the key frame arrives.
 func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		next uint16        // after packet 1, the key frame
-		wait time.Duration // until it is asked for
-		nack bool          // the publisher answers NACKs
+		wait time.Duration // until the request
+		nack bool          // the publisher retransmits on NACK
 	}{
-		{"a packet", 3, nacksBeforeKeyFrame * minNACKInterval, true},
-		{"a packet nobody can ask for", 3, nacksBeforeKeyFrame * minNACKInterval, false},
+		{"a lost packet", 3, nacksBeforeKeyFrame * minNACKInterval, true},
+		{"a lost packet without NACK", 3, nacksBeforeKeyFrame * minNACKInterval, false},
 		{"an interruption", 3 + maxMissing, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -254,17 +253,16 @@ func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
 	}
 }
 
-// TestLostPacketGivenUpCausesNoUselessKeyFrameRequest checks that none is asked for where it would be of no use.
 func TestLostPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		spoil func(g *fixture)
 	}{
-		{"before the latest one", func(g *fixture) { g.receive(0, vp8Packet{seq: 4, ts: 4, key: true}) }},
-		{"it came late", func(g *fixture) { g.receive(0, vp8Packet{seq: 2}) }},
-		{"of sound", func(g *fixture) { g.r.codec = codec.Opus }},
+		{"lost before the latest key frame", func(g *fixture) { g.receive(0, vp8Packet{seq: 4, ts: 4, key: true}) }},
+		{"arrived late", func(g *fixture) { g.receive(0, vp8Packet{seq: 2}) }},
+		{"audio", func(g *fixture) { g.r.codec = codec.Opus }},
 		{"while muted", func(g *fixture) { g.r.SetMuted(true) }},
-		{"while nobody watches", func(g *fixture) { g.d.Stop() }},
+		{"without subscribers", func(g *fixture) { g.d.Stop() }},
 	} {
 		g := newFixture(t, 1, false)
 		g.receive(0, vp8Packet{seq: 1, key: true})
@@ -281,7 +279,6 @@ func TestLostPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 	}
 }
 
-// TestGapCausesNACKIfNegotiated checks the way from a gap in what arrives to the feedback, and that it needs negotiation.
 func TestGapCausesNACKIfNegotiated(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, key: true})

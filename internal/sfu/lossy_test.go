@@ -13,21 +13,22 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// arrival is a packet as the subscriber got it.
+// arrival holds the numbers of a packet that the subscriber received.
 type arrival struct {
 	seq     uint16
 	ts      uint32
 	picture uint16
 }
 
-// inbox keeps what a subscriber got, by the publisher's count.
+// receivedPackets stores the packets that a subscriber received, by the publisher's packet count.
 type receivedPackets struct {
 	mu       sync.Mutex
 	got      map[uint32]arrival
 	repaired int
-	broken   []string
+	broken   []string // descriptions of errors
 }
 
+// take stores a packet. repaired says that it came on the retransmission stream.
 func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -46,7 +47,7 @@ func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	in.got[count] = a
 }
 
-// missing returns which of the packets from..to-1 have not come.
+// missing returns the packets from from to to-1 that have not arrived.
 func (in *receivedPackets) missing(from, to uint32) []uint32 {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -59,21 +60,21 @@ func (in *receivedPackets) missing(from, to uint32) []uint32 {
 	return m
 }
 
+// empty reports whether no packet has arrived.
 func (in *receivedPackets) empty() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.got) == 0
 }
 
-// TestCallRepairsLossOnBothLegs sends pictures through a network that loses packets in both directions before and
-// behind the server.
+// The network loses packets in both directions, between publisher and server and between server and subscriber.
 func TestCallRepairsLossOnBothLegs(t *testing.T) {
 	const packets = 600
 	for _, tt := range []struct {
-		percent, allowed int // lost on each way; packets that may stay away for good
+		percent, allowed int // loss in each direction in percent; number of packets that may be missing in the end
 	}{
 		{2, 0},
-		{10, 3}, // on a busy machine repairs may come when the packet is forgotten, after 512 others
+		{10, 3}, // on a busy machine a retransmission may be requested after the packet is no longer stored
 	} {
 		t.Run(fmt.Sprintf("%d%%", tt.percent), func(t *testing.T) {
 			c := newCall(t)
@@ -89,20 +90,20 @@ func TestCallRepairsLossOnBothLegs(t *testing.T) {
 			defer tick.Stop()
 			deadline := time.After(20 * time.Second)
 			for {
-				// One key frame, for a later one would make repairs from before it needless.
+				// Send only one key frame: after a later one, earlier packets need no retransmission.
 				send(t, local, count, control.keyFrameRequested() && begin == 0)
 				count++
 				if begin == 0 && !in.empty() {
 					begin = count
 				}
-				// What follows the measured ones makes their losses known.
+				// Packets after the measured ones reveal the loss of the last ones.
 				if begin != 0 && count > begin+packets+100 && len(in.missing(begin, begin+packets)) <= tt.allowed {
 					break
 				}
 				select {
 				case <-tick.C:
 				case <-deadline:
-					t.Fatalf("begun at %d, of the %d packets from there %v are missing", begin, packets, in.missing(begin, begin+packets))
+					t.Fatalf("of the packets from %d, %d in number, %v are missing", begin, packets, in.missing(begin, begin+packets))
 				}
 			}
 			c.lose(0)
@@ -112,7 +113,7 @@ func TestCallRepairsLossOnBothLegs(t *testing.T) {
 	}
 }
 
-// publish adds the publisher's track and connects it to the server.
+// publish adds the publisher's track and connects the publisher to the server.
 func publish(t *testing.T, c *testCall) {
 	t.Helper()
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "camera")
@@ -125,6 +126,7 @@ func publish(t *testing.T, c *testCall) {
 	c.connect(c.publisher, c.up)
 }
 
+// send sends packet count of the track, as a key frame if key is set.
 func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, count uint32, key bool) {
 	t.Helper()
 	err := track.WriteRTP(&rtp.Packet{
@@ -136,7 +138,7 @@ func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, count uint32, key boo
 	}
 }
 
-// checkOrder checks that every packet has the place among the others that the publisher gave it.
+// checkOrder checks that sequence numbers, timestamps and picture IDs have the publisher's order and distances.
 func checkOrder(t *testing.T, in *receivedPackets, begin uint32) {
 	t.Helper()
 	in.mu.Lock()
@@ -146,14 +148,14 @@ func checkOrder(t *testing.T, in *receivedPackets, begin uint32) {
 	}
 	var first arrival
 	var at uint32
-	for n := begin; n < begin+100; n++ { // the first of the measured that came
+	for n := begin; n < begin+100; n++ { // find the first measured packet that arrived
 		if a, ok := in.got[n]; ok {
 			first, at = a, n
 			break
 		}
 	}
 	for n, a := range in.got {
-		apart := n - at // wraps for those from before
+		apart := n - at // wraps for packets before it
 		want := arrival{first.seq + uint16(apart), first.ts + 360*apart, (first.picture + uint16(apart)) & 0x7fff}
 		if a != want {
 			t.Errorf("packet %d came as %+v, want %+v", n, a, want)
@@ -161,7 +163,8 @@ func checkOrder(t *testing.T, in *receivedPackets, begin uint32) {
 	}
 }
 
-// checkFeedback checks that the repairs were needed and made on both legs, and that both ends got their reports.
+// checkFeedback checks that packets were lost and retransmitted on both legs, and that publisher and subscriber
+// received reports.
 func checkFeedback(t *testing.T, c *testCall, in *receivedPackets, control *receivedRTCP) {
 	t.Helper()
 	fromServer := c.watch(c.subscriber.GetReceivers()[0].ReadRTCP)
@@ -177,7 +180,7 @@ func checkFeedback(t *testing.T, c *testCall, in *receivedPackets, control *rece
 		c.track.mu.Lock()
 		defer c.track.mu.Unlock()
 		if rtt := c.track.reports.roundTrip; rtt < 2*linkDelay || rtt > time.Second {
-			return fmt.Sprintf("the subscriber's reports give a round trip of %v", rtt)
+			return fmt.Sprintf("the round-trip time by the subscriber's reports is %v", rtt)
 		}
 		return ""
 	})
@@ -201,7 +204,7 @@ func checkFeedback(t *testing.T, c *testCall, in *receivedPackets, control *rece
 	t.Logf("%d datagrams lost; repaired %d up, %d down; %d feedbacks on %d packets, %d NACKs, %d reports",
 		lost, repairs, repaired, control.feedback, control.acknowledged, control.nacks, len(control.reports))
 	if lost == 0 || repairs == 0 || repaired == 0 || control.nacks == 0 {
-		t.Error("nothing was lost, or nothing repaired on one leg")
+		t.Error("no packet was lost, or none was retransmitted on one of the legs")
 	}
 	if control.feedback < 20 || control.acknowledged < 400 {
 		t.Errorf("transport-wide feedback on %d packets in %d", control.acknowledged, control.feedback)

@@ -7,6 +7,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// codecOf returns a negotiated codec.
 func codecOf(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, SDPFmtpLine: fmtp}, PayloadType: pt,
@@ -32,7 +33,7 @@ func TestMatchCodecPrefersSameProfile(t *testing.T) {
 		{"video/vp8", "", 96},
 		{"video/H264", "profile-level-id=42e034; packetization-mode=1", 100}, // the level may differ
 		{"video/H264", "profile-level-id=42e01f", 99},
-		{"video/H264", "profile-level-id=640032;packetization-mode=1", 98}, // none fits: the first
+		{"video/H264", "profile-level-id=640032;packetization-mode=1", 98}, // no profile matches: the first
 		{"video/VP9", "", 102},
 		{"video/VP9", "profile-id=0", 102},
 		{"video/VP9", "profile-id=2", 101},
@@ -61,7 +62,6 @@ func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
 	}
 }
 
-// TestBindWithoutCodecReportsErrCodecAndSendsNothing checks that the owner learns of it and that nothing is sent then.
 func TestBindWithoutCodecReportsErrCodecAndSendsNothing(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var told error

@@ -10,9 +10,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-const numberID = 6 // of the transport-wide number in these tests
+const numberID = 6 // extension id of the transport-wide sequence number
 
-// remb is the subscriber's own estimate as it comes over the wire.
+// remb returns a REMB packet, the subscriber's own estimate, of bitrate bits/s.
 func remb(t *testing.T, bitrate float32) []byte {
 	t.Helper()
 	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, Bitrate: bitrate, SSRCs: []uint32{downSSRC}}).Marshal()
@@ -22,7 +22,7 @@ func remb(t *testing.T, bitrate float32) []byte {
 	return raw
 }
 
-// number makes the subscribers of f get transport-wide numbers, and their connections known to carry plenty.
+// numberPackets makes f's subscribers use transport-wide sequence numbers and have a high bandwidth estimate.
 func (f *fanOut) numberPackets(tb testing.TB) {
 	tb.Helper()
 	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 100_000_000, SSRCs: []uint32{downSSRC}}).Marshal()
@@ -45,7 +45,7 @@ func TestPacketPathWithTWCCAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkFanOutNumbered is BenchmarkFanOut to subscribers whose connection is estimated.
+// BenchmarkFanOutNumbered is BenchmarkFanOut with transport-wide sequence numbers and bandwidth estimation.
 func BenchmarkFanOutNumbered(b *testing.B) {
 	for _, subscribers := range []int{1, 10, 40} {
 		b.Run(fmt.Sprintf("VP8/%d", subscribers), func(b *testing.B) {
@@ -60,8 +60,7 @@ func BenchmarkFanOutNumbered(b *testing.B) {
 	}
 }
 
-// TestUnbindDropsQueuedPackets: what waits of a track that leaves the connection is not sent, nor numbered: it would
-// count as lost.
+// Queued packets of a track that leaves the connection must not be sent or numbered, because they would count as lost.
 func TestUnbindDropsQueuedPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)

@@ -19,17 +19,17 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// oneWay is how long a datagram takes.
+// linkDelay is the one-way delay of the virtual network.
 const linkDelay = 5 * time.Millisecond
 
-// call is a publisher, a Receiver with one DownTrack between two connections, and a subscriber, all real pion, on a
-// virtual network that loses what it is told to.
+// testCall is a call on a virtual network with packet loss: a publisher, a Receiver with one DownTrack, and a
+// subscriber. All four connections are real pion connections.
 type testCall struct {
 	t      *testing.T
 	net    *vnet.Router
-	nextIP byte
+	nextIP byte // last byte of the next address
 
-	publisher, up, down, subscriber *webrtc.PeerConnection
+	publisher, up, down, subscriber *webrtc.PeerConnection // up and down are the server's connections
 
 	receiver *Receiver
 	track    *DownTrack
@@ -39,11 +39,12 @@ type testCall struct {
 	mu            sync.Mutex
 	random        *rand.Rand
 	wg            sync.WaitGroup // readers of the clients' RTCP
-	percent       int            // of media and RTCP that is lost, both ways on both legs
-	lost          int
-	retransmitted int // retransmissions that arrived from the publisher
+	percent       int            // loss of media and RTCP packets in both directions of both legs
+	lost          int            // datagrams
+	retransmitted int            // packets that the publisher retransmitted
 }
 
+// newCall returns a testCall whose connections are not negotiated yet.
 func newCall(t *testing.T) *testCall {
 	t.Helper()
 	c := &testCall{t: t, random: rand.New(rand.NewPCG(1, 2))}
@@ -55,7 +56,7 @@ func newCall(t *testing.T) *testCall {
 	c.net = network
 	c.net.AddChunkFilter(func(chunk vnet.Chunk) bool {
 		b := chunk.UserData()
-		if len(b) == 0 || b[0] < 128 || b[0] > 191 { // STUN and DTLS have their own repeats
+		if len(b) == 0 || b[0] < 128 || b[0] > 191 { // do not drop STUN and DTLS, which have their own retransmissions
 			return true
 		}
 		c.mu.Lock()
@@ -82,13 +83,14 @@ func newCall(t *testing.T) *testCall {
 	return c
 }
 
-// publishedTrack is a layer of the publisher's track.
+// publishedTrack is a layer of the publisher's track, as a TrackSource.
 type publishedTrack struct {
 	*webrtc.TrackRemote
 	receiver *webrtc.RTPReceiver
 	call     *testCall
 }
 
+// addLayer adds a layer of the publisher's track to the Receiver.
 func (c *testCall) addLayer(remote *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	n := max(0, map[string]int{"q": 0, "h": 1, "f": 2}[remote.RID()])
 	c.receiver.AddLayer(n, &publishedTrack{remote, r, c}, nil)
@@ -117,7 +119,7 @@ func (p *publishedTrack) ReadRTCP(b []byte) (int, error) {
 
 func (p *publishedTrack) WriteRTCP(packets []rtcp.Packet) error { return p.call.up.WriteRTCP(packets) }
 
-// close ends everything in the order its users are asked to keep.
+// close closes connections, Receiver and reports in the required order.
 func (c *testCall) close() {
 	for _, pc := range []*webrtc.PeerConnection{c.publisher, c.subscriber, c.up, c.down} {
 		if err := pc.GracefulClose(); err != nil {
@@ -134,19 +136,22 @@ func (c *testCall) close() {
 	}
 }
 
+// lose sets the packet loss in percent.
 func (c *testCall) lose(percent int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.percent = percent
 }
 
+// server returns a new connection of the server.
 func (c *testCall) server(tap *Tap) *webrtc.PeerConnection {
 	media, registry := c.media(), &interceptor.Registry{}
 	registry.Add(tap)
 	return c.peer(media, registry, tap.Buffer)
 }
 
-// client has what browsers have: NACKs and their answers, reports, and transport-wide numbers on what it sends.
+// client returns a new connection of a client with the interceptors of a browser: NACKs and retransmissions, reports,
+// and transport-wide sequence numbers on what it publishes.
 func (c *testCall) client(publishes bool) *webrtc.PeerConnection {
 	media, registry := c.media(), &interceptor.Registry{}
 	if publishes {
@@ -163,6 +168,7 @@ func (c *testCall) client(publishes bool) *webrtc.PeerConnection {
 	return c.peer(media, registry, nil)
 }
 
+// media returns a MediaEngine with pion's default codecs and the header extensions of these tests.
 func (c *testCall) media() *webrtc.MediaEngine {
 	c.t.Helper()
 	media := &webrtc.MediaEngine{}
@@ -179,6 +185,7 @@ func (c *testCall) media() *webrtc.MediaEngine {
 
 type bufferFactory = func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 
+// peer returns a new connection on the virtual network.
 func (c *testCall) peer(media *webrtc.MediaEngine, registry *interceptor.Registry, buffers bufferFactory) *webrtc.PeerConnection {
 	c.t.Helper()
 	c.nextIP++
@@ -200,7 +207,7 @@ func (c *testCall) peer(media *webrtc.MediaEngine, registry *interceptor.Registr
 	return pc
 }
 
-// connect negotiates from a to b and waits until both can send.
+// connect negotiates with a as the offerer, and waits until both are connected.
 func (c *testCall) connect(a, b *webrtc.PeerConnection) {
 	c.t.Helper()
 	offer, err := a.CreateOffer(nil)
@@ -227,6 +234,7 @@ func (c *testCall) connect(a, b *webrtc.PeerConnection) {
 	})
 }
 
+// setLocalDescription sets a local description and waits for the ICE candidates.
 func (c *testCall) setLocalDescription(pc *webrtc.PeerConnection, d webrtc.SessionDescription) {
 	c.t.Helper()
 	gathered := webrtc.GatheringCompletePromise(pc)
@@ -236,7 +244,7 @@ func (c *testCall) setLocalDescription(pc *webrtc.PeerConnection, d webrtc.Sessi
 	<-gathered
 }
 
-// subscribe connects the DownTrack to the subscriber and hands every packet that arrives there to take.
+// subscribe connects the DownTrack to the subscriber, and calls take for each packet that arrives there.
 func (c *testCall) subscribe(take func(p *rtp.Packet, repaired bool)) {
 	c.t.Helper()
 	if _, err := c.down.AddTrack(c.track); err != nil {
@@ -255,7 +263,7 @@ func (c *testCall) subscribe(take func(p *rtp.Packet, repaired bool)) {
 	c.track.Start()
 }
 
-// numbered makes the payload of a VP8 picture that carries its layer and a count.
+// vp8Payload returns the payload of a VP8 picture that contains its layer and its packet count.
 func vp8Payload(layer int, count uint32, key bool) []byte {
 	b := []byte{0x90, 0xf0, 0x80 | byte(count>>8)&0x7f, byte(count), byte(count), 0, 1, byte(layer), 0, 0, 0, 0}
 	if key {
@@ -265,7 +273,7 @@ func vp8Payload(layer int, count uint32, key bool) []byte {
 	return append(b, make([]byte, 200)...)
 }
 
-// eventually polls until reason is empty, and fails with the last one after ten seconds.
+// eventually waits until reason returns "". After ten seconds it fails with the last reason.
 func eventually(t *testing.T, reason func() string) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -284,25 +292,25 @@ func eventually(t *testing.T, reason func() string) {
 	}
 }
 
-// received counts the RTCP of one sender or receiver by kind.
+// receivedRTCP counts the RTCP packets that a sender or receiver got.
 type receivedRTCP struct {
 	mu           sync.Mutex
 	feedback     int // transport-wide
-	acknowledged int // packets in it
-	senders      int // reports
+	acknowledged int // packets reported in the feedback
+	senders      int // sender reports
 	nacks        int
-	keyFrames    int // requests
+	keyFrames    int // key frame requests
 	reports      []rtcp.ReceptionReport
 }
 
-// watch counts what read returns, until the call closes.
+// watch counts the packets that read returns, until the call is closed.
 func (c *testCall) watch(read func() ([]rtcp.Packet, interceptor.Attributes, error)) *receivedRTCP {
 	r := &receivedRTCP{}
 	c.wg.Go(func() { r.read(read) })
 	return r
 }
 
-// keyFrameAsked reports whether one was since the last time.
+// keyFrameRequested reports whether a key frame was requested since the previous call.
 func (r *receivedRTCP) keyFrameRequested() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -311,7 +319,7 @@ func (r *receivedRTCP) keyFrameRequested() bool {
 	return asked
 }
 
-// read takes what read returns until it fails.
+// read counts the packets that read returns, until it fails.
 func (r *receivedRTCP) read(read func() ([]rtcp.Packet, interceptor.Attributes, error)) {
 	for {
 		packets, _, err := read()

@@ -11,8 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestKeyFrameRequestsOfOneLayerAreThrottled checks that a layer asks once an interval, and that what was asked for too
-// early is asked for when the interval has passed.
+// A request that comes too early is sent when the interval has passed.
 func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	g := newFixture(t, 2, false)
 	l, other := g.r.layer(0), g.r.layer(1)
@@ -23,7 +22,7 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 		}
 	}
 	at := func(d time.Duration) time.Time { return g.now.Add(d) }
-	g.d.Stop() // whose own requests would disturb
+	g.d.Stop() // it sends requests of its own
 	l.requestKeyFrame(at(0))
 	asked("the first", layerSSRC(0))
 	l.requestKeyFrame(at(1))
@@ -40,8 +39,7 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	asked("a new one", layerSSRC(0))
 }
 
-// TestKeyFrameIsRequestedAgainWhenPublisherResumes checks a publisher that sends nothing, as nobody watches, and drops the
-// requests of a viewer that comes: it is asked again with its first packet, and only once.
+// A publisher that sends nothing may drop requests, so the first packet afterwards must repeat the request once.
 func TestKeyFrameIsRequestedAgainWhenPublisherResumes(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, key: true})
@@ -74,7 +72,7 @@ func TestRequestKeyFramesAsksActiveLayersOnly(t *testing.T) {
 	if d := cmp.Diff([]uint32{layerSSRC(0), layerSSRC(2)}, g.publisher.keyFrameRequests()); d != "" {
 		t.Error(d)
 	}
-	g.r.RequestKeyFrame(-1) // of no layer
+	g.r.RequestKeyFrame(-1) // no such layer
 	g.r.RequestKeyFrame(MaxLayers)
 }
 
@@ -101,17 +99,16 @@ func TestBestLayerIsTheHighestActiveUpToWanted(t *testing.T) {
 	}
 }
 
-// TestLayerIsActiveUntilItsTimeout checks which layers count as sending as time goes by.
 func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		sparse bool
-		goes   int // the layer that goes on
+		goes   int // the only layer that still sends
 		gap    time.Duration
 		want   uint32
 	}{
 		{false, 0, layerTimeout, 0b111},
 		{false, 0, layerTimeout + 1, 0b001},
-		{false, 2, layerTimeout + 1, 0b101}, // no layer is below the lowest
+		{false, 2, layerTimeout + 1, 0b101}, // the lowest active layer has longLayerTimeout
 		{false, 2, longLayerTimeout + 1, 0b100},
 		{true, 0, layerTimeout + 1, 0b111},
 		{true, 0, sparseTimeout, 0b111},
@@ -134,7 +131,8 @@ func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
 	}
 }
 
-// sliceReader reads the packets given, then io.EOF; a nil one is a packet too large for the buffer.
+// sliceReader returns a read function for the given packets, then io.EOF. A nil packet is one that is too large for the
+// buffer.
 func sliceReader(packets ...[]byte) func([]byte) (int, error) {
 	return func(b []byte) (int, error) {
 		if len(packets) == 0 {
@@ -149,7 +147,7 @@ func sliceReader(packets ...[]byte) func([]byte) (int, error) {
 	}
 }
 
-// recordingSink keeps the numbers of what a Receiver gives it.
+// recordingSink is a Sink that stores the sequence numbers of its packets.
 type recordingSink struct {
 	seqs  []uint16
 	ended int
@@ -166,7 +164,7 @@ func TestReceiverDeliversPacketsOfAllLayers(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	s := &recordingSink{}
 	r.AddSink(s)
-	r.AddSink(s) // twice is once
+	r.AddSink(s) // a second AddSink does nothing
 	one, two := vp8Packet{seq: 1, key: true}.raw(t, 5), vp8Packet{seq: 2}.raw(t, 5)
 	sr, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 5, NTPTime: 9 << 32, RTPTime: 77}})
 	if err != nil {
@@ -176,7 +174,7 @@ func TestReceiverDeliversPacketsOfAllLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	noVP8 := slices.Clone(one[:13]) // ends in the payload descriptor
+	noVP8 := slices.Clone(one[:13]) // truncated in the payload descriptor
 	noVP8[3] = 3
 	ended := 0
 	add := func(n int, ssrc uint32, rtp, rtcp func([]byte) (int, error)) {
@@ -211,7 +209,7 @@ func TestReceiverDeliversPacketsOfAllLayers(t *testing.T) {
 	}
 }
 
-// TestReceptionReportHasSenderReportFields checks the fields a publisher takes its round trip and losses from.
+// A publisher computes its round-trip time from these fields.
 func TestReceptionReportHasSenderReportFields(t *testing.T) {
 	g := newFixture(t, 2, false)
 	if got := g.r.receptionReports(g.now); got != nil {

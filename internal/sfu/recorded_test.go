@@ -18,15 +18,16 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// recordedID is the id of the dependency descriptor in the recordings.
+// recordedID is the extension id of the dependency descriptor in the recordings.
 const recordedID = 12
 
-// recordedPacket is one packet of testdata/chromium.
+// recordedPacket is one packet of a recording in testdata/chromium.
 type recordedPacket struct {
 	raw []byte
-	at  time.Duration // since the first
+	at  time.Duration // time since the first packet
 }
 
+// recording reads the recording with that name.
 func recording(t testing.TB, name string) []recordedPacket {
 	t.Helper()
 	f, err := os.Open("testdata/chromium/" + name + ".rtp.gz")
@@ -52,14 +53,14 @@ func recording(t testing.TB, name string) []recordedPacket {
 	return packets
 }
 
-// recordings with layers in one stream, and their highest temporal layer.
+// layered lists the recordings with several layers in one stream, and their highest layers.
 var layered = []struct {
 	name              string
-	spatial, temporal int // highest
+	spatial, temporal int
 }{
 	{"vp9-l1t3", 0, 2},
 	{"vp9-l2t2", 1, 1},
-	{"vp9-l3t3", 1, 2}, // the bandwidth was not enough for the third
+	{"vp9-l3t3", 1, 2}, // the browser's bandwidth did not allow the third layer
 	{"vp9-l3t3key", 1, 2},
 	{"av1-l1t3", 0, 2},
 	{"av1-l3t3", 2, 2},
@@ -67,32 +68,34 @@ var layered = []struct {
 	{"vp8-l1t3-2", 0, 2},
 }
 
+// mimeOf returns the MIME type of a recording.
 func mimeOf(recording string) string {
 	name, _, _ := strings.Cut(recording, "-")
 	return "video/" + name
 }
 
-// viewer stands for the decoder of a subscriber and checks that it could show everything it is sent.
+// decoderCheck stands in for a subscriber's decoder. It checks that every packet sent to it is decodable.
 type decoderCheck struct {
 	t           *testing.T
 	descriptors codec.DescriptorReader
 	started     bool
 	lastSeq     uint16
 	lastStamp   uint32
-	ended       bool            // the picture of lastStamp
+	ended       bool            // the picture with lastStamp is complete
 	shown       uint8           // spatial layer of the last packet
-	frames      map[uint16]bool // received, by number
+	frames      map[uint16]bool // received frame numbers
 	pictures    int
-	spatial     int               // highest so far
-	rates       [MaxTemporals]int // pictures of each temporal layer
+	spatial     int               // highest layer so far
+	rates       [MaxTemporals]int // number of pictures of each temporal layer
 	last        codec.Frame
 }
 
+// newDecoderCheck returns a decoderCheck that expects a key frame.
 func newDecoderCheck(t *testing.T) *decoderCheck {
 	return &decoderCheck{t: t, frames: map[uint16]bool{}}
 }
 
-// see takes packets in the order they were sent in.
+// receive checks packets in the order in which they were sent.
 func (v *decoderCheck) receive(packets []written) {
 	v.t.Helper()
 	for _, p := range packets {
@@ -110,6 +113,7 @@ func (v *decoderCheck) receive(packets []written) {
 	}
 }
 
+// check checks one packet. info is its parsed descriptor.
 func (v *decoderCheck) check(p *written, info *codec.Info) {
 	v.t.Helper()
 	f := &info.Frame
@@ -129,7 +133,7 @@ func (v *decoderCheck) check(p *written, info *codec.Info) {
 		v.pictures++
 		v.rates[info.Temporal]++
 		v.lastStamp = p.Timestamp
-	} else if v.ended && info.Spatial <= v.shown { // a layer that begins in mid-picture was not expected
+	} else if v.ended && info.Spatial <= v.shown { // a layer that starts within a picture is allowed
 		v.t.Errorf("packet %d comes behind the marker of its picture", p.SequenceNumber)
 	}
 	v.ended, v.shown = p.Marker, info.Spatial
@@ -137,7 +141,7 @@ func (v *decoderCheck) check(p *written, info *codec.Info) {
 	v.last = *f
 }
 
-// playRecording feeds a recording to a DownTrack; before each packet, act may change its mind.
+// playRecording sends a recording to a DownTrack. It calls act before each packet.
 func playRecording(t *testing.T, name string, packets []recordedPacket, act func(g *fixture, i int, v *decoderCheck)) (*fixture, *decoderCheck) {
 	t.Helper()
 	g := newFixtureWith(t, fixtureOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
@@ -152,7 +156,6 @@ func playRecording(t *testing.T, name string, packets []recordedPacket, act func
 	return g, v
 }
 
-// TestRecordingIsForwardedUpToEachLayer forwards what Chromium sent up to each layer.
 func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 	for _, tt := range layered {
 		packets := recording(t, tt.name)
@@ -190,8 +193,7 @@ func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 	}
 }
 
-// TestRecordingStaysDecodableWhenLayersChange changes what is allowed every few packets: whatever is forwarded can
-// be decoded.
+// The allowed layers change every few packets.
 func TestRecordingStaysDecodableWhenLayersChange(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,8 +215,7 @@ func TestRecordingStaysDecodableWhenLayersChange(t *testing.T) {
 	}
 }
 
-// TestRecordingDropsToLowestTemporalLayerImmediately allows only the lowest temporal layer in the middle: the next frame
-// is of it.
+// After the change, the next frame must belong to the lowest temporal layer.
 func TestRecordingDropsToLowestTemporalLayerImmediately(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
@@ -234,16 +235,17 @@ func TestRecordingDropsToLowestTemporalLayerImmediately(t *testing.T) {
 			if before[1] == 0 || v.rates[1] <= after[1] {
 				t.Errorf("pictures of each temporal layer: %v, %v and %v", before, after, v.rates)
 			}
-			if after[1]+after[2] > before[1]+before[2]+1 { // a picture under way is finished
+			if after[1]+after[2] > before[1]+before[2]+1 { // the current picture may still be completed
 				t.Errorf("pictures of each temporal layer went from %v to %v while only the lowest was allowed", before, after)
 			}
 		})
 	}
 }
 
+// ssrcOf returns the SSRC of a raw RTP packet.
 func ssrcOf(raw []byte) uint32 { return binary.BigEndian.Uint32(raw[8:]) }
 
-// paddingBefore is an empty packet with the number before raw's.
+// paddingBefore returns an empty packet with the sequence number before that of raw.
 func paddingBefore(t *testing.T, raw []byte) []byte {
 	t.Helper()
 	return marshal(t, &rtp.Packet{Header: rtp.Header{
@@ -251,8 +253,7 @@ func paddingBefore(t *testing.T, raw []byte) []byte {
 	}})
 }
 
-// TestRetransmittedRecordingHasRewrittenDescriptors asks for every packet again: each comes with the descriptor it had, as
-// rewritten.
+// Every packet is requested again, and must have the same descriptor as when it was first sent.
 func TestRetransmittedRecordingHasRewrittenDescriptors(t *testing.T) {
 	const name = "vp9-l2t2"
 	var sent []written
