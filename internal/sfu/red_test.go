@@ -12,7 +12,8 @@ import (
 
 const opusFrame = 960 // 20 ms at 48 kHz
 
-// redPayload packs frames seq-copies to seq, each of one byte that tells its number, as a browser does.
+// redPayload returns the RED payload of packet seq with the given number of redundant copies. Each encoding is one byte
+// with its packet's number.
 func redPayload(seq uint16, copies int) []byte {
 	var payload []byte
 	for age := copies; age > 0; age-- {
@@ -26,6 +27,7 @@ func redPayload(seq uint16, copies int) []byte {
 	return payload
 }
 
+// redPacket returns an RTP packet with that payload.
 func redPacket(t *testing.T, seq uint16, copies int) []byte {
 	t.Helper()
 	return marshal(t, &rtp.Packet{
@@ -34,7 +36,7 @@ func redPacket(t *testing.T, seq uint16, copies int) []byte {
 	})
 }
 
-// newREDTrack feeds a DownTrack from a RED track to a connection with the given codecs, which writes to out.
+// newREDTrack returns a layer with RED, and its DownTrack to a connection with the given codecs, which writes to out.
 func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out interceptor.RTPWriter) (*layer, *DownTrack) {
 	t.Helper()
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})
@@ -56,18 +58,19 @@ func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out intercept
 	return l, d
 }
 
+// opusOnly returns the codecs of a subscriber that decodes Opus but not RED.
 func opusOnly() []webrtc.RTPCodecParameters {
 	return []webrtc.RTPCodecParameters{{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, PayloadType: 109,
 	}}
 }
 
-// TestREDIsUnpackedForSubscribersWithoutRED checks what a subscriber of plain Opus gets of a RED track on which packets are lost.
+// Some of the publisher's packets are lost.
 func TestREDIsUnpackedForSubscribersWithoutRED(t *testing.T) {
 	out := &stubWriter{}
 	l, d := newREDTrack(t, opusOnly(), out)
 	now := time.Now()
-	for _, seq := range []uint16{10, 11, 13, 16, 15, 20, 21} { // 12 and 14 come only as copies, 15 comes late, 17 and 18 never
+	for _, seq := range []uint16{10, 11, 13, 16, 15, 20, 21} { // 12 and 14 arrive only as copies, 15 arrives late, 17 and 18 never
 		now = now.Add(20 * time.Millisecond)
 		l.handle(redPacket(t, seq, 2), now)
 	}
@@ -97,7 +100,6 @@ func TestREDIsUnpackedForSubscribersWithoutRED(t *testing.T) {
 	}
 }
 
-// TestREDIsForwardedIfNegotiated checks that nothing is unpacked for a connection that negotiated RED.
 func TestREDIsForwardedIfNegotiated(t *testing.T) {
 	out := &stubWriter{}
 	l, _ := newREDTrack(t, append(opusOnly(), webrtc.RTPCodecParameters{
@@ -122,7 +124,7 @@ func TestREDUnpackingAllocatesNothing(t *testing.T) {
 		l.handle(packets[i], now)
 		i++
 	}
-	for range 2 * audioHistory { // fills the history, whose memory is then used again
+	for range 2 * audioHistory { // fill the history, so that its memory is reused
 		next()
 	}
 	if n := testing.AllocsPerRun(300, next); n != 0 {

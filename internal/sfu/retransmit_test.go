@@ -11,15 +11,15 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
-// How often a packet is sent again, and after which time: package forward's numbers.
+// The maximum number of retransmissions and their minimum interval, as in package forward.
 const resendTries, resendInterval = 5, 60 * time.Millisecond
 
+// nackOf returns a NACK for the given sequence numbers.
 func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
 	return &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs)}
 }
 
-// TestRetransmissionRepeatsThePacketAsItWasSent switches layers, so that numbers differ on both sides, and compares
-// what is sent again with what was sent at first.
+// The layer changes, so that the publisher's and the sent sequence numbers differ.
 func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 	for _, retransmission := range []bool{true, false} {
 		g := newFixture(t, 2, retransmission)
@@ -31,8 +31,8 @@ func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 		if d := cmp.Diff([]uint16{50, 51, 52, 53}, sequenceNumbers(first)); d != "" {
 			t.Fatal(d)
 		}
-		g.d.handleRTCP(nackOf(downSSRC, 51, 52, 60), g.now) // 60 was never sent
-		g.d.handleRTCP(nackOf(downSSRC+50, 53), g.now)      // another track's
+		g.d.handleRTCP(nackOf(downSSRC, 51, 52, 60), g.now) // packet 60 was never sent
+		g.d.handleRTCP(nackOf(downSSRC+50, 53), g.now)      // of another track
 		again := g.out.take()
 		if len(again) != 2 {
 			t.Fatalf("rtx %v: %d packets sent again, want 2", retransmission, len(again))
@@ -66,7 +66,7 @@ func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
 	now, sent := g.now, 0
 	for range 20 {
 		g.d.handleRTCP(nackOf(downSSRC, 1), now)
-		g.d.handleRTCP(nackOf(downSSRC, 1), now) // crossing the answer
+		g.d.handleRTCP(nackOf(downSSRC, 1), now) // sent before the first retransmission arrived
 		sent += len(g.out.take())
 		now = now.Add(resendInterval)
 	}
@@ -74,7 +74,7 @@ func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
 		t.Errorf("one packet was sent again %d times, want %d", sent, resendTries)
 	}
 	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
-		t.Error("no key frame is asked for in place of a packet that does not get through")
+		t.Error("no key frame is requested after the last retransmission")
 	}
 	g.now = now.Add(keyFrameInterval)
 	g.receive(0, vp8Packet{seq: 2, ts: 3000, key: true})
@@ -83,7 +83,7 @@ func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
 	g.d.selection.keyFrameRequested = time.Time{}
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
 	if got := g.publisher.keyFrameRequests(); got != nil {
-		t.Error("a key frame is asked for in place of a packet from before the latest")
+		t.Error("a key frame is requested for a packet before the latest key frame")
 	}
 	if err := g.d.Unbind(g.ctx); err != nil {
 		t.Fatal(err)
@@ -91,9 +91,8 @@ func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
 	g.d.handleRTCP(nackOf(downSSRC, 1), now)
 }
 
-// TestH264KeyFrameStartsWithItsFirstPacket: of H264 parameter sets and slices look like the beginning of a key
-// frame. It begins with the first of one timestamp, so that one is asked for by another key frame when it does not get
-// through.
+// Several packets of an H.264 key frame look like its start. Only the first one counts, so that its loss causes a
+// request for another key frame.
 func TestH264KeyFrameStartsWithItsFirstPacket(t *testing.T) {
 	g := newFixture(t, 1, true)
 	for seq := range uint16(3) {
@@ -109,11 +108,10 @@ func TestH264KeyFrameStartsWithItsFirstPacket(t *testing.T) {
 		g.now = g.now.Add(maxKeyFrameRetry)
 	}
 	if got := g.publisher.keyFrameRequests(); len(got) != 1 {
-		t.Errorf("key frames asked of %v, want one for a first packet that does not get through", got)
+		t.Errorf("key frames requested of %v, want one for a first packet that is lost", got)
 	}
 }
 
-// TestPacketNoLongerStoredIsNotRetransmitted asks for a packet that the publisher's layer has replaced since.
 func TestPacketNoLongerStoredIsNotRetransmitted(t *testing.T) {
 	g := newFixture(t, 1, true)
 	g.receive(0, vp8Packet{seq: 1, key: true})
@@ -126,8 +124,7 @@ func TestPacketNoLongerStoredIsNotRetransmitted(t *testing.T) {
 	}
 }
 
-// TestPacketOfReplacedStreamIsNotRetransmitted asks for a packet of a stream in whose place another has come since,
-// which has a packet of that number too.
+// The new stream has a packet with the same sequence number.
 func TestPacketOfReplacedStreamIsNotRetransmitted(t *testing.T) {
 	g := newFixture(t, 1, true)
 	g.receive(0, vp8Packet{seq: 1, key: true})
@@ -141,7 +138,7 @@ func TestPacketOfReplacedStreamIsNotRetransmitted(t *testing.T) {
 	}
 }
 
-// TestSubscribersKeyFrameRequestReachesItsLayer checks that requests go to the layer the subscriber watches, from the RTCP it sends.
+// The requests are RTCP packets from the subscriber.
 func TestSubscribersKeyFrameRequestReachesItsLayer(t *testing.T) {
 	g := newFixture(t, 2, false)
 	g.d.Stop()
@@ -153,7 +150,7 @@ func TestSubscribersKeyFrameRequestReachesItsLayer(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.resetKeyFrameThrottle()
-		for _, raw := range [][]byte{raw, {1, 2}, make([]byte, 2*mtu)} { // garbage is its sender's own loss
+		for _, raw := range [][]byte{raw, {1, 2}, make([]byte, 2*mtu)} { // malformed packets are ignored
 			if n, err := buffer.Write(raw); err != nil || n != len(raw) {
 				t.Fatal(n, err)
 			}
@@ -198,7 +195,7 @@ func TestSubscribersReceiverReportGivesLossAndRoundTrip(t *testing.T) {
 		{SSRC: 3, LastSequenceNumber: 5000, TotalLost: 1000},
 		{SSRC: downSSRC, LastSequenceNumber: 400, TotalLost: 100, LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 65536 / 2},
 	}}
-	g.d.senderReport(g.now.Add(529 * time.Millisecond)) // crosses the answer to the one before
+	g.d.senderReport(g.now.Add(529 * time.Millisecond)) // sent before the answer to the previous report
 	g.d.handleRTCP(rr, g.now.Add(530*time.Millisecond))
 	g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, LastSequenceNumber: 500, TotalLost: 125}}}, g.now.Add(time.Second))
 	if got, want := g.d.Reception(), (Reception{Expected: 100, Lost: 25, RoundTrip: 30 * time.Millisecond}); got != want {

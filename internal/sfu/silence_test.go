@@ -13,7 +13,7 @@ import (
 
 const opusType = 111
 
-// newSound makes a Receiver of sound of that type and a started DownTrack towards a subscriber with those codecs.
+// newAudioTrack returns a layer with audio of type mime, and a started DownTrack to a subscriber with the given codecs.
 func newAudioTrack(t *testing.T, mime string, codecs []webrtc.RTPCodecParameters, trailer []byte) (*layer, *DownTrack, *stubWriter) {
 	t.Helper()
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: mime, ClockRate: 48000}})
@@ -30,6 +30,7 @@ func newAudioTrack(t *testing.T, mime string, codecs []webrtc.RTPCodecParameters
 	return r.layer(0), d, out
 }
 
+// opusPacket returns an RTP packet with the given payload.
 func opusPacket(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
 	t.Helper()
 	raw, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts, SSRC: 7}, Payload: payload}).Marshal()
@@ -39,20 +40,20 @@ func opusPacket(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
 	return raw
 }
 
-// A mute ends in a second of silence, 50 packets of 20 ms, after which sound goes on without a gap in the numbers.
+// A second of silence has 50 packets of 20 ms. After the mute, sequence numbers continue without a gap.
 func TestMuteSendsASecondOfSilence(t *testing.T) {
 	opus, red := codecOf(webrtc.MimeTypeOpus, opusType, ""), codecOf("audio/red", 63, "111/111")
 	for _, tt := range []struct {
 		name, mime string
 		takes      []webrtc.RTPCodecParameters
-		payload    []byte // of the publisher
+		payload    []byte // from the publisher
 		trailer    string
 		want       []byte
 	}{
 		{"opus", webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{opus}, []byte{1, 2, 3}, "", opusSilence},
 		{"encrypted", webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{opus}, []byte{1, 2, 3}, "the end", append(bytes.Clone(opusSilence), "the end"...)},
-		{"redundant", "audio/red", []webrtc.RTPCodecParameters{red, opus}, []byte{opusType, 1, 2, 3}, "", append([]byte{opusType}, opusSilence...)},
-		{"unpacked", "audio/red", []webrtc.RTPCodecParameters{opus}, []byte{opusType, 1, 2, 3}, "", opusSilence},
+		{"RED", "audio/red", []webrtc.RTPCodecParameters{red, opus}, []byte{opusType, 1, 2, 3}, "", append([]byte{opusType}, opusSilence...)},
+		{"RED unpacked", "audio/red", []webrtc.RTPCodecParameters{opus}, []byte{opusType, 1, 2, 3}, "", opusSilence},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -60,7 +61,7 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 				l.handle(opusPacket(t, 100, 1000, tt.payload...), time.Now())
 				out.take()
 				l.r.SetMuted(true)
-				time.Sleep(2 * time.Second) // of the bubble's clock: the silence is over
+				time.Sleep(2 * time.Second) // of virtual time; the silence has ended
 				silence := out.take()
 				if len(silence) != silencePackets {
 					t.Fatalf("%d packets, want %d", len(silence), silencePackets)
@@ -70,7 +71,7 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 						t.Fatalf("packet %d of the silence is %d at %d with % x", i, p.SequenceNumber, p.Timestamp, p.payload)
 					}
 				}
-				l.handle(opusPacket(t, 101, 1960, tt.payload...), time.Now()) // what is sent in spite of the mute
+				l.handle(opusPacket(t, 101, 1960, tt.payload...), time.Now()) // a packet during the mute
 				if got := out.take(); got != nil {
 					t.Errorf("%d packets of a muted track went out", len(got))
 				}
@@ -84,7 +85,7 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 	}
 }
 
-// The silence ends with the mute, and nobody who has heard nothing gets any.
+// A track that has sent nothing before the mute gets no silence.
 func TestSilenceStopsOnUnmute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _, out := newAudioTrack(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
@@ -109,7 +110,6 @@ func TestSilenceStopsOnUnmute(t *testing.T) {
 	})
 }
 
-// A black picture replaces the last one of a track that has ended.
 func TestSendBlackFramesSendsVP8(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.d.SendBlackFrames()
@@ -134,8 +134,7 @@ func TestSendBlackFramesSendsVP8(t *testing.T) {
 	}
 }
 
-// TestSendBlackFramesBypassesThePacersQueue: what waits is not sent any more once the track leaves the connection, which is at
-// once; the black picture does not wait behind it.
+// The queue is dropped when the track leaves the connection, which happens immediately afterwards.
 func TestSendBlackFramesBypassesThePacersQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -156,7 +155,7 @@ func TestSendBlackFramesBypassesThePacersQueue(t *testing.T) {
 func TestSendBlackFramesSendsH264(t *testing.T) {
 	g, l := newBackupFixture(t)
 	if !g.d.SwitchReceiver(l.r, "") {
-		t.Fatal("not fed")
+		t.Fatal("SwitchReceiver refuses H264")
 	}
 	l.handle(h264Packet(t, 1, 0, true), g.now)
 	g.out.take()
@@ -170,11 +169,11 @@ func TestSendBlackFramesSendsH264(t *testing.T) {
 	}
 }
 
-// A client that waits for a packet gets one of padding, until the publisher sends; then the numbers go on.
+// The publisher's first packet continues the sequence numbers of the padding.
 func TestSendWakeupPaddingSendsOnlyBeforeFirstPacket(t *testing.T) {
 	g := newFixture(t, 1, false)
 	if first, second := g.d.SendWakeupPadding(), g.d.SendWakeupPadding(); !first || !second {
-		t.Fatal("nothing has gone out and nobody is to be roused")
+		t.Fatal("SendWakeupPadding returns false before the first packet")
 	}
 	got := g.out.take()
 	if len(got) != 2 || !got[0].Padding || len(got[0].payload) != 0 || got[1].SequenceNumber != got[0].SequenceNumber+1 {
@@ -185,6 +184,6 @@ func TestSendWakeupPaddingSendsOnlyBeforeFirstPacket(t *testing.T) {
 		t.Errorf("goes on with %v", after)
 	}
 	if g.d.SendWakeupPadding() {
-		t.Error("roused though the track plays")
+		t.Error("SendWakeupPadding returns true after the first packet")
 	}
 }

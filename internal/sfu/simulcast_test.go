@@ -14,19 +14,21 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// camera publishes three layers as rids q, h and f, a picture of each every tick, and answers key frame requests.
+// simulcastPublisher publishes three layers with the RIDs q, h and f. It sends a picture of each layer per tick, and
+// answers key frame requests.
 type simulcastPublisher struct {
 	tracks   [MaxLayers]*webrtc.TrackLocalStaticRTP
-	control  [MaxLayers]*receivedRTCP
+	control  [MaxLayers]*receivedRTCP // feedback from the server
 	mid      string
 	midID    uint8
 	ridID    uint8
-	disabled int // layers from here up are not sent; 0: all are
+	disabled int // layers from this index on are not sent; 0: all are
 	count    uint32
 	begin    time.Time
 }
 
-func newCamera(t *testing.T, c *testCall) *simulcastPublisher {
+// newSimulcastPublisher adds the track to the call's publisher and connects it.
+func newSimulcastPublisher(t *testing.T, c *testCall) *simulcastPublisher {
 	t.Helper()
 	cam := &simulcastPublisher{begin: time.Now()}
 	var sender *webrtc.RTPSender
@@ -64,7 +66,7 @@ func newCamera(t *testing.T, c *testCall) *simulcastPublisher {
 	return cam
 }
 
-// send sends one picture of each layer. The layers count numbers and time from different origins.
+// send sends one picture of each layer. The layers' sequence numbers and timestamps are unrelated.
 func (cam *simulcastPublisher) send(t *testing.T) {
 	t.Helper()
 	elapsed := uint32(time.Since(cam.begin).Milliseconds()) * 90
@@ -93,7 +95,7 @@ func (cam *simulcastPublisher) send(t *testing.T) {
 	cam.count++
 }
 
-// screen checks that what arrives is one unbroken stream, and remembers its layer.
+// streamChecker checks that the packets that arrive form one unbroken stream, and stores the layer of the latest one.
 type streamChecker struct {
 	mu    sync.Mutex
 	layer int
@@ -102,6 +104,7 @@ type streamChecker struct {
 	wrong []string
 }
 
+// take checks one packet.
 func (s *streamChecker) take(p *rtp.Packet, _ bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,12 +128,12 @@ func (s *streamChecker) take(p *rtp.Packet, _ bool) {
 	s.layer, s.last, s.count = layer, p, count
 }
 
-// slack is how far arrival times may be off on a busy machine: half a second at 90 kHz.
+// slack is the allowed error of arrival times on a busy machine: half a second at 90 kHz.
 const slack = 45_000
 
 func TestSimulcastCallSwitchesLayers(t *testing.T) {
 	c := newCall(t)
-	cam := newCamera(t, c)
+	cam := newSimulcastPublisher(t, c)
 	s := &streamChecker{layer: -1}
 	c.subscribe(s.take)
 	tick := time.NewTicker(10 * time.Millisecond)

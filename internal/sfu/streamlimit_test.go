@@ -12,24 +12,25 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
-// A client has a number of streams at once and a few more as time goes by. Feedback about what it is sent is free.
+// A client may open streamBurst streams, and streamRate more per second. Feedback about streams that it receives does
+// not count.
 func TestStreamsOfAConnectionAreLimited(t *testing.T) {
 	ended := 0
 	l := newStreamLimit(func() { ended++ })
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range streamBurst {
 		if !l.admit(now) {
-			t.Fatalf("stream %d of the first %d is refused", i, streamBurst)
+			t.Fatalf("stream %d of the first %d is rejected", i, streamBurst)
 		}
 	}
 	if now = now.Add(time.Second); !l.admit(now) {
-		t.Error("one more a second later is refused")
+		t.Error("one more a second later is rejected")
 	}
 	for range 2 * streamRate {
 		l.admit(now)
 	}
 	if now = now.Add(time.Hour); l.admit(now) || ended != 1 {
-		t.Errorf("after the bound was crossed: the end was told %d times", ended)
+		t.Errorf("after the limit was exceeded, onOverflow was called %d times", ended)
 	}
 
 	slow := newStreamLimit(nil)
@@ -39,7 +40,7 @@ func TestStreamsOfAConnectionAreLimited(t *testing.T) {
 		count++
 	}
 	if count != maxStreams {
-		t.Errorf("%d streams in all", count)
+		t.Errorf("%d streams in total", count)
 	}
 }
 
@@ -51,7 +52,7 @@ func TestBufferDiscardsStreamsBeyondTheLimit(t *testing.T) {
 	}
 	b := tap.Buffer(packetio.RTPBufferPacket, 50)
 	if _, kept := b.(*sharedBuffer); kept {
-		t.Error("a stream beyond the bound is kept")
+		t.Error("a stream beyond the limit is buffered")
 	}
 	if n, err := b.Write([]byte("packet")); n != 6 || err != nil {
 		t.Errorf("a write to it returns %d, %v", n, err)
@@ -61,22 +62,22 @@ func TestBufferDiscardsStreamsBeyondTheLimit(t *testing.T) {
 	}
 	for _, ssrc := range []uint32{7, 8} {
 		if _, kept := tap.Buffer(packetio.RTCPBufferPacket, ssrc).(*rtcpBuffer); !kept {
-			t.Errorf("feedback about our stream %d is not taken", ssrc)
+			t.Errorf("feedback about our stream %d is rejected", ssrc)
 		}
 	}
 	tap.UnbindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8})
 	if !tap.sentTracks.isSent(7) || !tap.sentTracks.isSent(8) {
-		t.Error("feedback that comes late is taken for somebody else's")
+		t.Error("late feedback about our stream is rejected")
 	}
 	for ssrc := range uint32(maxRetired) {
 		tap.UnbindLocalStream(&interceptor.StreamInfo{SSRC: 1000 + 2*ssrc, SSRCRetransmission: 1001 + 2*ssrc})
 	}
 	if tap.sentTracks.isSent(7) || len(tap.sentTracks.retired) > maxRetired || len(tap.sentTracks.ownSSRCs) > maxRetired {
-		t.Errorf("%d streams are remembered", len(tap.sentTracks.ownSSRCs))
+		t.Errorf("%d SSRCs are stored", len(tap.sentTracks.ownSSRCs))
 	}
 }
 
-// What nobody reads is bounded over all streams of a connection together.
+// The bound applies to all streams of a connection together.
 func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
 	tap := NewTap(1, nil)
 	packet := make([]byte, 1200)
@@ -94,9 +95,9 @@ func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
 		}
 	}
 	if most := maxUnread + len(buffers)*(freeUnread+len(packet)); taken > most || taken < maxUnread/2 {
-		t.Errorf("%d bytes wait, of %d allowed", taken, most)
+		t.Errorf("%d bytes are buffered, of %d allowed", taken, most)
 	}
-	// Whoever reads is not concerned by those that nobody reads.
+	// Streams that are read are not affected by those that are not.
 	read := tap.Buffer(packetio.RTPBufferPacket, 1000)
 	buffers = append(buffers, read)
 	for range 1000 {
@@ -117,14 +118,13 @@ func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
-		_, _ = b.Read(make([]byte, 1500)) // what waited may still be read
+		_, _ = b.Read(make([]byte, 1500)) // packets may still be read after Close
 	}
 	if n := tap.rtp.bytes.Load(); n != 0 {
-		t.Errorf("%d bytes count as waiting in the end", n)
+		t.Errorf("%d bytes count as unread in the end", n)
 	}
 }
 
-// Sender reports of a publisher's tracks arrive, however much other feedback comes about streams that nobody reads.
 func TestSenderReportsArriveDespiteUnreadFeedback(t *testing.T) {
 	tap := NewTap(1, nil)
 	marshal := func(p rtcp.Packet) []byte {

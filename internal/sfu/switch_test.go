@@ -11,22 +11,23 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// shutter sends one picture of each of three layers 30 times a second, the higher the later, and answers key frame
-// requests after 60 ms. Each layer counts numbers and time from its own origin.
+// threeLayers sends one picture of each of three layers 30 times a second, higher layers later, and answers key frame
+// requests after 60 ms. The layers' sequence numbers and timestamps are unrelated.
 type threeLayers struct {
 	g       *fixture
 	frame   int
-	pending [MaxLayers]time.Time // when a key frame is due
+	pending [MaxLayers]time.Time // when a key frame is due; zero if none is
 }
 
-// jitter of arrival, in ms, by picture.
+// jitter is the delay of arrival in ms, by picture.
 var jitter = []time.Duration{0, 9, 3, 14, 1, 6, 12, 2}
 
+// tick sends one picture of each layer except dead.
 func (s *threeLayers) tick(dead int) {
 	g := s.g
 	begin := g.now
 	for n := range MaxLayers {
-		// A higher layer is larger: it takes longer to encode and to send.
+		// A higher layer is larger, so it takes longer to encode and to send.
 		g.now = begin.Add(time.Duration(n)*6*time.Millisecond + jitter[(s.frame+n)%len(jitter)]*time.Millisecond)
 		key := s.frame == 0 || !s.pending[n].IsZero() && !g.now.Before(s.pending[n])
 		if key {
@@ -48,7 +49,7 @@ func (s *threeLayers) tick(dead int) {
 	s.frame++
 }
 
-// report gives each layer a sender report of the moment.
+// report makes each layer receive a sender report.
 func (s *threeLayers) report() {
 	for n := range MaxLayers {
 		l := s.g.r.layer(n)
@@ -58,12 +59,12 @@ func (s *threeLayers) report() {
 	}
 }
 
-// TestTenLayerSwitchesLeaveOneUnbrokenStream goes up and down ten times. The stream is unbroken, never still for more than a
-// picture or two, and its time is that of the clock, off by less than a picture.
+// The track goes up and down ten times. Timestamps must follow the wall clock with an error of less than a picture, and
+// there must be no pause of more than two pictures.
 func TestTenLayerSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		reports func(switches int) bool // whether sender reports have come
+		reports func(switches int) bool // whether sender reports have arrived
 	}{
 		{"by sender reports", func(int) bool { return true }},
 		{"by arrival", func(int) bool { return false }},
@@ -116,7 +117,6 @@ func TestTenLayerSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 	}
 }
 
-// TestStoppedLayerIsReplacedWithinASecond stops the highest layer without a word: the next one goes on within a second.
 func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
 	g := newFixture(t, MaxLayers, true)
 	s := &threeLayers{g: g}
@@ -132,10 +132,10 @@ func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
 	}
 	run(60, -1)
 	if still := run(90, 2); still >= time.Second {
-		t.Errorf("nothing came for %v after the highest layer had died", still)
+		t.Errorf("nothing arrived for %v after the highest layer stopped", still)
 	}
 	if got, _ := g.d.Current(); got != 1 {
-		t.Errorf("layer %d is forwarded while 2 is dead, want 1", got)
+		t.Errorf("layer %d is forwarded while layer 2 is stopped, want 1", got)
 	}
 	run(90, -1)
 	if got, _ := g.d.Current(); got != 2 {
@@ -143,8 +143,8 @@ func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
 	}
 }
 
-// TestKeyFrameIntervalIsLongerForHigherLayers counts the requests of a subscriber who waits in vain: no more than one
-// in 500 ms for the lowest layer, one a second for those above.
+// A subscriber waits for a key frame that does not come. Requests may be sent every 500 ms for the lowest layer, and
+// every second for higher ones.
 func TestKeyFrameIntervalIsLongerForHigherLayers(t *testing.T) {
 	for n, want := range []int{11, 6, 6} {
 		g := newFixture(t, MaxLayers, false)
@@ -161,8 +161,7 @@ func TestKeyFrameIntervalIsLongerForHigherLayers(t *testing.T) {
 	}
 }
 
-// TestOneKeyFrameAnswersAllPendingRequests lets a second request come before the key frame that the first one brings: it needs no
-// key frame of its own.
+// The second request comes before the key frame that the first one causes.
 func TestOneKeyFrameAnswersAllPendingRequests(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, key: true})
@@ -179,15 +178,14 @@ func TestOneKeyFrameAnswersAllPendingRequests(t *testing.T) {
 	}
 }
 
-// TestPacketsAwaitingStructureAreSentWhenItArrives loses the first packet of the stream, which has the structure. What
-// follows cannot be understood until it comes again; then all of it goes out.
+// The first packet of the stream, which has the structure, is lost and retransmitted.
 func TestPacketsAwaitingStructureAreSentWhenItArrives(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	for _, late := range []int{1, 5, 11} {
 		g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 		l := g.r.layer(0)
 		l.ssrc = ssrcOf(packets[0].raw)
-		// The server knows where the stream begins, as if padding had come before.
+		// The server knows the first sequence number, as if padding had preceded it.
 		l.handle(paddingBefore(t, packets[0].raw), g.now)
 		for _, p := range packets[1 : late+1] {
 			l.handle(p.raw, g.now)
@@ -207,7 +205,6 @@ func TestPacketsAwaitingStructureAreSentWhenItArrives(t *testing.T) {
 	}
 }
 
-// TestMissingStructureCausesKeyFrameRequest asks for another key frame.
 func TestMissingStructureCausesKeyFrameRequest(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[1:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
@@ -224,8 +221,7 @@ func TestMissingStructureCausesKeyFrameRequest(t *testing.T) {
 	}
 }
 
-// TestLatePacketOfEarlierStructureIsDropped: what comes late from before a key frame cannot be understood any more,
-// and nobody needs it.
+// The packet precedes the latest key frame, so its structure is no longer stored.
 func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
@@ -237,7 +233,7 @@ func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.SequenceNumber = binary.BigEndian.Uint16(packets[0].raw[2:]) - uint16(before)
-		if err := p.SetExtension(recordedID, []byte{0xc0 | 60, 0, 1}); err != nil { // template 60 is of another structure
+		if err := p.SetExtension(recordedID, []byte{0xc0 | 60, 0, 1}); err != nil { // template 60 belongs to another structure
 			t.Fatal(err)
 		}
 		return marshal(t, p)
@@ -262,8 +258,7 @@ func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
 	}
 }
 
-// TestLateKeyFrameDoesNotReplaceNewerStructure lets the first packet of a key frame come behind that of the next one,
-// whose structure stays in force.
+// The first packet of a key frame arrives after that of the next key frame.
 func TestLateKeyFrameDoesNotReplaceNewerStructure(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
@@ -273,7 +268,7 @@ func TestLateKeyFrameDoesNotReplaceNewerStructure(t *testing.T) {
 	if err := first.Unmarshal(packets[0].raw); err != nil {
 		t.Fatal(err)
 	}
-	// An earlier key frame whose templates count from elsewhere: six bits behind the numbers and flags, and in the first byte.
+	// An earlier key frame with another template id offset: six bits after the numbers and flags, and in the first byte.
 	first.SequenceNumber--
 	ext := bytes.Clone(first.GetExtension(recordedID))
 	ext[0], ext[3] = ext[0]&0xc0|32, ext[3]|0x04

@@ -10,8 +10,8 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// temporalVP8 sends VP8 in three temporal layers as libvpx does, T0 T2 T1 T2, two packets a picture. In each second
-// group the upper layers need pictures of their own layer of the first.
+// temporalVP8 sends VP8 with three temporal layers as libvpx does: T0 T2 T1 T2, two packets per picture. In every
+// second group, the upper layers depend on pictures of their own layer in the group before.
 type temporalVP8 struct {
 	t     *testing.T
 	g     *fixture
@@ -56,6 +56,7 @@ func (s *temporalVP8) raws(key bool) [][]byte {
 	return raws
 }
 
+// feed sends the next picture and returns the packets that were forwarded.
 func (s *temporalVP8) feed(key bool) []written {
 	s.t.Helper()
 	for _, raw := range s.raws(key) {
@@ -65,7 +66,7 @@ func (s *temporalVP8) feed(key bool) []written {
 	return s.g.out.take()
 }
 
-// temporalOf tells the temporal layers of whole pictures, and fails if one is cut.
+// temporalOf returns the temporal layers of complete pictures. It fails if one is incomplete.
 func temporalOf(t *testing.T, packets []written) []int {
 	t.Helper()
 	var all []int
@@ -79,8 +80,7 @@ func temporalOf(t *testing.T, packets []written) []int {
 	return all
 }
 
-// TestVP8TemporalLayersAreSkippedWithoutGaps lowers and raises the temporal layer: down at once, up where nothing is
-// missing, and the numbers know nothing of it.
+// The temporal layer goes down immediately, and up only at pictures whose dependencies were sent.
 func TestVP8TemporalLayersAreSkippedWithoutGaps(t *testing.T) {
 	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 65000, tl0: 250}
@@ -141,15 +141,15 @@ func TestVP8TemporalLayersAreSkippedWithoutGaps(t *testing.T) {
 	}
 }
 
-// TestLatePacketOfUnwantedLayerIsReplacedByPadding loses both packets of a picture that is not wanted. When they come
-// again their numbers are already between those of others: they are filled, and a NACK for them is answered.
+// Both packets of a picture that is not wanted are lost. When they arrive late, later packets have already been
+// numbered, so padding takes their numbers. A NACK for it is answered too.
 func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
 	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 100}
 	g.d.SetAllowed(2, 0)
 	s.feed(true)
 	lost := s.raws(false)
-	first := s.feed(false) // T1: not wanted
+	first := s.feed(false) // T1 is not wanted
 	s.feed(false)
 	after := s.feed(false) // T0
 	if len(first) != 0 || len(after) != 2 || after[0].SequenceNumber != 104 {
@@ -159,20 +159,19 @@ func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
 		g.r.layer(0).handle(raw, g.now)
 		got := g.out.take()
 		if len(got) != 1 || got[0].SequenceNumber != uint16(102+i) || len(got[0].payload) != 0 || got[0].PaddingSize == 0 || got[0].Marker {
-			t.Fatalf("for a late packet of a layer that is not wanted came %+v, want padding", got)
+			t.Fatalf("a late packet of an unwanted layer was replaced by %+v, want padding", got)
 		}
 	}
 	g.d.handleRTCP(nackOf(downSSRC, 102), g.now)
 	if got := g.out.take(); len(got) != 1 || got[0].SequenceNumber != 102 || got[0].SSRC != downSSRC || len(got[0].payload) != 0 {
-		t.Errorf("the NACK of padding brought %+v", got)
+		t.Errorf("the NACK for padding was answered with %+v", got)
 	}
 	g.d.handleRTCP(nackOf(downSSRC, 104), g.now)
 	if got := g.out.take(); len(got) != 1 || got[0].SSRC != downRTX || got[0].payload[len(got[0].payload)-1] != 4 {
-		t.Errorf("the NACK of picture 4 brought %+v", got)
+		t.Errorf("the NACK for picture 4 was answered with %+v", got)
 	}
 }
 
-// TestVP9IsForwardedByItsPayloadDescriptor forwards VP9 by its payload descriptor.
 func TestVP9IsForwardedByItsPayloadDescriptor(t *testing.T) {
 	packets := recording(t, "vp9-l2t2")
 	for _, want := range []forward.Target{{Spatial: 2, Temporal: 2}, {Spatial: 1, Temporal: 0}, {Spatial: 0, Temporal: 2}, {Spatial: 0, Temporal: 0}} {
@@ -187,7 +186,7 @@ func TestVP9IsForwardedByItsPayloadDescriptor(t *testing.T) {
 			g.now = begin.Add(p.at)
 			if i == len(packets)/2 {
 				g.d.SetAllowed(1, 0)
-				g.d.SetAllowed(want.Spatial, want.Temporal) // changed and changed back: nothing
+				g.d.SetAllowed(want.Spatial, want.Temporal) // changing it back has no effect
 			}
 			l.handle(p.raw, g.now)
 			for _, w := range g.out.take() {
@@ -196,7 +195,7 @@ func TestVP9IsForwardedByItsPayloadDescriptor(t *testing.T) {
 				if last != nil && w.SequenceNumber != last.SequenceNumber+1 {
 					t.Errorf("%+v: packet %d follows %d", want, w.SequenceNumber, last.SequenceNumber)
 				}
-				// Of the second picture Chromium sent no upper layer, and no marker either.
+				// In the second picture, Chromium sent no upper layer and no marker.
 				if ends := last != nil && last.Timestamp != w.Timestamp; last != nil && last.Marker != ends && (last.Marker || want.Spatial == 0) {
 					t.Errorf("%+v: the marker of %d is %v, and the picture ends: %v", want, last.SequenceNumber, last.Marker, last.Timestamp != w.Timestamp)
 				}

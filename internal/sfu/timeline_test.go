@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// moment is one packet, and when it has to be.
+// timelineStep is one packet, and its expected time.
 type timelineStep struct {
-	name    string
-	restart bool          // the packet is the first of a stream
-	late    bool          // its number is below that of the packet before
-	stamp   uint32        // its timestamp
-	arrival time.Duration // since the beginning
-	clock   Clock         // zero: no report has come
-	want    time.Duration // since the beginning on the publisher's clock; unknownMoment for none
+	name      string
+	restart   bool          // the packet is the first of its stream
+	late      bool          // its sequence number is lower than that of the previous packet
+	timestamp uint32        // its RTP timestamp
+	arrival   time.Duration // since the start
+	clock     Clock         // zero: no sender report has arrived
+	want      time.Duration // since the start on the publisher's clock; unknownTime for none
 }
 
+// unknownTime is the expected time of a packet that has none.
 const unknownTime = -time.Hour
 
 func TestTimelineFollowsThePublishersClock(t *testing.T) {
 	began, arrived := time.Unix(2_000_000_000, 0), time.Now()
-	// reported is the clock by a report that timestamp stamp is the moment at.
+	// reported returns the clock of a sender report in which the timestamp stamp is at time at.
 	reported := func(stamp uint32, at time.Duration) Clock {
 		return Clock{Sent: began.Add(at), Arrived: arrived, Timestamp: stamp, Rate: 1000}
 	}
@@ -29,67 +30,67 @@ func TestTimelineFollowsThePublishersClock(t *testing.T) {
 		name    string
 		packets []timelineStep
 	}{
-		{"a late packet has the moment it would have had in time", []timelineStep{
-			{name: "first", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
-			{name: "later", stamp: 200, arrival: 100 * time.Millisecond, clock: reported(0, 0), want: 200 * time.Millisecond},
-			{name: "late", late: true, stamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
-			{name: "next", stamp: 250, arrival: 150 * time.Millisecond, clock: reported(0, 0), want: 250 * time.Millisecond},
+		{"a late packet has the time it would have had in order", []timelineStep{
+			{name: "first", restart: true, timestamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
+			{name: "later", timestamp: 200, arrival: 100 * time.Millisecond, clock: reported(0, 0), want: 200 * time.Millisecond},
+			{name: "late", late: true, timestamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
+			{name: "next", timestamp: 250, arrival: 150 * time.Millisecond, clock: reported(0, 0), want: 250 * time.Millisecond},
 		}},
-		{"moments are unknown before the first report", []timelineStep{
-			{name: "first", restart: true, stamp: 100, want: unknownTime},
-			{name: "next", stamp: 200, arrival: 100 * time.Millisecond, want: unknownTime},
-			{name: "late", late: true, stamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
-			{name: "next with a report", stamp: 300, arrival: 200 * time.Millisecond, clock: reported(0, 0), want: 300 * time.Millisecond},
+		{"times are unknown before the first report", []timelineStep{
+			{name: "first", restart: true, timestamp: 100, want: unknownTime},
+			{name: "next", timestamp: 200, arrival: 100 * time.Millisecond, want: unknownTime},
+			{name: "late", late: true, timestamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
+			{name: "next with a report", timestamp: 300, arrival: 200 * time.Millisecond, clock: reported(0, 0), want: 300 * time.Millisecond},
 		}},
 		{"a late packet of a stream without a report keeps its distance", []timelineStep{
-			{name: "other stream", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
-			{name: "first", restart: true, stamp: 7000, arrival: 50 * time.Millisecond, want: 150 * time.Millisecond},
-			{name: "next", stamp: 7100, arrival: 150 * time.Millisecond, want: 250 * time.Millisecond},
-			{name: "late", late: true, stamp: 7050, arrival: 160 * time.Millisecond, want: 200 * time.Millisecond},
+			{name: "other stream", restart: true, timestamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
+			{name: "first", restart: true, timestamp: 7000, arrival: 50 * time.Millisecond, want: 150 * time.Millisecond},
+			{name: "next", timestamp: 7100, arrival: 150 * time.Millisecond, want: 250 * time.Millisecond},
+			{name: "late", late: true, timestamp: 7050, arrival: 160 * time.Millisecond, want: 200 * time.Millisecond},
 		}},
-		{"moments go on over the wrap of timestamps", []timelineStep{
-			{name: "before", restart: true, stamp: 1<<32 - 100, clock: reported(1<<32-200, 0), want: 100 * time.Millisecond},
-			{name: "after", stamp: 100, arrival: 200 * time.Millisecond, clock: reported(1<<32-200, 0), want: 300 * time.Millisecond},
-			{name: "late", late: true, stamp: 1<<32 - 50, arrival: 210 * time.Millisecond, clock: reported(1<<32-200, 0), want: 150 * time.Millisecond},
-			{name: "newer report", stamp: 200, arrival: 300 * time.Millisecond, clock: reported(150, 350*time.Millisecond), want: 400 * time.Millisecond},
+		{"times increase across the wrap of timestamps", []timelineStep{
+			{name: "before", restart: true, timestamp: 1<<32 - 100, clock: reported(1<<32-200, 0), want: 100 * time.Millisecond},
+			{name: "after", timestamp: 100, arrival: 200 * time.Millisecond, clock: reported(1<<32-200, 0), want: 300 * time.Millisecond},
+			{name: "late", late: true, timestamp: 1<<32 - 50, arrival: 210 * time.Millisecond, clock: reported(1<<32-200, 0), want: 150 * time.Millisecond},
+			{name: "newer report", timestamp: 200, arrival: 300 * time.Millisecond, clock: reported(150, 350*time.Millisecond), want: 400 * time.Millisecond},
 		}},
-		{"reports that disagree by less than a picture do not turn moments back", []timelineStep{
-			{name: "first", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
-			{name: "next", stamp: 110, arrival: 10 * time.Millisecond, clock: reported(0, -20*time.Millisecond), want: 100 * time.Millisecond},
-			{name: "later", stamp: 140, arrival: 40 * time.Millisecond, clock: reported(0, -20*time.Millisecond), want: 120 * time.Millisecond},
+		{"reports that differ by less than a frame do not decrease times", []timelineStep{
+			{name: "first", restart: true, timestamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
+			{name: "next", timestamp: 110, arrival: 10 * time.Millisecond, clock: reported(0, -20*time.Millisecond), want: 100 * time.Millisecond},
+			{name: "later", timestamp: 140, arrival: 40 * time.Millisecond, clock: reported(0, -20*time.Millisecond), want: 120 * time.Millisecond},
 		}},
-		{"a clock that is set back does not stop moments", []timelineStep{
-			{name: "before", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
-			{name: "set", stamp: 200, arrival: 100 * time.Millisecond, clock: reported(150, -day), want: 200 * time.Millisecond},
-			{name: "jitter", stamp: 300, arrival: 250 * time.Millisecond, clock: reported(150, -day), want: 300 * time.Millisecond},
-			{name: "other stream with an old report", restart: true, stamp: 7400, arrival: 300 * time.Millisecond, clock: reported(7000, 0), want: 400 * time.Millisecond},
-			{name: "and with a new one", stamp: 7500, arrival: 400 * time.Millisecond, clock: reported(7450, -day), want: 500 * time.Millisecond},
+		{"times increase when the clock is set back", []timelineStep{
+			{name: "before", restart: true, timestamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
+			{name: "set", timestamp: 200, arrival: 100 * time.Millisecond, clock: reported(150, -day), want: 200 * time.Millisecond},
+			{name: "jitter", timestamp: 300, arrival: 250 * time.Millisecond, clock: reported(150, -day), want: 300 * time.Millisecond},
+			{name: "other stream with an old report", restart: true, timestamp: 7400, arrival: 300 * time.Millisecond, clock: reported(7000, 0), want: 400 * time.Millisecond},
+			{name: "and with a new one", timestamp: 7500, arrival: 400 * time.Millisecond, clock: reported(7450, -day), want: 500 * time.Millisecond},
 		}},
-		{"a clock that is set forward does not move moments", []timelineStep{
-			{name: "before", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
-			{name: "set", stamp: 200, arrival: 100 * time.Millisecond, clock: reported(150, day), want: 200 * time.Millisecond},
-			{name: "next", stamp: 300, arrival: 200 * time.Millisecond, clock: reported(150, day), want: 300 * time.Millisecond},
+		{"times do not jump when the clock is set forward", []timelineStep{
+			{name: "before", restart: true, timestamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
+			{name: "set", timestamp: 200, arrival: 100 * time.Millisecond, clock: reported(150, day), want: 200 * time.Millisecond},
+			{name: "next", timestamp: 300, arrival: 200 * time.Millisecond, clock: reported(150, day), want: 300 * time.Millisecond},
 		}},
-		{"timestamps that stood still in a pause are put right by the next report", []timelineStep{
-			{name: "before", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
-			{name: "after", restart: true, stamp: 133, arrival: time.Minute, clock: reported(0, 0), want: time.Minute + 100*time.Millisecond},
-			{name: "reported", stamp: 233, arrival: time.Minute + 100*time.Millisecond, clock: reported(233, time.Minute+210*time.Millisecond), want: time.Minute + 210*time.Millisecond},
+		{"the next report corrects timestamps that stopped in a pause", []timelineStep{
+			{name: "before", restart: true, timestamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
+			{name: "after", restart: true, timestamp: 133, arrival: time.Minute, clock: reported(0, 0), want: time.Minute + 100*time.Millisecond},
+			{name: "reported", timestamp: 233, arrival: time.Minute + 100*time.Millisecond, clock: reported(233, time.Minute+210*time.Millisecond), want: time.Minute + 210*time.Millisecond},
 		}},
-		{"timestamps that restart within a stream do not stop moments", []timelineStep{
-			{name: "before", restart: true, stamp: 1 << 20, clock: reported(1<<20-100, 0), want: 100 * time.Millisecond},
-			{name: "after", stamp: 7, arrival: 50 * time.Millisecond, clock: reported(1<<20-100, 0), want: 150 * time.Millisecond},
-			{name: "next", stamp: 57, arrival: 100 * time.Millisecond, clock: reported(1<<20-100, 0), want: 200 * time.Millisecond},
-			{name: "reported", stamp: 107, arrival: 150 * time.Millisecond, clock: reported(107, 260*time.Millisecond), want: 260 * time.Millisecond},
+		{"times increase when timestamps restart within a stream", []timelineStep{
+			{name: "before", restart: true, timestamp: 1 << 20, clock: reported(1<<20-100, 0), want: 100 * time.Millisecond},
+			{name: "after", timestamp: 7, arrival: 50 * time.Millisecond, clock: reported(1<<20-100, 0), want: 150 * time.Millisecond},
+			{name: "next", timestamp: 57, arrival: 100 * time.Millisecond, clock: reported(1<<20-100, 0), want: 200 * time.Millisecond},
+			{name: "reported", timestamp: 107, arrival: 150 * time.Millisecond, clock: reported(107, 260*time.Millisecond), want: 260 * time.Millisecond},
 		}},
 		{"a stream may send nothing for longer than half the range of timestamps", []timelineStep{
-			{name: "before", restart: true, stamp: 0, clock: reported(0, 0), want: 0},
-			{name: "after", stamp: 1<<31 + 5, arrival: (1<<31 + 5) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 5) * time.Millisecond},
-			{name: "next", stamp: 1<<31 + 100, arrival: (1<<31 + 100) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 100) * time.Millisecond},
+			{name: "before", restart: true, timestamp: 0, clock: reported(0, 0), want: 0},
+			{name: "after", timestamp: 1<<31 + 5, arrival: (1<<31 + 5) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 5) * time.Millisecond},
+			{name: "next", timestamp: 1<<31 + 100, arrival: (1<<31 + 100) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 100) * time.Millisecond},
 		}},
 		{"a pause may be longer than half the range of timestamps", []timelineStep{
-			{name: "before", restart: true, stamp: 0, clock: reported(0, 0), want: 0},
-			{name: "after", restart: true, stamp: 1 << 31, arrival: 1 << 31 * time.Millisecond, clock: reported(0, 0), want: 1 << 31 * time.Millisecond},
-			{name: "next", stamp: 1<<31 + 100, arrival: (1<<31 + 100) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 100) * time.Millisecond},
+			{name: "before", restart: true, timestamp: 0, clock: reported(0, 0), want: 0},
+			{name: "after", restart: true, timestamp: 1 << 31, arrival: 1 << 31 * time.Millisecond, clock: reported(0, 0), want: 1 << 31 * time.Millisecond},
+			{name: "next", timestamp: 1<<31 + 100, arrival: (1<<31 + 100) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 100) * time.Millisecond},
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,7 +102,7 @@ func TestTimelineFollowsThePublishersClock(t *testing.T) {
 				p := &Packet{}
 				p.Arrival = arrived.Add(step.arrival)
 				number += 2
-				p.Header.SequenceNumber, p.Header.Timestamp = number, step.stamp
+				p.Header.SequenceNumber, p.Header.Timestamp = number, step.timestamp
 				if step.late {
 					p.Header.SequenceNumber -= 3
 				}

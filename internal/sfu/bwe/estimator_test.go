@@ -7,10 +7,10 @@ import (
 	"github.com/pion/interceptor/pkg/twcc"
 )
 
-// share is the estimate as a share of rate.
+// estimateShare returns the estimate divided by rate.
 func (c *simulation) estimateShare(rate float64) float64 { return float64(c.e.Bitrate()) / rate }
 
-// average runs for d and returns the mean estimate.
+// meanEstimateShare runs the simulation for d and returns the mean estimate.
 func (c *simulation) meanEstimateShare(d time.Duration) float64 {
 	var sum float64
 	n := 0
@@ -20,15 +20,15 @@ func (c *simulation) meanEstimateShare(d time.Duration) float64 {
 
 func TestEstimateConvergesToLinkRate(t *testing.T) {
 	for name, p := range map[string]link{
-		"quick":         {delay: 10 * time.Millisecond},
-		"far":           {delay: 100 * time.Millisecond},
-		"jitter":        {delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond},
-		"reordering":    {delay: 30 * time.Millisecond, jitter: 8 * time.Millisecond, reorder: true},
-		"2 % loss":      {delay: 30 * time.Millisecond, loss: 0.02},
-		"10 % loss":     {delay: 30 * time.Millisecond, loss: 0.10},
-		"20 % loss":     {delay: 30 * time.Millisecond, loss: 0.20},
-		"small queue":   {delay: 20 * time.Millisecond, queue: 30 * time.Millisecond},
-		"endless queue": {delay: 20 * time.Millisecond, queue: 5 * time.Second},
+		"short delay": {delay: 10 * time.Millisecond},
+		"long delay":  {delay: 100 * time.Millisecond},
+		"jitter":      {delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond},
+		"reordering":  {delay: 30 * time.Millisecond, jitter: 8 * time.Millisecond, reorder: true},
+		"2 % loss":    {delay: 30 * time.Millisecond, loss: 0.02},
+		"10 % loss":   {delay: 30 * time.Millisecond, loss: 0.10},
+		"20 % loss":   {delay: 30 * time.Millisecond, loss: 0.20},
+		"small queue": {delay: 20 * time.Millisecond, queue: 30 * time.Millisecond},
+		"large queue": {delay: 20 * time.Millisecond, queue: 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.rate = 3e6
@@ -49,8 +49,6 @@ func TestEstimateConvergesToLinkRate(t *testing.T) {
 	}
 }
 
-// TestEstimateReachesWantedBitrateOnGoodLinkInASecond: on a good link all that is wanted is allowed within a second of the first
-// packet.
 func TestEstimateReachesWantedBitrateOnGoodLinkInASecond(t *testing.T) {
 	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(time.Second, nil)
@@ -59,7 +57,7 @@ func TestEstimateReachesWantedBitrateOnGoodLinkInASecond(t *testing.T) {
 	}
 }
 
-// TestEstimateFollowsLinkRateDownAndUp is 3 Mbit/s, 300 kbit/s and 3 Mbit/s again.
+// The link changes from 3 Mbit/s to 300 kbit/s and back.
 func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 	for name, tuned := range map[string]bool{"layers": false, "tuned": true} {
 		t.Run(name, func(t *testing.T) {
@@ -88,15 +86,14 @@ func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 	}
 }
 
-// TestLongerPathDoesNotLowerTheEstimate: a path that takes longer from one moment on has no queue, and no less room,
-// even if it loses as well.
+// The delay increases without a queue, in some cases with packet loss.
 func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 	for name, then := range map[string]link{
-		"no loss":   {},
-		"2 % loss":  {loss: 0.02},
-		"5 % loss":  {loss: 0.05},
-		"jitter":    {jitter: 30 * time.Millisecond},
-		"all of it": {loss: 0.05, jitter: 30 * time.Millisecond},
+		"no loss":             {},
+		"2 % loss":            {loss: 0.02},
+		"5 % loss":            {loss: 0.05},
+		"jitter":              {jitter: 30 * time.Millisecond},
+		"5 % loss and jitter": {loss: 0.05, jitter: 30 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newSimulation(t, link{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
@@ -118,21 +115,21 @@ func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 	}
 }
 
-// TestOwnQueueIsNotMistakenForLongerPath: what waits because of us is not taken for the path, however the sending goes on.
+// A queue caused by the sender must not become part of the base delay.
 func TestOwnQueueIsNotMistakenForLongerPath(t *testing.T) {
 	const layer = 500_000 // bits/s
 	for name, tt := range map[string]struct {
 		narrows float64 // bits/s
 		queue   time.Duration
 		layers  []int
-		sends   func(second int) int // layers that are sent whatever the estimate is
+		sends   func(second int) int // index of the layer to send regardless of the estimate; may be nil
 	}{
-		"a deep queue that empties slowly": {200_000, 3 * time.Second, []int{180_000, 500_000, 1_700_000}, nil},
-		"a little too much":                {0.95 * layer, 300 * time.Millisecond, []int{layer}, nil},
-		"a little too much, by fits and starts": {0.95 * layer, 300 * time.Millisecond, []int{layer * 7 / 10, layer * 11 / 10}, func(second int) int {
+		"a large queue that drains slowly": {200_000, 3 * time.Second, []int{180_000, 500_000, 1_700_000}, nil},
+		"5 % over capacity":                {0.95 * layer, 300 * time.Millisecond, []int{layer}, nil},
+		"alternately over and under capacity": {0.95 * layer, 300 * time.Millisecond, []int{layer * 7 / 10, layer * 11 / 10}, func(second int) int {
 			return second % 2
 		}},
-		"rising": {0.95 * layer, 300 * time.Millisecond, []int{layer, layer * 3 / 2}, func(second int) int { return min(1, second/6) }},
+		"increasing bitrate": {0.95 * layer, 300 * time.Millisecond, []int{layer, layer * 3 / 2}, func(second int) int { return min(1, second/6) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newSimulation(t, link{rate: 3e6, queue: tt.queue, delay: 20 * time.Millisecond})
@@ -163,7 +160,7 @@ func TestOwnQueueIsNotMistakenForLongerPath(t *testing.T) {
 	}
 }
 
-// TestLossWithoutQueueLowersTheEstimate is a link that drops what is too much at once: only loss tells.
+// The link drops excess packets immediately, so only the loss shows congestion.
 func TestLossWithoutQueueLowersTheEstimate(t *testing.T) {
 	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.adaptive, c.wanted = true, 2_000_000
@@ -175,8 +172,7 @@ func TestLossWithoutQueueLowersTheEstimate(t *testing.T) {
 	}
 }
 
-// TestEstimateIsConstantWhileLittleIsSent: while little is sent, the estimate neither grows nor falls for want of
-// evidence.
+// Without evidence, the estimate must neither grow nor fall.
 func TestEstimateIsConstantWhileLittleIsSent(t *testing.T) {
 	c := newSimulation(t, link{rate: 5e6, queue: 300 * time.Millisecond, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
@@ -193,7 +189,7 @@ func TestEstimateIsConstantWhileLittleIsSent(t *testing.T) {
 	}
 }
 
-// TestEstimateAdaptsToCrossTraffic: somebody else takes two thirds of the link and gives them back.
+// Other traffic uses two thirds of the link, then stops.
 func TestEstimateAdaptsToCrossTraffic(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.adaptive, c.wanted = true, 6_000_000
@@ -210,7 +206,6 @@ func TestEstimateAdaptsToCrossTraffic(t *testing.T) {
 	}
 }
 
-// TestEstimateRecoversAfterInterruption: a path that was cut for a while goes on where it was.
 func TestEstimateRecoversAfterInterruption(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
@@ -223,15 +218,14 @@ func TestEstimateRecoversAfterInterruption(t *testing.T) {
 	}
 }
 
-// TestEstimateRecoversAfterVideoIsPausedByCongestion: who has to pause every picture because the delay grows hears no more of
-// the path, and tries it again all the same.
+// With all video paused there is no feedback any more, so the sender has to probe the path.
 func TestEstimateRecoversAfterVideoIsPausedByCongestion(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 2 * time.Second, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.rate = 1e5
 	c.run(5*time.Second, func() { c.probesOnly = c.probesOnly || c.e.Congested(c.now) })
 	if !c.probesOnly {
-		t.Fatal("a link of a thirtieth shows no congestion")
+		t.Fatal("there is no congestion on a link with 1/30 of the rate")
 	}
 	c.path.rate = 3e6
 	c.run(15*time.Second, nil)
@@ -240,15 +234,14 @@ func TestEstimateRecoversAfterVideoIsPausedByCongestion(t *testing.T) {
 	}
 }
 
-// TestLossReportsAreIgnoredWithTWCC: reports of loss are nothing to go by where feedback comes, neither for the
-// estimate nor for whether the path is full.
+// With transport-wide feedback, loss reports change neither the estimate nor AtCapacity.
 func TestLossReportsAreIgnoredWithTWCC(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.rate = 3e5
 	c.run(3*time.Second, nil)
 	if !c.e.AtCapacity() {
-		t.Fatal("a link of a tenth does not count as full")
+		t.Fatal("AtCapacity is false on a link with 1/10 of the rate")
 	}
 	c.e.HandleLoss(0.5, c.now)
 	for range 200 {
@@ -256,7 +249,7 @@ func TestLossReportsAreIgnoredWithTWCC(t *testing.T) {
 		c.e.HandleLoss(0, c.now)
 	}
 	if !c.e.AtCapacity() {
-		t.Error("reports without loss have made room")
+		t.Error("loss reports without loss ended AtCapacity")
 	}
 }
 
@@ -273,8 +266,8 @@ func TestSentAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkSecond measures the estimator's work for one second of 1.7 Mbit/s: some 180 packets, and ten feedbacks that the
-// benchmark makes itself.
+// BenchmarkSecond measures the estimator's work for one second of 1.7 Mbit/s: about 180 packets and ten feedback
+// packets, which are built in the benchmark too.
 func BenchmarkSecond(b *testing.B) {
 	e, now, seq := New(2_000_000), time.Unix(1_700_000_000, 0), uint16(0)
 	recorder := twcc.NewRecorder(1)

@@ -53,26 +53,26 @@ func TestParseRejectsMalformedFeedback(t *testing.T) {
 	good := header(1, 0x20, 0x01, 4)
 	var r report
 	if err := r.parse(good); err != nil {
-		t.Fatalf("the good one is refused: %v", err)
+		t.Fatalf("valid feedback is rejected: %v", err)
 	}
 	for name, raw := range map[string][]byte{
-		"nothing":           nil,
+		"empty":             nil,
 		"another format":    append([]byte{0x81}, good[1:]...),
 		"cut short":         good[:len(good)-4],
 		"no packets":        header(0, 0, 0),
-		"run of nothing":    header(5, 0, 0, 0, 0),
+		"run of length 0":   header(5, 0, 0, 0, 0),
 		"reserved symbol":   header(1, 0x60, 0x01, 0, 0),
 		"delta missing":     header(20, 0x20, 20, 0, 0),
-		"too many":          header(60000, 0x3f, 0xff, 0x3f, 0xff),
+		"too many packets":  header(60000, 0x3f, 0xff, 0x3f, 0xff),
 		"padding too large": func() []byte { b := header(1, 0x20, 0x01, 200); b[0] |= 0x20; return b }(),
 	} {
 		if err := r.parse(raw); err == nil {
-			t.Errorf("%s: taken as %+v", name, r)
+			t.Errorf("%s: parsed as %+v", name, r)
 		}
 	}
 }
 
-// FuzzFeedback gives the estimator anything at all, between packets that are sent.
+// FuzzFeedback passes arbitrary feedback to the estimator, between packets that are sent.
 func FuzzFeedback(f *testing.F) {
 	raw := make([]byte, 24)
 	raw[0], raw[1], raw[3], raw[15] = 0x80|formatTransport, rtpfb, 5, 10
@@ -89,7 +89,7 @@ func FuzzFeedback(f *testing.F) {
 				_ = e.HandleFeedback(raw, now)
 			}
 		}
-		// The same again, with numbers and times moved, as a hostile client would.
+		// Repeat it with other sequence numbers and times, like a malicious client.
 		if len(raw) >= feedbackHeader {
 			for i := range 50 {
 				raw[12], raw[13], raw[16], raw[18] = byte(i), byte(i*7), byte(i*31), byte(i*3)

@@ -8,26 +8,27 @@ import (
 	"github.com/pion/interceptor/pkg/twcc"
 )
 
-// step is the grain of the simulation.
+// step is the time step of the simulation.
 const step = time.Millisecond
 
-// path is a link in virtual time: a queue in front of a bottleneck, then a delay.
+// link is a network link in virtual time: a bottleneck with a queue, then a delay.
 type link struct {
-	rate    float64 // bits/s
-	queue   time.Duration
+	rate    float64       // bits/s
+	queue   time.Duration // maximum queueing delay
 	delay   time.Duration // one way
-	loss    float64
-	jitter  time.Duration // at most, on top of delay
-	reorder bool          // jitter may change the order
-	cross   float64       // bits/s of somebody else
+	loss    float64       // share of packets lost at random
+	jitter  time.Duration // maximum, in addition to delay
+	reorder bool          // jitter may reorder packets
+	cross   float64       // bits/s of other traffic
 }
 
+// packetOnLink is a packet that has not arrived yet.
 type packetOnLink struct {
 	seq     uint16
 	arrival time.Time
 }
 
-// call is a sender behind an Estimator, a path, and a receiver that gives feedback. Time goes by in run only.
+// simulation is a sender with an Estimator, a link, and a receiver that sends feedback. Time passes only in run.
 type simulation struct {
 	t      *testing.T
 	path   link
@@ -36,36 +37,38 @@ type simulation struct {
 
 	e          *Estimator
 	prober     Prober
-	layers     []int // rates that can be sent, ascending; the highest that the estimate carries is
-	wanted     int
-	adaptive   bool // sends what the estimate allows, up to wanted
-	probesOnly bool // sends nothing but probes: all pictures are paused
+	layers     []int // possible bitrates, ascending; the highest one within the estimate is sent
+	wanted     int   // bits/s
+	adaptive   bool  // sends at the estimate, up to wanted
+	probesOnly bool  // sends only probes, as if all video were paused
 
 	seq      uint16
 	frameDue time.Time
-	backlog  int // bytes waiting in the pacer
-	budget   float64
+	backlog  int     // bytes in the pacer's queue
+	budget   float64 // bytes the pacer may send
 	probe    Probe
-	probing  time.Time // until
-	probed   float64   // budget, bytes
+	probing  time.Time // end of the probe
+	probed   float64   // bytes the probe may send
 
-	free        time.Time // when the bottleneck has sent what it holds
-	crossBudget float64
-	under       []packetOnLink
+	free        time.Time      // when the bottleneck has sent its queue
+	crossBudget float64        // bytes of other traffic due
+	under       []packetOnLink // packets on the link
 	feedback    []delayedFeedback
 	recorder    *twcc.Recorder
 	reportDue   time.Time
 
 	sent, dropped int // packets
 	sentBytes     int
-	delayMost     time.Duration
+	delayMost     time.Duration // maximum queueing delay so far
 }
 
+// delayedFeedback is a feedback packet and its time of arrival at the sender.
 type delayedFeedback struct {
 	raw []byte
 	at  time.Time
 }
 
+// newSimulation returns a simulation that sends up to 1.7 Mbit/s over the link p.
 func newSimulation(t *testing.T, p link) *simulation {
 	now := time.Unix(1_700_000_000, 0)
 	return &simulation{
@@ -74,7 +77,7 @@ func newSimulation(t *testing.T, p link) *simulation {
 	}
 }
 
-// run lets time go by; each is called every step if it is not nil.
+// run runs the simulation for d. It calls each at every step, unless each is nil.
 func (c *simulation) run(d time.Duration, each func()) {
 	for end := c.now.Add(d); c.now.Before(end); c.now = c.now.Add(step) {
 		c.sendCrossTraffic()
@@ -91,7 +94,7 @@ func (c *simulation) run(d time.Duration, each func()) {
 	}
 }
 
-// rate is what the source sends.
+// rate returns the bitrate of the source in bits/s.
 func (c *simulation) rate() int {
 	carried := c.e.Bitrate() * 95 / 100
 	if c.adaptive {
@@ -106,7 +109,7 @@ func (c *simulation) rate() int {
 	return rate
 }
 
-// produce makes a frame each 33 ms.
+// produce adds a frame to the pacer's queue every 33 ms.
 func (c *simulation) produce() {
 	if c.now.Before(c.frameDue) {
 		return
@@ -119,7 +122,7 @@ func (c *simulation) produce() {
 	c.backlog += int(float64(c.rate()) / 8 * 0.033 * (0.8 + 0.4*c.random.Float64()))
 }
 
-// pace sends what waits at two and a half times the estimate, and probes.
+// pace sends from the pacer's queue at 2.5 times the estimate, and sends probes.
 func (c *simulation) pace() {
 	c.budget = min(c.budget+2.5*float64(c.e.Bitrate())/8*step.Seconds(), 4800)
 	probing := c.probe.ID != 0
@@ -144,6 +147,7 @@ func (c *simulation) pace() {
 	}
 }
 
+// send sends a packet of size bytes.
 func (c *simulation) send(size int) {
 	c.seq++
 	c.sent++
@@ -168,7 +172,7 @@ func (c *simulation) send(size int) {
 	c.under = append(c.under, packetOnLink{c.seq, arrival})
 }
 
-// enter puts size bytes into the bottleneck's queue, if they fit.
+// enqueue adds size bytes to the bottleneck's queue, and reports whether they fit.
 func (c *simulation) enqueue(size int) bool {
 	if c.free.Before(c.now) {
 		c.free = c.now
@@ -180,6 +184,7 @@ func (c *simulation) enqueue(size int) bool {
 	return true
 }
 
+// sendCrossTraffic adds the other traffic to the bottleneck's queue.
 func (c *simulation) sendCrossTraffic() {
 	c.crossBudget += c.path.cross / 8 * step.Seconds()
 	for c.crossBudget > 1200 {
@@ -188,6 +193,7 @@ func (c *simulation) sendCrossTraffic() {
 	}
 }
 
+// receive delivers packets to the receiver and feedback to the sender.
 func (c *simulation) receive() {
 	left := c.under[:0]
 	for _, f := range c.under {
@@ -216,5 +222,5 @@ func (c *simulation) receive() {
 	}
 }
 
-// queued is how long a packet would wait at the bottleneck now.
+// queueDelay returns the current queueing delay at the bottleneck.
 func (c *simulation) queueDelay() time.Duration { return max(0, c.free.Sub(c.now)) }

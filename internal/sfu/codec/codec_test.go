@@ -19,7 +19,7 @@ func TestParseReadsPayloadDescriptors(t *testing.T) {
 		err     error
 	}{
 		{"empty payload is padding", VP8, nil, Info{}, nil},
-		{"opus is not read", Opus, []byte{0xf8, 0xff}, Info{}, nil},
+		{"opus is not parsed", Opus, []byte{0xf8, 0xff}, Info{}, nil},
 		{"vp8 key frame, no extension", VP8, []byte{0x10, 0x00}, Info{KeyFrame: true, StartOfFrame: true, VP8: VP8Descriptor{Present: true}}, nil},
 		{"vp8 delta frame", VP8, []byte{0x10, 0x01}, Info{StartOfFrame: true, VP8: VP8Descriptor{Present: true}}, nil},
 		{"vp8 second packet of a key frame", VP8, []byte{0x00, 0x00}, Info{VP8: VP8Descriptor{Present: true}}, nil},
@@ -27,8 +27,8 @@ func TestParseReadsPayloadDescriptors(t *testing.T) {
 			Present: true, PictureID: 0x102, PictureIDBits: 15, TL0: 7, HasTL0: true, KeyIndex: 5, HasKeyIndex: true,
 		}}, nil},
 		{"vp8 short picture id", VP8, []byte{0x90, 0x80, 0x42, 0x01}, Info{StartOfFrame: true, VP8: VP8Descriptor{Present: true, PictureID: 0x42, PictureIDBits: 7}}, nil},
-		{"vp8 cut in the extension", VP8, []byte{0x90, 0xf0, 0x81}, Info{}, ErrShort},
-		{"vp8 cut before the picture", VP8, []byte{0x90, 0x40, 0x81}, Info{}, ErrShort},
+		{"vp8 truncated in the extension", VP8, []byte{0x90, 0xf0, 0x81}, Info{}, ErrShort},
+		{"vp8 truncated before the payload header", VP8, []byte{0x90, 0x40, 0x81}, Info{}, ErrShort},
 		{"h264 idr", H264, []byte{0x65, 0x88}, key, nil},
 		{"h264 slice", H264, []byte{0x41, 0x9a}, Info{}, nil},
 		{"h264 stap-a with sps", H264, []byte{0x18, 0x00, 0x02, 0x67, 0x42, 0x00, 0x01, 0x68}, key, nil},
@@ -44,7 +44,7 @@ func TestParseReadsPayloadDescriptors(t *testing.T) {
 		{"vp9 upper spatial layer of a key picture", VP9, []byte{0xa8, 0x01, 0x02}, Info{StartOfFrame: true, NotPredicted: true, HasLayers: true, Spatial: 1}, nil},
 		{"vp9 base layer of a key picture", VP9, []byte{0xa8, 0x01, 0x00}, Info{KeyFrame: true, StartOfFrame: true, NotPredicted: true, HasLayers: true}, nil},
 		{"vp9 end of a frame at a switching point", VP9, []byte{0xe4, 0x01, 0x52}, Info{EndOfFrame: true, HasLayers: true, Spatial: 1, Temporal: 2, Sync: true}, nil},
-		{"vp9 cut", VP9, []byte{0xa8, 0x81}, Info{}, ErrShort},
+		{"vp9 truncated", VP9, []byte{0xa8, 0x81}, Info{}, ErrShort},
 		{"av1 new sequence", AV1, []byte{0x08, 0x0a}, key, nil},
 		{"av1 delta", AV1, []byte{0x10, 0x0a}, Info{}, nil},
 	}
@@ -78,7 +78,7 @@ func TestVP8RewriteReplacesNumbersInPlace(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that no payload panics and that rewriting what was read changes no length and reads back.
+// FuzzParse checks that Parse does not panic, and that a rewritten payload has the same length and the new values.
 func FuzzParse(f *testing.F) {
 	f.Add(uint8(VP8), []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00})
 	f.Add(uint8(VP9), []byte{0xa8, 0x01, 0x00})

@@ -9,15 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Descriptors as Chromium sent them: VP9 in mode L2T2 begins with a structure, of which at first only the lower spatial
-// layer is active.
+// Descriptors sent by Chromium. VP9 in mode L2T2 starts with a structure of which only the lower spatial layer is active
+// at first.
 const (
 	keyL2T2   = "c00001c003187aaaf130a0a014d141382304600864222226501df010d03bf021b3"
 	upperL2T2 = "c200025fa0008080"
 	keyL3T3   = "c0000180081485214eaaaaa8000600004000100002aa80a8000600004000100002a000a800060000400016d549241b5524906d54923157e001974ca864330e222396eca8655304224390eca8775300ef008601df010d03bf021b"
-	oneLayer  = "c0000180003a4000" // templates of a key frame and of a frame that needs the one before
+	oneLayer  = "c0000180003a4000" // templates of a key frame, and of a frame that depends on the previous one
 )
 
+// unhex decodes hexadecimal digits.
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
@@ -27,7 +28,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// tell says in short what was read of a frame: a letter for each decode target, as the specification has them.
+// summarize returns a short description of a frame, with a letter for each decode target as in the specification.
 func summarize(info *Info) string {
 	f := &info.Frame
 	targets := ""
@@ -98,14 +99,14 @@ func TestMalformedDescriptorsAreRejected(t *testing.T) {
 		ext  []byte
 		want error
 	}{
-		{"nothing", nil, ErrDescriptor},
+		{"empty", nil, ErrDescriptor},
 		{"two bytes", key[:2], ErrDescriptor},
-		{"cut in the flags' byte", key[:4], ErrDescriptor},
-		{"cut in the templates", key[:8], ErrDescriptor},
-		{"cut in the sizes", key[:len(key)-3], ErrDescriptor},
-		{"no structure before it", unhex(t, "c10002"), ErrNoStructure},
+		{"truncated after the flags", key[:4], ErrDescriptor},
+		{"truncated in the templates", key[:8], ErrDescriptor},
+		{"truncated in the resolutions", key[:len(key)-3], ErrDescriptor},
+		{"no structure received", unhex(t, "c10002"), ErrNoStructure},
 		{"a mask without structure", unhex(t, upperL2T2), ErrNoStructure},
-		{"templates without end", append(unhex(t, "c000018000"), make([]byte, 200)...), ErrDescriptor},
+		{"endless templates", append(unhex(t, "c000018000"), make([]byte, 200)...), ErrDescriptor},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var d DescriptorReader
@@ -114,11 +115,11 @@ func TestMalformedDescriptorsAreRejected(t *testing.T) {
 				t.Errorf("Read = %v, want %v", err, tt.want)
 			}
 			if info.Spatial != 3 || info.Frame.Structure != nil {
-				t.Errorf("something was read all the same: %+v", info)
+				t.Errorf("info was changed: %+v", info)
 			}
 		})
 	}
-	t.Run("a broken structure leaves the old one in force", func(t *testing.T) {
+	t.Run("a malformed structure does not replace the previous one", func(t *testing.T) {
 		var d DescriptorReader
 		var info Info
 		if err := d.Read(key, &info); err != nil {
@@ -143,7 +144,6 @@ func TestMalformedDescriptorsAreRejected(t *testing.T) {
 	})
 }
 
-// TestRewriteDescriptorReplacesNumberAndMask replaces frame number and mask and reads back what comes out.
 func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 	var before, after DescriptorReader
 	for i, ext := range []string{keyL2T2, upperL2T2, "8100035fa2010100", "4100031a201010", "830004"} {
@@ -154,7 +154,7 @@ func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 		}
 		out := RewriteDescriptor(make([]byte, 0, 255), raw, 60000+uint16(i), was.Frame.Mask(0b0101))
 		if err := after.Read(out, &is); err != nil {
-			t.Fatalf("descriptor %d does not read any more: % x: %v", i, out, err)
+			t.Fatalf("rewritten descriptor %d is malformed: % x: %v", i, out, err)
 		}
 		want := was
 		want.Frame.Number, want.Frame.ActiveTargets = 60000+uint16(i), 0b0101
@@ -163,13 +163,13 @@ func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 		}
 		same := RewriteDescriptor(make([]byte, 0, 255), raw, was.Frame.Number, Mask{})
 		if d := cmp.Diff(raw, same); d != "" {
-			t.Errorf("descriptor %d changed without a reason: %s", i, d)
+			t.Errorf("descriptor %d changed although its values are the same: %s", i, d)
 		}
 	}
 }
 
-// FuzzDescriptors reads two descriptors behind each other, and what is rewritten of them says the same but for number
-// and mask.
+// FuzzDescriptors reads two consecutive descriptors. Rewritten, they must have the same content except for frame number
+// and active targets.
 func FuzzDescriptors(f *testing.F) {
 	for _, pair := range [][2]string{{keyL2T2, upperL2T2}, {keyL3T3, "c50002"}, {keyL2T2, "8100035fa2010100"}, {oneLayer, keyL3T3}} {
 		f.Add(unhex(f, pair[0]), unhex(f, pair[1]), uint16(7), uint32(5))

@@ -23,8 +23,8 @@ func TestParseREDSplitsEncodings(t *testing.T) {
 			[]REDBlock{{1920, []byte{7}}, {960, []byte{8, 9}}, {0, []byte{1}}},
 			nil,
 		},
-		{"nothing", nil, nil, ErrShort},
-		{"cut header", []byte{0x80 | 111, 0x0f}, nil, ErrShort},
+		{"empty", nil, nil, ErrShort},
+		{"truncated header", []byte{0x80 | 111, 0x0f}, nil, ErrShort},
 		{"no last header", []byte{0x80 | 111, 0x0f, 0x00, 1}, nil, ErrShort},
 		{"copy longer than the packet", []byte{0x80 | 111, 0x0f, 0x00, 9, 111, 1}, nil, ErrShort},
 	}
@@ -41,7 +41,7 @@ func TestParseREDSplitsEncodings(t *testing.T) {
 	}
 }
 
-// FuzzParseRED checks that the blocks of any accepted payload lie in it, one behind the other, up to its end.
+// FuzzParseRED checks that the blocks of a valid payload are contiguous and extend to its end.
 func FuzzParseRED(f *testing.F) {
 	f.Add([]byte{0x80 | 111, 0x0f, 0x00, 2, 111, 8, 9, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -5,24 +5,23 @@ import (
 	"testing"
 )
 
-// TestNumberingLeavesGapsForLostPacketsOnly leaves out packets at random, delivers some late, and looks for numbers
-// without gap but for what is lost.
+// Packets are skipped, lost and delayed at random. Only lost packets may leave gaps in the numbers.
 func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var n numbering
 		first := uint16(random.Uint32())
 		n.reset(run{first: first, seq: 1000 - first})
-		next := uint16(1000)         // what the next packet in order gets
-		given := map[uint16]uint16{} // numbers by source
-		var held []uint16            // lost at first
-		for i := range 200_000 {     // thrice around
+		next := uint16(1000)         // number of the next packet in order
+		given := map[uint16]uint16{} // numbers by the publisher's number
+		var held []uint16            // lost, to be delivered late
+		for i := range 200_000 {     // three times the number space
 			seq := first + uint16(i)
 			switch random.IntN(20) {
-			case 0, 1, 2, 3, 4, 5, 6: // not wanted
+			case 0, 1, 2, 3, 4, 5, 6: // skipped
 				n.skip(seq, false)
 				continue
-			case 7: // lost; its number stays open
+			case 7: // lost; its number remains free
 				held = append(held, seq)
 				given[seq] = next
 				next++
@@ -36,7 +35,7 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 			}
 			n.noteHighest(seq)
 			next++
-			for len(held) > 0 && seq-held[0] > 50 { // comes late
+			for len(held) > 0 && seq-held[0] > 50 { // delivered late
 				late := held[0]
 				held = held[1:]
 				if r := n.find(late); r == nil || late+r.seq != given[late] || n.isNew(late) {
@@ -62,9 +61,9 @@ func TestNumberingRemovesOldRuns(t *testing.T) {
 	}
 	newest := n.find(10 + 4*maxRuns)
 	if left := uint16(2 * maxRuns); newest.seq != -left || newest.picture != -left {
-		t.Errorf("%d packets were left out, and the run is %+v", left, newest)
+		t.Errorf("%d packets were skipped, and the run is %+v", left, newest)
 	}
 	if n.find(9) != nil {
-		t.Error("a packet from before the first has a number")
+		t.Error("a packet before the first one has a number")
 	}
 }

@@ -25,13 +25,13 @@ func TestPacketUnmarshalCutsPadding(t *testing.T) {
 		{"only padding", join(padded, 0, 0, 3), nil, 3, false},
 		{"padding of 0", join(padded, 7, 0), nil, 0, true},
 		{"padding reaches into the header", join(padded, 7, 3), nil, 0, true},
-		{"padding without a byte that counts it", padded, nil, 0, true},
-		{"sources", join(withCSRC, 0, 0, 0, 1, 0, 0, 0, 2, 9), []byte{9}, 0, false},
-		{"sources cut", join(withCSRC, 0, 0, 0, 1), nil, 0, true},
+		{"padding without a length byte", padded, nil, 0, true},
+		{"CSRCs", join(withCSRC, 0, 0, 0, 1, 0, 0, 0, 2, 9), []byte{9}, 0, false},
+		{"truncated CSRCs", join(withCSRC, 0, 0, 0, 1), nil, 0, true},
 		{"empty", nil, nil, 0, true},
 		{"short", header[:11], nil, 0, true},
 	}
-	var p Packet // one for all, as on the packet path
+	var p Packet // reused, as on the packet path
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			err := p.Unmarshal(tt.raw)
@@ -45,8 +45,8 @@ func TestPacketUnmarshalCutsPadding(t *testing.T) {
 	}
 }
 
-// FuzzPacketUnmarshal checks that no bytes panic, that the payload lies in them where pion finds it, and that a used
-// Packet reads as a fresh one does.
+// FuzzPacketUnmarshal checks that Unmarshal does not panic, that it agrees with pion, and that a reused Packet gives
+// the same result as a new one.
 func FuzzPacketUnmarshal(f *testing.F) {
 	f.Add([]byte{0x80, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 7, 8})
 	f.Add([]byte{0xa0, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 7, 0, 2})
@@ -79,7 +79,7 @@ func FuzzPacketUnmarshal(f *testing.F) {
 	})
 }
 
-// within reports whether part is a piece of raw's own memory.
+// within reports whether part is a slice of raw's memory.
 func within(raw, part []byte) bool {
 	for i := range raw {
 		if &raw[i] == &part[0] {

@@ -7,8 +7,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// FuzzPathFeedback gives the Pacer anything as feedback.
-func FuzzPathFeedback(f *testing.F) {
+// FuzzHandleRTCP passes arbitrary RTCP packets to the Pacer.
+func FuzzHandleRTCP(f *testing.F) {
 	f.Add([]byte{0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 1, 0xff, 0xff, 0xff, 0, 0, 0, 7})
 	f.Add([]byte{0x8f, 205, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 1, 0, 0x20, 3, 4, 4})
 	f.Fuzz(func(t *testing.T, raw []byte) {

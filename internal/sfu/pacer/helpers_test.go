@@ -14,13 +14,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const downSSRC = 7000 // of the stream in these tests
 
-// written is one packet the Pacer handed to the connection.
+// written is a packet that the Pacer wrote to the connection.
 type written struct {
 	rtp.Header
 	payload []byte
 }
 
-// stubWriter stands for the connection's writer and keeps what it is given.
+// stubWriter stands in for the connection's writer and stores the packets.
 type stubWriter struct {
 	mu      sync.Mutex
 	packets []written
@@ -40,7 +40,7 @@ func (w *stubWriter) Write(h *rtp.Header, payload []byte, _ interceptor.Attribut
 	return len(payload), nil
 }
 
-// take returns the packets written since the last call.
+// take returns the packets written since the previous call.
 func (w *stubWriter) take() []written {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,7 +49,7 @@ func (w *stubWriter) take() []written {
 	return packets
 }
 
-// sequenceNumbers of packets, for short comparisons.
+// sequenceNumbers returns the sequence numbers of packets.
 func sequenceNumbers(packets []written) []uint16 {
 	var seqs []uint16
 	for _, p := range packets {

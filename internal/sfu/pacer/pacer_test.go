@@ -11,9 +11,9 @@ import (
 	"github.com/pion/rtp"
 )
 
-const numberID = 6 // of the transport-wide number in these tests
+const numberID = 6 // extension id of the transport-wide sequence number
 
-// remb is the subscriber's own estimate as it comes over the wire.
+// remb returns a REMB packet, the subscriber's own estimate, of bitrate bits/s.
 func remb(t *testing.T, bitrate float32) []byte {
 	t.Helper()
 	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, Bitrate: bitrate, SSRCs: []uint32{downSSRC}}).Marshal()
@@ -23,7 +23,7 @@ func remb(t *testing.T, bitrate float32) []byte {
 	return raw
 }
 
-// paced is a Pacer whose subscriber says that its connection carries bitrate.
+// fixture is a Pacer with an estimate from REMB and a stub writer.
 type fixture struct {
 	*Pacer
 	out    *stubWriter
@@ -32,17 +32,18 @@ type fixture struct {
 	buf    []byte
 }
 
+// newFixture returns a fixture whose estimate is bitrate bits/s.
 func newFixture(t *testing.T, bitrate float32) *fixture {
 	t.Helper()
 	p := &fixture{Pacer: New(), out: &stubWriter{}, buf: make([]byte, 1200)}
 	if !p.HandleRTCP(remb(t, bitrate), time.Now()) {
-		t.Fatal("that was no estimate")
+		t.Fatal("HandleRTCP rejects REMB")
 	}
 	t.Cleanup(p.Close)
 	return p
 }
 
-// give sends a packet, in memory that is used again for the next one.
+// send sends a packet whose memory is reused for the next one.
 func (p *fixture) send(seq uint16, video, urgent bool) {
 	p.header = rtp.Header{Version: 2, SequenceNumber: seq, SSRC: downSSRC, Extensions: p.header.Extensions[:0]}
 	_ = p.header.SetExtension(3, []byte{byte(seq), 1, 2})
@@ -62,12 +63,12 @@ func TestPacerSpreadsBursts(t *testing.T) {
 		}
 		atOnce := len(p.out.take())
 		if atOnce < 4 || atOnce > 6 {
-			t.Errorf("%d of twenty packets went out at once", atOnce)
+			t.Errorf("%d of twenty packets were sent immediately", atOnce)
 		}
 		p.send(100, false, false)
 		p.send(101, true, true)
 		if got := sequenceNumbers(p.out.take()); len(got) != 2 {
-			t.Errorf("sound and retransmission waited: %v went out", got)
+			t.Errorf("audio or a retransmission was queued: %v were sent", got)
 		}
 		// 16 packets at two and a half times 300 kbit/s take about 200 ms.
 		<-time.After(100 * time.Millisecond)
@@ -92,7 +93,7 @@ func TestPacerSpreadsBursts(t *testing.T) {
 	})
 }
 
-// TestPacketsWithinTheEstimateAreNotQueued sends frames of a camera at the rate the connection carries.
+// The packets are the frames of a camera at the estimated bitrate.
 func TestPacketsWithinTheEstimateAreNotQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 1_000_000)
@@ -101,7 +102,7 @@ func TestPacketsWithinTheEstimateAreNotQueued(t *testing.T) {
 				p.send(uint16(3*frame+i), true, false)
 			}
 			if got := len(p.out.take()); got != 3 {
-				t.Fatalf("%d packets of frame %d went out at once", got, frame)
+				t.Fatalf("%d packets of frame %d were sent immediately", got, frame)
 			}
 			<-time.After(33 * time.Millisecond)
 		}
@@ -117,8 +118,8 @@ func TestPacerDropsPacketsBeyondMaxQueued(t *testing.T) {
 		if s := p.Stats(); s.Queued != MaxQueued || s.Dropped < MaxQueued-10 || s.Delayed != MaxQueued {
 			t.Errorf("%+v", s)
 		}
-		// However low the estimate, what waits is no older than about a second: half of one by the rate, which falls with
-		// what is left.
+		// Even with a low estimate, queued packets are at most about a second old: maxQueueTime by the rate, which falls
+		// with the queue.
 		<-time.After(3 * time.Second)
 		if got := len(p.out.take()); got < MaxQueued-20 {
 			t.Errorf("%d packets have gone out after three seconds", got)
@@ -135,7 +136,6 @@ func TestPacerDropsPacketsBeyondMaxQueued(t *testing.T) {
 	})
 }
 
-// TestDropQueuedIfFullDropsOneStreamAtCapacity: on a full path, and of that stream only.
 func TestDropQueuedIfFullDropsOneStreamAtCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 300_000)
@@ -145,23 +145,23 @@ func TestDropQueuedIfFullDropsOneStreamAtCapacity(t *testing.T) {
 		before := len(p.out.take())
 		p.DropQueuedIfFull(downSSRC)
 		if got := p.Stats().Queued; got != 20-before {
-			t.Errorf("%d packets wait on a path that is not full, want %d", got, 20-before)
+			t.Errorf("%d packets are queued below capacity, want %d", got, 20-before)
 		}
 		p.HandleRTCP(remb(t, 200_000), time.Now())
 		p.DropQueuedIfFull(downSSRC + 1)
 		if got := p.Stats().Queued; got != 20-before {
-			t.Errorf("%d packets of another stream wait, want %d", got, 20-before)
+			t.Errorf("%d packets of another stream are queued, want %d", got, 20-before)
 		}
 		p.DropQueuedIfFull(downSSRC)
 		p.send(100, true, false)
 		<-time.After(time.Second)
 		if got := sequenceNumbers(p.out.take()); len(got) != 1 || got[0] != 100 {
-			t.Errorf("%v went out, want what came after the switch", got)
+			t.Errorf("%v were sent, want the packets after the switch", got)
 		}
 	})
 }
 
-// TestRetransmissionsAreBoundedByTheEstimate: retransmissions are at most half of what the connection carries.
+// Retransmissions may use at most half of the estimate.
 func TestRetransmissionsAreBoundedByTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 800_000)
@@ -175,12 +175,12 @@ func TestRetransmissionsAreBoundedByTheEstimate(t *testing.T) {
 			<-time.After(10 * time.Millisecond)
 		}
 		if !p.AllowRetransmission(100, true, time.Now()) {
-			t.Error("a path that is not full has no room for what is stale")
+			t.Error("below capacity, a superseded retransmission is rejected")
 		}
 		p.HandleRTCP(remb(t, 200_000), time.Now())
 		<-time.After(time.Second)
 		if p.AllowRetransmission(100, true, time.Now()) || !p.AllowRetransmission(100, false, time.Now()) {
-			t.Error("on a full path what is stale goes out, or what is not does not")
+			t.Error("at capacity, a superseded retransmission is allowed, or another is rejected")
 		}
 		if want := 2 * 800_000 / 8 / 2; sent < want*8/10 || sent > want*13/10 {
 			t.Errorf("%d bytes in two seconds, want about %d", sent, want)
@@ -188,7 +188,6 @@ func TestRetransmissionsAreBoundedByTheEstimate(t *testing.T) {
 	})
 }
 
-// TestDropQueuedSubtractsQueuedBytes: what waits of a stream that has ended counts no more.
 func TestDropQueuedSubtractsQueuedBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 300_000)
@@ -199,14 +198,14 @@ func TestDropQueuedSubtractsQueuedBytes(t *testing.T) {
 		waited := p.queuedBytes
 		p.mu.Unlock()
 		if waited == 0 {
-			t.Fatal("nothing waits")
+			t.Fatal("no packet is queued")
 		}
 		p.DropQueued(downSSRC)
 		p.mu.Lock()
 		left, bytes := len(p.queue), p.queuedBytes
 		p.mu.Unlock()
 		if left != 0 || bytes != 0 {
-			t.Errorf("%d packets still wait, %d bytes of %d", left, bytes, waited)
+			t.Errorf("%d packets are still queued, %d bytes of %d", left, bytes, waited)
 		}
 	})
 }
