@@ -96,7 +96,7 @@ func NewAllocator(tap *Tap, neverPause bool, onPause func([]PauseChange)) *Alloc
 	return a
 }
 
-// Add includes d in every division until Remove. It ignores audio.
+// Add lets d have a part of the bandwidth until Remove is called. It ignores audio.
 func (a *Allocator) Add(d *DownTrack) {
 	if !d.video {
 		return
@@ -108,7 +108,7 @@ func (a *Allocator) Add(d *DownTrack) {
 	a.Divide(time.Now())
 }
 
-// Remove excludes d from further divisions.
+// Remove excludes d from the division of bandwidth.
 func (a *Allocator) Remove(d *DownTrack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -152,12 +152,12 @@ func (a *Allocator) SetBitrateCap(bitrate int) {
 	a.Divide(time.Now())
 }
 
-// capped returns known with the bitrate cap applied to its estimate.
-func (a *Allocator) capped(known pacer.Capacity) pacer.Capacity {
-	if limit := int(a.bitrateCap.Load()); limit > 0 && (!known.Known || known.Bitrate > limit) {
+// capped returns capacity with the bitrate cap applied to its estimate.
+func (a *Allocator) capped(capacity pacer.Capacity) pacer.Capacity {
+	if limit := int(a.bitrateCap.Load()); limit > 0 && (!capacity.Known || capacity.Bitrate > limit) {
 		return pacer.Capacity{Bitrate: limit, AtCapacity: true, Known: true} // without DelayStable and HasFeedback, so that no probe or trial looks for more
 	}
-	return known
+	return capacity
 }
 
 // Divide allocates the estimate to the tracks. It does nothing if the last division is more recent than
@@ -168,22 +168,22 @@ func (a *Allocator) Divide(now time.Time) {
 	}
 	a.lastDivision.Store(now.UnixNano())
 	defer a.dividing.Store(false)
-	shares := a.snapshot()
-	if len(shares) == 0 {
+	allocations := a.snapshot()
+	if len(allocations) == 0 {
 		return
 	}
-	known := a.capped(a.pacer.Capacity(now))
-	a.collectRequests(shares, known, now)
+	capacity := a.capped(a.pacer.Capacity(now))
+	a.collectRequests(allocations, capacity, now)
 	var changed []PauseChange
-	if !known.Known {
+	if !capacity.Known {
 		for _, s := range a.measured {
 			changed = s.setAllowed(allLayers, changed)
 			s.starved.Store(false)
 		}
 	} else {
-		left := int(videoShare * float64(known.Bitrate))
+		left := int(videoShare * float64(capacity.Bitrate))
 		if len(a.requests) > 0 {
-			changed, left = a.allowMeasured(known, now)
+			changed, left = a.allowMeasured(capacity, now)
 		}
 		a.allowUnmeasured(left)
 	}
@@ -194,9 +194,9 @@ func (a *Allocator) Divide(now time.Time) {
 
 // collectRequests sorts the tracks that the subscriber wants into measured and unmeasured, and builds the requests of
 // the measured ones, highest priority first.
-func (a *Allocator) collectRequests(shares []*allocation, known pacer.Capacity, now time.Time) {
+func (a *Allocator) collectRequests(allocations []*allocation, capacity pacer.Capacity, now time.Time) {
 	a.requests, a.measured, a.unmeasured = a.requests[:0], a.measured[:0], a.unmeasured[:0]
-	for _, s := range shares {
+	for _, s := range allocations {
 		wanted, r := s.track.wantedLayers()
 		if wanted.Spatial < 0 {
 			continue
@@ -210,9 +210,9 @@ func (a *Allocator) collectRequests(shares []*allocation, known pacer.Capacity, 
 	}
 	slices.SortStableFunc(a.measured, func(x, y *allocation) int { return int(y.priority.Load()) - int(x.priority.Load()) })
 	for _, s := range a.measured {
-		c := request{options: s.options, priority: int(s.priority.Load()), current: s.currentOption(), heldOff: now.Before(s.holdoffUntil), atCapacity: known.AtCapacity}
+		c := request{options: s.options, priority: int(s.priority.Load()), current: s.currentOption(), heldOff: now.Before(s.holdoffUntil), atCapacity: capacity.AtCapacity}
 		// Video is paused only if the path is known to be at capacity, or if it is paused already.
-		c.mayPause = !a.neverPause && (known.AtCapacity || c.current == currentPaused)
+		c.mayPause = !a.neverPause && (capacity.AtCapacity || c.current == currentPaused)
 		a.requests = append(a.requests, c)
 	}
 }
@@ -235,11 +235,11 @@ func (a *Allocator) allowUnmeasured(left int) {
 
 // allowMeasured allows layers for the measured tracks, starts probes and trials, and returns which tracks were paused
 // or resumed and the bandwidth that is left, in bits/s.
-func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed []PauseChange, left int) {
-	budget := int(videoShare * float64(known.Bitrate))
+func (a *Allocator) allowMeasured(capacity pacer.Capacity, now time.Time) (changed []PauseChange, left int) {
+	budget := int(videoShare * float64(capacity.Bitrate))
 	a.indexes, left = divide(budget+a.trial.extra, 0, a.requests, a.indexes)
-	if known.Queue > 0 && anyDowngrade(a.requests, a.indexes) {
-		drain := int(float64(known.Bitrate) * min(known.Queue.Seconds()/drainTime.Seconds(), maxDrainShare))
+	if capacity.Queue > 0 && anyDowngrade(a.requests, a.indexes) {
+		drain := int(float64(capacity.Bitrate) * min(capacity.Queue.Seconds()/drainTime.Seconds(), maxDrainShare))
 		a.indexes, left = divide(budget+a.trial.extra, drain, a.requests, a.indexes)
 	}
 	wanted, peaks, given, sent := 0, 0, 0, 0
@@ -268,11 +268,11 @@ func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed 
 		}
 		s.starved.Store(at < top)
 		changed = s.setAllowed(to, changed)
-		if padder == nil && known.HasFeedback && s.track.canSendProbePadding() {
+		if padder == nil && capacity.HasFeedback && s.track.canSendProbePadding() {
 			padder = s.track
 		}
 	}
-	if known.Queue > 0 && float64(sent) > abandonFactor*float64(known.Bitrate) {
+	if capacity.Queue > 0 && float64(sent) > abandonFactor*float64(capacity.Bitrate) {
 		for _, s := range a.measured {
 			s.track.abandon()
 		}
@@ -280,7 +280,7 @@ func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed 
 	if given < wanted && padder != nil {
 		a.pacer.Probe(peaks, now, padder.sendProbePadding)
 	}
-	a.updateTrial(known, given < wanted && padder == nil, now)
+	a.updateTrial(capacity, given < wanted && padder == nil, now)
 	return changed, left
 }
 
@@ -311,15 +311,16 @@ func (s *allocation) noteDowngrade(now time.Time) {
 	s.lastDowngrade, s.holdoffUntil = now, now.Add(s.holdoff)
 }
 
-// setAllowed allows layers up to to. It appends a PauseChange to changed if that pauses or resumes the video.
-func (s *allocation) setAllowed(to forward.Target, changed []PauseChange) []PauseChange {
-	if s.allowedKnown && to == s.allowed {
+// setAllowed allows layers up to target. If that pauses or resumes the video, it appends a PauseChange to changed. It
+// returns changed.
+func (s *allocation) setAllowed(target forward.Target, changed []PauseChange) []PauseChange {
+	if s.allowedKnown && target == s.allowed {
 		return changed
 	}
 	was := s.allowedKnown && s.allowed.Spatial < 0
-	s.allowedKnown, s.allowed = true, to
-	s.track.SetAllowed(to.Spatial, to.Temporal)
-	if is := to.Spatial < 0; is != was {
+	s.allowedKnown, s.allowed = true, target
+	s.track.SetAllowed(target.Spatial, target.Temporal)
+	if is := target.Spatial < 0; is != was {
 		changed = append(changed, PauseChange{s.track, is})
 	}
 	return changed
@@ -327,9 +328,9 @@ func (s *allocation) setAllowed(to forward.Target, changed []PauseChange) []Paus
 
 // updateTrial ends the trial if there is congestion or its time has passed. It starts the next one when it is due and
 // wanting is set: more is wanted than allowed, and the path cannot be probed with padding.
-func (a *Allocator) updateTrial(known pacer.Capacity, wanting bool, now time.Time) {
+func (a *Allocator) updateTrial(capacity pacer.Capacity, wanting bool, now time.Time) {
 	t := &a.trial
-	if !known.DelayStable {
+	if !capacity.DelayStable {
 		if !t.ends.IsZero() {
 			t.wait = min(2*t.wait, maxTrialWait)
 		}
@@ -344,8 +345,8 @@ func (a *Allocator) updateTrial(known pacer.Capacity, wanting bool, now time.Tim
 		*t = trial{wait: trialWait, next: now.Add(trialWait)}
 	case now.After(t.next):
 		for i, at := range a.indexes {
-			if levels := a.requests[i].options; at+1 < len(levels) {
-				t.extra, t.ends = int(float64(levels[at+1].cost)*(1+resumeMargin)), now.Add(trialTime)
+			if options := a.requests[i].options; at+1 < len(options) {
+				t.extra, t.ends = int(float64(options[at+1].cost)*(1+resumeMargin)), now.Add(trialTime)
 				return
 			}
 		}

@@ -29,14 +29,14 @@ type allocatorFixture struct {
 }
 
 // newAllocatorFixture returns an allocatorFixture with three layers. It records the pause changes of the Allocator.
-func newAllocatorFixture(t *testing.T, keeps bool) *allocatorFixture {
+func newAllocatorFixture(t *testing.T, neverPause bool) *allocatorFixture {
 	t.Helper()
 	g := &allocatorFixture{fixture: newFixture(t, 3, true)}
 	g.ctx.extensions = []webrtc.RTPHeaderExtensionParameter{{URI: sdp.TransportCCURI, ID: numberID}}
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
-	g.a = NewAllocator(g.d.options.Tap, keeps, func(c []PauseChange) { g.changes = append(g.changes, c...) })
+	g.a = NewAllocator(g.d.options.Tap, neverPause, func(c []PauseChange) { g.changes = append(g.changes, c...) })
 	t.Cleanup(func() { _ = g.d.options.Tap.Close() })
 	g.a.Add(g.d)
 	return g

@@ -28,7 +28,7 @@ type AudioLevel struct {
 	loudest       atomic.Uint32 // silence − level of the loudest packet; 0: none
 	lastTimestamp atomic.Uint32 // RTP timestamp of the latest packet
 
-	// Touched by Read only.
+	// Used by Read only.
 	smoothed float64
 	idle     int // consecutive intervals without packets
 }

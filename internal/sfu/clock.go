@@ -38,10 +38,9 @@ func (c Clock) Time(timestamp uint32) time.Time {
 	return c.Sent.Add(time.Duration(since * int64(time.Second) / int64(max(1, c.Rate))))
 }
 
-// ntpEpoch is 1900-01-01 in Unix seconds, ntpEra how many seconds later the count begins again (RFC 5905, section 6).
+// ntpEpoch is 1900-01-01 in Unix seconds. ntpEra is the number of seconds after which NTP time wraps (RFC 5905, section
+// 6).
 const (
-	// ntpEpoch is 1900-01-01 in Unix seconds. ntpEra is the number of seconds after which NTP time wraps (RFC 5905,
-	// section 6).
 	ntpEpoch = -2_208_988_800
 	ntpEra   = 1 << 32
 )

@@ -9,8 +9,8 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// This file lets a DownTrack play one track from several Receivers in turn, one for each codec it is published in
-// (docs/protocol.md, 12.9).
+// This file lets a DownTrack forward a track that is published in several codecs. Each codec has a Receiver, and the
+// DownTrack switches between them (docs/protocol.md, 12.9).
 
 // CanDecode reports whether the subscriber's connection has negotiated a codec for a track of that MIME type. It
 // returns false before the first negotiation.
@@ -44,8 +44,8 @@ func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 	return true
 }
 
-// selectPayloadTypesLocked sets the payload types for the Receiver's codec, and reports whether the connection has
-// them.
+// selectPayloadTypesLocked sets the payload types for the Receiver's codec. It reports whether the connection has
+// negotiated that codec.
 func (d *DownTrack) selectPayloadTypesLocked() bool {
 	c, unpack, ok := d.findCodecLocked(d.receiver.options.MimeType, d.fmtp)
 	if !ok {

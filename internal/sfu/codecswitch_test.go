@@ -82,10 +82,10 @@ func TestSwitchReceiverRefusesCodecNotNegotiated(t *testing.T) {
 func TestSwitchReceiverWorksAfterBindWithoutPrimaryCodec(t *testing.T) {
 	g, l := newBackupFixture(t)
 	primary := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
-	var told error
-	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.options.Tap, OnBound: func(err error) { told = err }})
-	if _, err := d.Bind(&boundContext{codecs: g.ctx.codecs}); err != nil || !errors.Is(told, ErrCodec) {
-		t.Fatalf("Bind = %v, and OnBound got %v", err, told)
+	var boundErr error
+	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.options.Tap, OnBound: func(err error) { boundErr = err }})
+	if _, err := d.Bind(&boundContext{codecs: g.ctx.codecs}); err != nil || !errors.Is(boundErr, ErrCodec) {
+		t.Fatalf("Bind = %v, and OnBound got %v", err, boundErr)
 	}
 	if d.CanDecode(webrtc.MimeTypeAV1) || !d.CanDecode(webrtc.MimeTypeH264) {
 		t.Error("CanDecode must be true for H264 and false for AV1")

@@ -10,7 +10,8 @@ const (
 	// key frame, so it needs spatialMargin if the path is known to be at capacity; otherwise the key frame itself would
 	// cause congestion.
 	upgradeMargin, resumeMargin, spatialMargin = 0.10, 0.20, 0.35
-	// holdoffOverride is the multiple of an option's peak that must be available to raise a track during its hold-off.
+	// holdoffOverride is the multiple of an option's peak bitrate that must be available to raise a track during its
+	// hold-off, which is the wait after it was lowered.
 	holdoffOverride = 1.5
 	// pauseMargin is how far the available bitrate may fall below the lowest option's cost before the video is paused:
 	// after congestion the estimate is lower than the path's capacity.
@@ -26,33 +27,34 @@ type layerOption struct {
 	cost, peak int
 }
 
-// layerOptions returns the possible choices for a track up to wanted, each better and more expensive than the one
-// before. It reuses the memory of options. Without a measured bitrate there are none.
-func layerOptions(brief, lasting *Bitrates, wanted forward.Target, levels []layerOption) []layerOption {
-	levels = levels[:0]
+// layerOptions returns the choices of layers to forward, up to wanted, in ascending order of bitrate. It omits choices
+// that are worse but not cheaper than another. brief and lasting are the bitrates over one second and over four.
+// Without a measured bitrate there are no choices. It reuses the memory of options.
+func layerOptions(brief, lasting *Bitrates, wanted forward.Target, options []layerOption) []layerOption {
+	options = options[:0]
 	rates := minRates(brief, lasting)
 	for s := range MaxLayers {
-		if s > wanted.Spatial && len(levels) > 0 {
+		if s > wanted.Spatial && len(options) > 0 {
 			break // no wanted layer is sent: use the lowest one above
 		}
 		for t := 0; t < MaxTemporals && t <= max(0, wanted.Temporal); t++ {
 			cost := int(rates[s][t])
-			switch n := len(levels); {
+			switch n := len(options); {
 			case cost == 0:
 				continue
-			case n > 0 && levels[n-1].Spatial == s && levels[n-1].cost == cost:
-				levels[n-1].Temporal = t // the temporal layer adds nothing
+			case n > 0 && options[n-1].Spatial == s && options[n-1].cost == cost:
+				options[n-1].Temporal = t // the temporal layer adds nothing
 				continue
 			case t == 0 && n > 0 && rates[s][1] > rates[s][0] && rates[s][2] > rates[s][1]:
 				continue // a quarter of the frame rate in a higher layer looks worse than a lower layer in full
 			}
-			for len(levels) > 0 && levels[len(levels)-1].cost >= cost {
-				levels = levels[:len(levels)-1] // the new option is better and costs no more
+			for len(options) > 0 && options[len(options)-1].cost >= cost {
+				options = options[:len(options)-1] // the new option is better and costs no more
 			}
-			levels = append(levels, layerOption{forward.Target{Spatial: s, Temporal: t}, cost, int(max(brief[s][t], lasting[s][t]))})
+			options = append(options, layerOption{forward.Target{Spatial: s, Temporal: t}, cost, int(max(brief[s][t], lasting[s][t]))})
 		}
 	}
-	return levels
+	return options
 }
 
 // minRates returns the smaller of two bitrates for each layer.
@@ -71,7 +73,7 @@ const (
 	currentUnknown = -2 // no layer was allowed yet
 )
 
-// request describes one track to divide.
+// request describes a track that wants bandwidth: the choices of layers, and how its current choice may change.
 type request struct {
 	options    []layerOption
 	priority   int  // tracks with a higher one get bandwidth first
@@ -85,10 +87,10 @@ type request struct {
 // sorted by priority. First each gets its lowest option; the remaining budget, without reserved, then raises them one
 // option at a time, in turn among equal priorities. divide also returns the unused budget in bits/s, which is negative
 // if the lowest options exceed it.
-func divide(budget, reserved int, claims []request, out []int) ([]int, int) {
+func divide(budget, reserved int, requests []request, out []int) ([]int, int) {
 	out = out[:0]
-	for i := range claims {
-		c := &claims[i]
+	for i := range requests {
+		c := &requests[i]
 		lowest := c.options[0].cost
 		need := float64(lowest)
 		if c.current == currentPaused {
@@ -104,15 +106,15 @@ func divide(budget, reserved int, claims []request, out []int) ([]int, int) {
 		out = append(out, 0)
 	}
 	budget -= reserved
-	for from := 0; from < len(claims); {
+	for from := 0; from < len(requests); {
 		to := from + 1
-		for to < len(claims) && claims[to].priority == claims[from].priority {
+		for to < len(requests) && requests[to].priority == requests[from].priority {
 			to++
 		}
 		for risen := true; risen; {
 			risen = false
 			for i := from; i < to; i++ {
-				if step, ok := claims[i].upgradeCost(out[i], budget); ok {
+				if step, ok := requests[i].upgradeCost(out[i], budget); ok {
 					out[i]++
 					budget -= step
 					risen = true
@@ -125,9 +127,9 @@ func divide(budget, reserved int, claims []request, out []int) ([]int, int) {
 }
 
 // anyDowngrade reports whether any request gets a lower option than it has now.
-func anyDowngrade(claims []request, indexes []int) bool {
-	for i := range claims {
-		if indexes[i] < claims[i].current {
+func anyDowngrade(requests []request, indexes []int) bool {
+	for i := range requests {
+		if indexes[i] < requests[i].current {
 			return true
 		}
 	}

@@ -73,7 +73,7 @@ func TestDivideGivesLayersByPriority(t *testing.T) {
 	bursting := with(held(0), func(c *request) { c.options = layerOptions(steady, layerBitrates(100, 1000, 1500), allLayers, nil) })
 	for name, tt := range map[string]struct {
 		budget, reserved int // kbit/s
-		claims           []request
+		requests         []request
 		want             []int
 		left             int // kbit/s
 	}{
@@ -99,7 +99,7 @@ func TestDivideGivesLayersByPriority(t *testing.T) {
 		"upgrade during the hold-off with ample bandwidth":    {700, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{1}, 300},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, left := divide(tt.budget*1000, tt.reserved*1000, tt.claims, nil)
+			got, left := divide(tt.budget*1000, tt.reserved*1000, tt.requests, nil)
 			if !slices.Equal(got, tt.want) || left != tt.left*1000 {
 				t.Errorf("got %v with %d left, want %v with %d", got, left, tt.want, tt.left*1000)
 			}

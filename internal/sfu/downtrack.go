@@ -40,7 +40,7 @@ type DownTrackOptions struct {
 // DownTrack is the server's end of a track towards one subscriber. It is a Sink of the track's Receiver and, for pion,
 // a TrackLocal of the subscriber's connection. It rewrites packets to one unbroken RTP stream.
 type DownTrack struct {
-	// Set once.
+	// options, kind and video never change after NewDownTrack.
 	options DownTrackOptions
 	kind    webrtc.RTPCodecType
 	video   bool

@@ -20,7 +20,7 @@ type described struct {
 	keyIdx  uint8
 }
 
-// describe returns the described of each packet, and checks its SSRC and payload type.
+// describe extracts the fields of VP8 packets that a decoder uses, and checks SSRC and payload type.
 func describe(t *testing.T, packets []written) []described {
 	t.Helper()
 	var all []described

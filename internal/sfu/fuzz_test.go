@@ -45,8 +45,8 @@ func FuzzForwarding(f *testing.F) {
 		d.Start()
 		defer d.Stop()
 		now := start
-		fed := 0
-		for ; len(data) > 2; fed++ {
+		received := 0
+		for ; len(data) > 2; received++ {
 			size := min(int(binary.BigEndian.Uint16(data)), len(data)-2)
 			raw := append([]byte{}, data[2:2+size]...)
 			data = data[2+size:]
@@ -57,7 +57,7 @@ func FuzzForwarding(f *testing.F) {
 			if l := r.layer(0); l != nil {
 				l.handle(raw, now)
 			}
-			d.SetAllowed(fed%4-1, fed/4%4)
+			d.SetAllowed(received%4-1, received/4%4)
 			d.handleRTCP(nackOf(downSSRC, h.SequenceNumber), now)
 			now = now.Add(10 * time.Millisecond)
 		}
@@ -65,8 +65,8 @@ func FuzzForwarding(f *testing.F) {
 		for _, p := range out.take() {
 			seen[p.SequenceNumber] = true
 		}
-		if len(seen) > fed {
-			t.Errorf("%d packets became %d", fed, len(seen))
+		if len(seen) > received {
+			t.Errorf("%d packets became %d", received, len(seen))
 		}
 	})
 }

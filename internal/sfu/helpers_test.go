@@ -171,8 +171,8 @@ func (s *scriptedSource) WriteRTCP(packets []rtcp.Packet) error {
 }
 
 // testLayer returns a layer without goroutines, whose feedback goes to up; up may be nil.
-func testLayer(r *Receiver, n int, ssrc uint32, up *feedbackLog) *layer {
-	return newLayer(r, n, &scriptedSource{ssrc: ssrc, publisher: up})
+func testLayer(r *Receiver, n int, ssrc uint32, publisher *feedbackLog) *layer {
+	return newLayer(r, n, &scriptedSource{ssrc: ssrc, publisher: publisher})
 }
 
 // boundContext is the webrtc.TrackLocalContext for Bind.

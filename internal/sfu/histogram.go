@@ -20,8 +20,9 @@ var forwardingBounds = [...]time.Duration{
 	100 * time.Millisecond,
 }
 
-// forwardingSampleEvery is the number of packets of a DownTrack from which one is timed: an audio track is sampled
-// every few seconds. Reading the clock costs half as much as forwarding a packet, so it is done for few.
+// forwardingSampleEvery is the sampling interval of forwarding times: each DownTrack times one packet in this number,
+// which for audio means one every few seconds. Timing every packet would be expensive, because reading the clock costs
+// half as much as forwarding.
 const forwardingSampleEvery = 256
 
 // RoundTrips is a histogram of the round-trip times to subscribers.

@@ -12,7 +12,7 @@ import (
 const MaxTemporals = 4
 
 const (
-	// meterWindow is the interval at which a rateMeter updates its rates: a few frames of a camera.
+	// meterWindow is the interval at which a rateMeter updates its rates. A camera sends a few frames in it.
 	meterWindow = 250 * time.Millisecond
 	// meterMemory is the time constant of a rate: after it, a change of the rate shows by 63 %. meterLongMemory is that
 	// of the long-term rates, in which a key frame, which may have the bits of a whole second, does not stand out.
@@ -82,7 +82,8 @@ func (m *rateMeter) add(spatial, temporal, size int, frame bool) {
 	}
 }
 
-// endWindow updates the rates with a window of that many seconds, and clears it.
+// endWindow adds the counts of the current window, which lasted the given number of seconds, to the smoothed rates and
+// clears them.
 func (m *rateMeter) endWindow(seconds float64) {
 	m.total = min(m.total+seconds, meterLongMemory.Seconds())
 	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLongMemory)
@@ -97,8 +98,8 @@ func (m *rateMeter) endWindow(seconds float64) {
 	}
 }
 
-// weight returns the weight of a window of that many seconds relative to earlier ones. Until memory has been measured,
-// rates are plain averages.
+// weight returns the weight of a window of the given number of seconds relative to earlier ones. Until memory has been
+// measured, rates are plain averages.
 func (m *rateMeter) weight(seconds float64, memory time.Duration) float64 {
 	if m.total < memory.Seconds() {
 		return seconds / m.total
@@ -134,11 +135,12 @@ func (r *Receiver) longTermBitrates(now time.Time) Bitrates {
 	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.longBitRate[s] })
 }
 
-// collectRates returns the bitrates that the function of selects in a meter for spatial layer s.
-func (r *Receiver) collectRates(now time.Time, of func(m *rateMeter, s int) *[MaxTemporals]rate) Bitrates {
+// collectRates returns the bitrates of all active layers. ratesOf selects the rates to collect, short-term or
+// long-term, of spatial layer s in a meter.
+func (r *Receiver) collectRates(now time.Time, ratesOf func(m *rateMeter, s int) *[MaxTemporals]rate) Bitrates {
 	var all Bitrates
 	r.eachLayer(now, func(row, s int, m *rateMeter) {
-		for t, rate := range m.cumulativeRates(of(m, s)) {
+		for t, rate := range m.cumulativeRates(ratesOf(m, s)) {
 			all[row][t] = uint32(rate)
 			if s > 0 && !m.cumulative.Load() {
 				all[row][t] += all[row-1][t]

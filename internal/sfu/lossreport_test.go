@@ -10,10 +10,10 @@ import (
 
 // A publisher of video is not reported the loss of its subscribers, because it would lower its bitrate for all of them.
 func TestAudioPublisherIsReportedTheHighestLossOfItsSubscribers(t *testing.T) {
-	takes := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
-	l, d, _ := newAudioTrack(t, webrtc.MimeTypeOpus, takes, nil)
+	codecs := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
+	l, d, _ := newAudioTrack(t, webrtc.MimeTypeOpus, codecs, nil)
 	other := NewDownTrack(l.r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})
-	if _, err := other.Bind(&boundContext{codecs: takes}); err != nil {
+	if _, err := other.Bind(&boundContext{codecs: codecs}); err != nil {
 		t.Fatal(err)
 	}
 	other.Start()

@@ -48,7 +48,7 @@ type lossTracker struct {
 type missingPacket struct {
 	seq                 uint64 // extended sequence number
 	nacks               uint8
-	firstNACK, lastNACK time.Time // of the NACKs, the first and the latest
+	firstNACK, lastNACK time.Time // time of the first and the latest NACK
 }
 
 // add records packet seq. It returns the extended sequence number and whether the packet is new; a duplicate is not.

@@ -61,7 +61,7 @@ func TestLossTrackerFindsGapsAndLatePackets(t *testing.T) {
 	}
 }
 
-// span returns the numbers from from to to.
+// span returns the numbers from, from+1 and so on up to to.
 func span(from, to uint16) []uint16 {
 	var s []uint16
 	for ; from <= to; from++ {
@@ -169,7 +169,7 @@ func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 	}
 }
 
-// Every retransmission takes the same time. The test counts the NACKs that each lost packet causes.
+// In each case, all retransmissions take the same time. The test counts the NACKs for each lost packet.
 func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
 	const step, each = 10 * time.Millisecond, 200 // one packet each step; every 200th is lost
 	for _, tt := range []struct {

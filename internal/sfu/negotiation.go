@@ -52,10 +52,10 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	} else {
 		err = ErrCodec
 	}
-	numbers, ssrc := b.twccID != 0, b.ssrc
+	twcc, ssrc := b.twccID != 0, b.ssrc
 	d.mu.Unlock()
 	if d.video {
-		d.options.Tap.pacer.SetTWCC(numbers)
+		d.options.Tap.pacer.SetTWCC(twcc)
 	}
 
 	d.options.Tap.sentTracks.setTrack(ssrc, d)

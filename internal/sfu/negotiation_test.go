@@ -64,21 +64,21 @@ func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
 
 func TestBindWithoutCodecReportsErrCodecAndSendsNothing(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
-	var told error
-	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { told = err }})
+	var boundErr error
+	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { boundErr = err }})
 	if _, err := d.Bind(&boundContext{codecs: codecsFor(webrtc.MimeTypeVP8)}); err != nil {
 		t.Errorf("Bind = %v, which would undo the other tracks' negotiation", err)
 	}
-	if !errors.Is(told, ErrCodec) {
-		t.Errorf("OnBound was given %v, want ErrCodec", told)
+	if !errors.Is(boundErr, ErrCodec) {
+		t.Errorf("OnBound was given %v, want ErrCodec", boundErr)
 	}
 	d.Start()
 	l := testLayer(r, 0, 1, nil)
 	l.handle(vp8Packet{seq: 1, key: true}.raw(t, 1), l.keyFrameRequested)
 	d.Stop()
-	told = nil
-	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(told, ErrCodec) {
-		t.Errorf("Bind without any codec = %v, and told %v; want nil and ErrCodec", err, told)
+	boundErr = nil
+	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(boundErr, ErrCodec) {
+		t.Errorf("Bind without any codec = %v, and told %v; want nil and ErrCodec", err, boundErr)
 	}
 	d.Stop()
 }

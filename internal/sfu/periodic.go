@@ -19,7 +19,7 @@ type periodic[T comparable] struct {
 	started bool
 }
 
-// newPeriodic returns a periodic without members that calls call every interval.
+// newPeriodic returns a periodic without members, which will call the function call at the interval every.
 func newPeriodic[T comparable](every time.Duration, call func(time.Time, []T)) *periodic[T] {
 	return &periodic[T]{every: every, call: call, stop: make(chan struct{})}
 }
@@ -48,7 +48,7 @@ func (p *periodic[T]) Close() {
 	p.wg.Wait()
 }
 
-// run makes the calls until Close.
+// run calls p.call at the interval until Close.
 func (p *periodic[T]) run() {
 	t := time.NewTicker(p.every)
 	defer t.Stop()

@@ -27,11 +27,11 @@ type ReceiverOptions struct {
 
 // Receiver is the server's end of one published track, with all its simulcast layers.
 type Receiver struct {
-	// Set once.
+	// options and codec never change after NewReceiver.
 	options ReceiverOptions
 	codec   codec.Type
 
-	// Safe by themselves.
+	// Safe for concurrent use without mu.
 	Level        AudioLevel             // loudness, for audio with the ssrc-audio-level extension
 	sinks        atomic.Pointer[[]Sink] // slice replaced on change; read on the packet path
 	activeLayers atomic.Uint32          // bit n is set while layer n sends
@@ -225,16 +225,16 @@ func (r *Receiver) bestLayer(wanted int) int {
 // receptionReports returns a reception report for each layer that has received packets. Reports on audio contain the
 // highest loss of the track's subscribers; see highestSinkLoss.
 func (r *Receiver) receptionReports(now time.Time) []rtcp.ReceptionReport {
-	var all []rtcp.ReceptionReport
+	var reports []rtcp.ReceptionReport
 	for n := range r.layers {
 		if l := r.layer(n); l != nil {
 			if rr, ok := l.report(now); ok {
 				if r.codec == codec.Opus || r.codec == codec.RED {
 					rr.FractionLost = max(rr.FractionLost, r.highestSinkLoss(now))
 				}
-				all = append(all, rr)
+				reports = append(reports, rr)
 			}
 		}
 	}
-	return all
+	return reports
 }

@@ -15,7 +15,7 @@ import (
 func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	g := newFixture(t, 2, false)
 	l, other := g.r.layer(0), g.r.layer(1)
-	asked := func(what string, want ...uint32) {
+	requested := func(what string, want ...uint32) {
 		t.Helper()
 		if d := cmp.Diff(want, g.publisher.keyFrameRequests()); d != "" {
 			t.Errorf("%s: %s", what, d)
@@ -24,19 +24,19 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	at := func(d time.Duration) time.Time { return g.now.Add(d) }
 	g.d.Stop() // it sends requests of its own
 	l.requestKeyFrame(at(0))
-	asked("the first", layerSSRC(0))
+	requested("the first", layerSSRC(0))
 	l.requestKeyFrame(at(1))
 	other.requestKeyFrame(at(1))
-	asked("too early for one layer, not for the other", layerSSRC(1))
+	requested("too early for one layer, not for the other", layerSSRC(1))
 	packet := func(seq uint16, when time.Time) { l.handle(vp8Packet{seq: seq}.raw(t, l.ssrc), when) }
 	packet(1, at(keyFrameInterval-1))
-	asked("the interval is not over")
+	requested("the interval is not over")
 	packet(2, at(keyFrameInterval))
-	asked("the pending one", layerSSRC(0))
+	requested("the pending one", layerSSRC(0))
 	packet(3, at(3*keyFrameInterval))
-	asked("nothing is pending any more")
+	requested("nothing is pending any more")
 	l.requestKeyFrame(at(3 * keyFrameInterval))
-	asked("a new one", layerSSRC(0))
+	requested("a new one", layerSSRC(0))
 }
 
 // A publisher that sends nothing may drop requests, so the first packet afterwards must repeat the request once.
@@ -102,7 +102,7 @@ func TestBestLayerIsTheHighestActiveUpToWanted(t *testing.T) {
 func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		sparse bool
-		goes   int // the only layer that still sends
+		sender int // the only layer that still sends
 		gap    time.Duration
 		want   uint32
 	}{
@@ -120,9 +120,9 @@ func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
 			g.receive(n, vp8Packet{seq: 1})
 		}
 		g.now = g.now.Add(tt.gap)
-		g.receive(tt.goes, vp8Packet{seq: 2})
+		g.receive(tt.sender, vp8Packet{seq: 2})
 		if got := g.r.activeLayers.Load(); got != tt.want {
-			t.Errorf("sparse %v, only %d sends for %v: alive %03b, want %03b", tt.sparse, tt.goes, tt.gap, got, tt.want)
+			t.Errorf("sparse %v, only %d sends for %v: alive %03b, want %03b", tt.sparse, tt.sender, tt.gap, got, tt.want)
 		}
 		g.receive(2, vp8Packet{seq: 3})
 		if got := g.r.activeLayers.Load(); got&0b100 == 0 {

@@ -27,7 +27,7 @@ func redPayload(seq uint16, copies int) []byte {
 	return payload
 }
 
-// redPacket returns an RTP packet with that payload.
+// redPacket returns the RTP packet seq with a RED payload that has the given number of redundant copies.
 func redPacket(t *testing.T, seq uint16, copies int) []byte {
 	t.Helper()
 	return marshal(t, &rtp.Packet{

@@ -19,8 +19,8 @@ const (
 // SSRC, or about a DownTrack. Reading feedback with a goroutine per subscription would be expensive, and one that pion
 // starts while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
-	about := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
-	if !about && !t.streams.admit(time.Now()) {
+	isFeedback := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
+	if !isFeedback && !t.streams.admit(time.Now()) {
 		return discard{}
 	}
 	if kind == packetio.RTPBufferPacket {

@@ -47,7 +47,8 @@ func (d *DownTrack) Current() (spatial, temporal int) {
 	return now.Spatial, now.Temporal
 }
 
-// setTarget stores value in which, one of selection's wanted and allowed, and updates the target.
+// setTarget sets selection.wanted or selection.allowed, to which the pointer which points, to value. Then it updates
+// the target.
 func (d *DownTrack) setTarget(which *forward.Target, value forward.Target) {
 	d.mu.Lock()
 	before := d.selection.target

@@ -114,9 +114,9 @@ func (d *DownTrack) SendWakeupPadding() bool {
 	return true
 }
 
-// sendServerFrameLocked sends a complete frame made by the server, whose timestamp is after later than the previous
-// one. The frame bypasses the Pacer's queue, because a black frame ends its track, and the queue of an ended track is
-// dropped.
+// sendServerFrameLocked sends a complete frame made by the server. Its timestamp follows the previous one by the
+// duration after. The frame bypasses the Pacer's queue, because a black frame ends its track, and the queue of an ended
+// track is dropped.
 func (d *DownTrack) sendServerFrameLocked(now time.Time, after time.Duration, payload []byte) {
 	out := d.fwd.Insert(now, after)
 	out.Marker = true

@@ -45,7 +45,7 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 	opus, red := codecOf(webrtc.MimeTypeOpus, opusType, ""), codecOf("audio/red", 63, "111/111")
 	for _, tt := range []struct {
 		name, mime string
-		takes      []webrtc.RTPCodecParameters
+		codecs     []webrtc.RTPCodecParameters
 		payload    []byte // from the publisher
 		trailer    string
 		want       []byte
@@ -57,7 +57,7 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l, _, out := newAudioTrack(t, tt.mime, tt.takes, []byte(tt.trailer))
+				l, _, out := newAudioTrack(t, tt.mime, tt.codecs, []byte(tt.trailer))
 				l.handle(opusPacket(t, 100, 1000, tt.payload...), time.Now())
 				out.take()
 				l.r.SetMuted(true)

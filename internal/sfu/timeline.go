@@ -2,13 +2,14 @@ package sfu
 
 import "time"
 
-// maxClockStep bounds the difference between the time that passed on the publisher's clock and between packet arrivals.
+// maxClockStep bounds how much the time between two packets may differ between the publisher's clock and the server's.
 // A larger difference means that the publisher set its clock, or that its timestamps stopped or wrapped during a pause;
-// then the arrivals decide. The bound is longer than any path delays packets before the connection is given up.
+// then the packets' arrivals decide. The bound is longer than any path delays packets before the connection is given
+// up.
 const maxClockStep = 30 * time.Second
 
-// timeline computes each packet's time on the publisher's clock, for the packets that a LayerSink passes from one
-// stream after another.
+// timeline computes the time of each packet of a LayerSink on the publisher's clock. The packets may come from several
+// streams, one after another.
 type timeline struct {
 	rate uint32 // of RTP timestamps, Hz
 
@@ -51,8 +52,8 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	return at
 }
 
-// correct returns the time by the publisher's clock, corrected if the clock was set since. arrived is the time expected
-// by the packet's arrival, zero if there is none.
+// correct returns clock, a packet's time by the latest sender report, adjusted if the publisher has set its clock.
+// arrived is the time expected from the packet's arrival, zero if unknown.
 func (m *timeline) correct(clock, arrived time.Time) time.Time {
 	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
 	if agrees(clock) {

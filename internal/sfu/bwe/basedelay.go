@@ -6,8 +6,7 @@ const (
 	// baseSpan is how long the minimum delay remains the base delay, that of the path without a queue, in µs. After
 	// twice this time, a queue that other traffic keeps full counts as part of the path.
 	baseSpan = 10_000_000
-	// standingQueueDelay is the delay above the base delay, in µs, from which on there is a queue, whether it grows or
-	// not.
+	// standingQueueDelay is the queueing delay in µs above which there is a standing queue, whether it grows or not.
 	standingQueueDelay = 100_000
 	// A queue that neither changes nor loses packets for standingQueueTime, in µs, counts as part of the path: a longer
 	// network route, or a queue that other traffic keeps full.

@@ -115,7 +115,7 @@ func (e *Estimator) HandleFeedback(raw []byte, now time.Time) error {
 	return nil
 }
 
-// noteChange updates beforeDrop after the estimate changed from before.
+// noteChange updates beforeDrop after the estimate changed. before is the previous estimate in bits/s.
 func (e *Estimator) noteChange(before float64) {
 	switch now := e.bitrate(); {
 	case now < before:
@@ -285,7 +285,7 @@ func (e *Estimator) Feedbacks() (count int, latest time.Time) {
 // SendRate returns the bitrate sent in the last half second, in bits/s.
 func (e *Estimator) SendRate(now time.Time) int { return int(e.sending.rate(e.micros(now))) }
 
-// micros returns now in µs since the epoch. The first call sets the epoch.
+// micros converts now to µs since the epoch. The first call sets the epoch.
 func (e *Estimator) micros(now time.Time) int64 {
 	if e.epoch.IsZero() {
 		e.epoch = now.Add(-time.Second) // so that 0 means never

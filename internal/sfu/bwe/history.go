@@ -32,7 +32,7 @@ type history struct {
 	latest uint16       // sequence number
 }
 
-// add stores a packet that was sent at at, in µs.
+// add stores a packet. at is the time when it was sent, in µs.
 func (h *history) add(seq uint16, size int, at int64, probe uint8) {
 	if h.ring == nil {
 		h.ring = make([]sentPacket, historySize)

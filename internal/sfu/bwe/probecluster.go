@@ -24,7 +24,7 @@ type cluster struct {
 	count int    // packets sent
 }
 
-// span holds the times in µs of the first and last packet of a series, and its size.
+// span holds the number, the size and the times in µs of a series of packets.
 type span struct {
 	first, last         int64
 	firstSize, lastSize int // size of the first and last packet in bytes

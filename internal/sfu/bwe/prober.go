@@ -85,9 +85,9 @@ func (p *Prober) judge(e *Estimator, estimate float64, now time.Time) bool {
 	return true
 }
 
-// postpone makes the next probe wait until until or later.
-func (p *Prober) postpone(until time.Time) {
-	if until.After(p.next) {
-		p.next = until
+// postpone delays the next probe to earliest, if that is later than its current time.
+func (p *Prober) postpone(earliest time.Time) {
+	if earliest.After(p.next) {
+		p.next = earliest
 	}
 }

@@ -12,7 +12,7 @@ type meter struct {
 	first int64 // time of the first packet, µs; 0: none yet
 }
 
-// add adds a packet of size bytes, sent at at in µs.
+// add adds a packet of size bytes. at is the time when it was sent, in µs.
 func (m *meter) add(size int, at int64) {
 	if m.first == 0 {
 		m.first, m.slot = at, at/meterSlot

@@ -2,7 +2,7 @@ package bwe
 
 import "math"
 
-// usage is the state of the path by the trend of the delay.
+// usage classifies the path by the trend of its delay, as GCC does.
 type usage uint8
 
 const (
@@ -70,8 +70,8 @@ func (t *trendline) add(sentDelta, arrivalDelta, arrival int64) {
 	t.detect(slope, float64(sentDelta)/1000, arrival)
 }
 
-// fit returns the slope of the least-squares line through the points, or otherwise if it is undefined.
-func (t *trendline) fit(otherwise float64) float64 {
+// fit returns the slope of the least-squares line through the points, or fallback if it is undefined.
+func (t *trendline) fit(fallback float64) float64 {
 	var atSum, delaySum float64
 	for _, p := range t.points {
 		atSum += p.at
@@ -84,7 +84,7 @@ func (t *trendline) fit(otherwise float64) float64 {
 		under += (p.at - at) * (p.at - at)
 	}
 	if under == 0 {
-		return otherwise
+		return fallback
 	}
 	return over / under
 }

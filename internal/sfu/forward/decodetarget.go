@@ -53,7 +53,7 @@ func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want Target) sel
 
 // retarget switches to the decode target for want if frame info.Frame, the newest so far, allows it. It reports whether
 // only a key frame allows the switch. begins says that the frame is the first of its picture.
-func (s *selector) retarget(info *codec.Info, begins bool, want Target) (waits bool) {
+func (s *selector) retarget(info *codec.Info, begins bool, want Target) (needsKeyFrame bool) {
 	f := &info.Frame
 	if f.NewStructure {
 		s.decodeTarget, s.sentMask = -1, f.ActiveTargets // a new structure implies this mask

@@ -50,8 +50,8 @@ func (f *Forwarder) Start(p *Packet, align func(from, to int) (uint32, bool)) {
 type Decision struct {
 	Sent          *Sent // the packet as sent; nil: do not send it
 	NeedsKeyFrame bool  // the wanted layers can start only with a key frame
-	// FillGap says that an empty packet must be sent with sequence number Gap. The number is left over because the
-	// packet for it is not forwarded, and without it the subscriber would keep requesting it.
+	// FillGap says that an empty packet must be sent with sequence number Gap. The packet with that number arrived late
+	// and is not forwarded. Without the empty packet, the subscriber would keep requesting it.
 	FillGap bool
 	Gap     uint16
 }
@@ -61,8 +61,8 @@ func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
 	v := f.selector.decide(p, Target{max(0, want.Spatial-p.Layer), want.Temporal})
 	d.NeedsKeyFrame = v.needsKeyFrame
 	if !v.forward {
-		if hole, open := f.skip(p); open {
-			d.Gap, d.FillGap = hole, f.fillGap(hole)
+		if gap, open := f.skip(p); open {
+			d.Gap, d.FillGap = gap, f.fillGap(gap)
 		}
 		return d
 	}

@@ -163,7 +163,7 @@ func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 
 // skip leaves p, a packet of the current layer, out of the numbering. If later packets were already sent, p's number
 // remains open; skip returns that number and true.
-func (f *rewriter) skip(p *Packet) (hole uint16, open bool) {
+func (f *rewriter) skip(p *Packet) (gap uint16, open bool) {
 	seq := p.Header.SequenceNumber
 	if !f.numbers.isNew(seq) {
 		run := f.numbers.find(seq)
@@ -176,7 +176,7 @@ func (f *rewriter) skip(p *Packet) (hole uint16, open bool) {
 	return 0, false
 }
 
-// reset starts with d, without changing its values.
+// reset starts the numbering with d as the first picture, whose values are sent unchanged.
 func (v *vp8Numbers) reset(d *codec.VP8Descriptor) {
 	*v = vp8Numbers{lastPicture: d.PictureID - 1, lastTL0: d.TL0 - 1, lastKey: d.KeyIndex - 1}
 }
@@ -206,8 +206,8 @@ func (v *vp8Numbers) skipPicture(d *codec.VP8Descriptor) bool {
 	return true
 }
 
-// Insert returns the values for a packet that the server adds to the stream, with a timestamp after later than the
-// previous one. The publisher's next packet is numbered after it.
+// Insert returns the values for a packet that the server adds to the stream. Its timestamp follows the previous one by
+// the duration after. The publisher's next packet is numbered after it.
 func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
 	f.Pause()
 	if !f.started {

@@ -222,9 +222,9 @@ func (p *Pacer) RoundTrip() time.Duration {
 	return p.estimator.RoundTrip()
 }
 
-// AllowRetransmission reports whether a retransmission of size bytes is within the budget, and subtracts it. superseded
-// says that the packet is no longer needed, because a key frame has followed or will follow; at capacity it is refused,
-// because it would only delay that key frame.
+// AllowRetransmission reports whether a retransmission of size bytes is within the budget. If so, it subtracts size
+// from the budget. superseded says that the packet is no longer needed, because a key frame has followed or will
+// follow. At capacity, AllowRetransmission then returns false, because the packet would only delay that key frame.
 func (p *Pacer) AllowRetransmission(size int, superseded bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

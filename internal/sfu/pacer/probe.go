@@ -23,10 +23,10 @@ const (
 
 // SetTWCC records whether a video track has negotiated transport-wide sequence numbers. One track is enough for
 // feedback.
-func (p *Pacer) SetTWCC(numbers bool) {
+func (p *Pacer) SetTWCC(negotiated bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if numbers {
+	if negotiated {
 		p.twcc = twccNegotiated
 	} else if p.twcc == twccUnknown {
 		p.twcc = twccAbsent
@@ -44,7 +44,8 @@ func (p *Pacer) awaitingFeedbackLocked(now time.Time) bool {
 	return false
 }
 
-// HandleRTCP processes one RTCP packet if it is feedback about the connection, TWCC or REMB, and reports whether it is.
+// HandleRTCP processes one RTCP packet if it is feedback about the connection (TWCC or REMB), and reports whether it
+// is.
 func (p *Pacer) HandleRTCP(raw []byte, now time.Time) bool {
 	if !p.parseFeedback(raw, now) {
 		return false
