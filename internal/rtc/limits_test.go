@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// What a client says of tracks is remembered within bounds.
+// Only requests with a plausible track SID are stored.
 func TestRequestsForUnknownTracksAreBounded(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
@@ -20,15 +20,15 @@ func TestRequestsForUnknownTracksAreBounded(t *testing.T) {
 	m.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{TrackSids: sids, Disabled: true}}})
 	m.inspect(func(p *Participant) {
 		if len(p.subscribing.choices) != 1 || len(p.subscribing.settings) != 1 {
-			t.Errorf("%d choices and %d settings kept, want those of the one track that can exist", len(p.subscribing.choices), len(p.subscribing.settings))
+			t.Errorf("%d requests and %d settings are stored, want only those for the valid SID", len(p.subscribing.choices), len(p.subscribing.settings))
 		}
 		if s := p.subscribing.settings["TR_VCabc"]; s == nil || !s.Disabled || len(s.TrackSids) != 0 {
-			t.Errorf("kept settings %.100v", s)
+			t.Errorf("the stored settings are %.100v", s)
 		}
 	})
 }
 
-// However much is remembered of tracks that are gone, or never were, what is said of one that is there counts.
+// Requests for existing tracks are stored even if the maximum for unknown tracks has been reached.
 func TestRequestForExistingTrackIsExemptFromBound(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -49,25 +49,25 @@ func TestRequestForExistingTrackIsExemptFromBound(t *testing.T) {
 		case s == nil:
 			t.Error("not subscribed")
 		case s.enabled:
-			t.Error("the settings do not count")
+			t.Error("the settings were not applied")
 		}
 	})
 }
 
-// What was said of a track is forgotten with it, or a long call would fill the memory of choices.
+// Otherwise the requests stored during a long call would reach the maximum.
 func TestRequestIsDroppedWithItsTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
 	ada.sendMedia(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
-	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
 	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: []string{sid}}}})
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	bo.inspect(func(p *Participant) {
 		if len(p.subscribing.choices) != 0 {
-			t.Errorf("still remembers %v", p.subscribing.choices)
+			t.Errorf("still stored: %v", p.subscribing.choices)
 		}
 	})
 }
@@ -86,7 +86,8 @@ func TestTrackWithTooLongNameIsRefused(t *testing.T) {
 	}
 }
 
-// setAnswerHook gives g a publisher connection that calls hook on its worker when it has answered an offer.
+// setAnswerHook gives g's participant a publisher connection that calls hook on its worker when it has answered an
+// offer.
 func (g *testClient) setAnswerHook(hook func()) {
 	g.t.Helper()
 	g.inspect(func(p *Participant) {
@@ -100,7 +101,7 @@ func (g *testClient) setAnswerHook(hook func()) {
 	})
 }
 
-// offer makes g offer to receive video.
+// newOffer returns a message in which g offers to receive video.
 func (g *testClient) newOffer() *livekit.SignalRequest {
 	g.t.Helper()
 	if _, err := g.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo); err != nil {
@@ -113,14 +114,14 @@ func (g *testClient) newOffer() *livekit.SignalRequest {
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: offer.SDP}}}
 }
 
-// A client that sends faster than its connection can work waits for it; the queue does not grow.
+// Handle waits while the queue of the transport's worker is too long, so the queue stays bounded.
 func TestFloodingClientWaitsForItsTransport(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
 	gate, busy := make(chan struct{}), make(chan struct{})
 	m.setAnswerHook(func() { close(busy); <-gate })
 	m.send(m.newOffer())
-	<-busy // what is queued from here on stays queued
+	<-busy // from here on, the worker is blocked
 	const flood, most = 200, 18
 	sent := make(chan error, flood)
 	go func() {
@@ -133,7 +134,7 @@ func TestFloodingClientWaitsForItsTransport(t *testing.T) {
 		m.inspect(func(*Participant) {})
 	}
 	if n := len(sent); n > most {
-		t.Errorf("%d candidates were taken while the connection was busy", n)
+		t.Errorf("%d candidates were accepted while the worker was blocked", n)
 	}
 	close(gate)
 	for range flood {
@@ -143,31 +144,32 @@ func TestFloodingClientWaitsForItsTransport(t *testing.T) {
 	}
 }
 
+// addCandidate returns a message with an ICE candidate.
 func addCandidate(text string) *livekit.SignalRequest {
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_Trickle{Trickle: &livekit.TrickleRequest{
 		CandidateInit: fmt.Sprintf(`{"candidate":%q,"sdpMid":"0","sdpMLineIndex":0}`, text),
 	}}}
 }
 
-// A mistake of ours that some SDP brings out ends that client's negotiation, not the process.
+// A panic that some SDP causes on a transport's worker must not end the process.
 func TestPanicInNegotiationEndsOnlyThatClient(t *testing.T) {
 	h := newHarness(t)
 	ada, m := h.join(request("ada")), h.join(request("mallory"))
 	m.setAnswerHook(func() { panic("a mistake") })
 	m.send(m.newOffer())
-	eventually(t, "mallory has to begin anew", func() bool {
+	eventually(t, "mallory is asked to rejoin", func() bool {
 		return m.sink.ended() && m.sink.got(func(r *livekit.SignalResponse) bool {
 			return r.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 		})
 	})
 	ada.inspect(func(p *Participant) {
 		if p.closed || len(p.room.participants) != 1 {
-			t.Error("ada was touched by it")
+			t.Error("ada was affected")
 		}
 	})
 }
 
-// Garbage for SDP and candidates ends in a Leave, never in a panic or a room that stays.
+// Invalid SDP and candidates must not cause a panic or leave the client without an answer.
 func TestInvalidSDPEndsInAnswerOrLeave(t *testing.T) {
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
@@ -211,7 +213,7 @@ func TestInvalidSDPEndsInAnswerOrLeave(t *testing.T) {
 	}
 }
 
-// FuzzHandle takes any message a client can send; a programming error would end the room.
+// FuzzHandle sends arbitrary messages from a client. A panic on the loop would end the room.
 func FuzzHandle(f *testing.F) {
 	fields := (&livekit.SignalRequest{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
 	for i := range fields.Len() {

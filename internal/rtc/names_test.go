@@ -10,7 +10,7 @@ import (
 	"meet/internal/name"
 )
 
-// Back ends choose display names and identities. The first are shown as far as they can be, the second never change.
+// Identities are keys for back ends, so they must not change.
 func TestDisplayNamesAreNormalizedAndIdentitiesAreNot(t *testing.T) {
 	h := newHarness(t)
 	for identity, names := range map[string][2]string{
@@ -21,7 +21,7 @@ func TestDisplayNamesAreNormalizedAndIdentitiesAreNot(t *testing.T) {
 		h.join(req)
 		p, err := h.Participant(t.Context(), "room", identity)
 		if err != nil || p.Identity != identity || p.Name != names[1] {
-			t.Errorf("%+q called %+q is %v, %v; want %+q", identity, names[0], p, err, names[1])
+			t.Errorf("%+q with the name %+q became %v, %v; want %+q", identity, names[0], p, err, names[1])
 		}
 	}
 	p, err := h.Update(t.Context(), "room", "ada", Change{Name: "Ada\u2066 \u00a0 Love\u00adlace"})
@@ -29,11 +29,11 @@ func TestDisplayNamesAreNormalizedAndIdentitiesAreNot(t *testing.T) {
 		t.Errorf("the name became %+q, %v", p.GetName(), err)
 	}
 	if _, err := h.Update(t.Context(), "room", "ada", Change{Name: "\u2800\u00ad"}); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("a name that cannot be seen: %v", err)
+		t.Errorf("name without visible characters: %v", err)
 	}
 }
 
-// The JS SDK's setName waits until its own participant is called exactly as it asked. Others see the form of all names.
+// The JS SDK's setName waits until its own participant has exactly the requested name. Others see the normalized name.
 func TestClientSeesItsOwnNameAsRequested(t *testing.T) {
 	h := newHarness(t)
 	watch, ada := &sink{}, &sink{}
@@ -42,32 +42,32 @@ func TestClientSeesItsOwnNameAsRequested(t *testing.T) {
 		p := r.admitActive(bareParticipant(r, "ada", ada))
 		p.info.Permission.CanUpdateMetadata = true
 		for _, asked := range []string{"Bob ", "Jose\u0301", "A  B", "Bob"} {
-			for _, o := range r.participants { // whose news come in one update with ada's
+			for _, o := range r.participants { // so that their updates are sent together with ada's
 				r.announce(o, true)
 			}
 			p.handle(updateMetadata(&livekit.UpdateParticipantMetadata{Name: asked}))
 			r.flushUpdates(true)
-			r.announce(p, true) // of another change
+			r.announce(p, true) // because of another change
 			r.flushUpdates(true)
 			own, others := ada.lastInfo("ada").GetName(), watch.lastInfo("ada").GetName()
 			if own != asked || others != name.Visible(asked) {
-				t.Errorf("who asked for %+q is told %+q, and others %+q", asked, own, others)
+				t.Errorf("a client that requested %+q got %+q, and others %+q", asked, own, others)
 			}
 		}
 		p.handle(updateMetadata(&livekit.UpdateParticipantMetadata{Name: "Bob "}))
 		p.sendFullState()
 		if own := ada.lastInfo("ada").GetName(); own != "Bob " {
-			t.Errorf("after a resume it is told %+q", own)
+			t.Errorf("after a resume it got %+q", own)
 		}
-		err := p.applyChange("Ada ", "", nil) // a back end's choice
+		err := p.applyChange("Ada ", "", nil) // as a back end does
 		r.announce(p, true)
 		if own := ada.lastInfo("ada").GetName(); err != nil || own != "Ada" {
-			t.Errorf("of a back end's name it is told %+q, %v", own, err)
+			t.Errorf("after a back end changed its name it got %+q, %v", own, err)
 		}
 	})
 }
 
-// NFC may make a name longer than names may be. The token by which the participant returns is good all the same.
+// NFC may make a name longer than the maximum. The token with which the participant returns must still be valid.
 func TestParticipantWithNameLengthenedByNFCCanReturn(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
@@ -76,9 +76,9 @@ func TestParticipantWithNameLengthenedByNFCCanReturn(t *testing.T) {
 		h.join(req)
 		p, err := h.Participant(t.Context(), "room", "ada")
 		if err != nil || len(p.Name) > name.MaxBytes || p.Name == "" {
-			t.Fatalf("who %s is called %+q, %v", how, p.GetName(), err)
+			t.Fatalf("the participant that %s has the name %+q, %v", how, p.GetName(), err)
 		}
-		req.Info.Name = p.Name // as the refreshed token has it
+		req.Info.Name = p.Name // as in the refreshed token
 	}
 	p, err := h.Update(t.Context(), "room", "ada", Change{Name: strings.Repeat("\u0959", 85)})
 	if err != nil || len(p.Name) > name.MaxBytes {
@@ -86,7 +86,7 @@ func TestParticipantWithNameLengthenedByNFCCanReturn(t *testing.T) {
 	}
 }
 
-// No room is made under a name in another form than the one that it would be looked up in.
+// A room whose name is not normalized could not be found by its name.
 func TestUnnormalizedRoomNameIsRefused(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -106,7 +106,7 @@ func TestUnnormalizedRoomNameIsRefused(t *testing.T) {
 		}
 	}
 	if n := h.Count(); n != 1 {
-		t.Errorf("there are %d rooms, want that of ada", n)
+		t.Errorf("there are %d rooms, want only ada's", n)
 	}
 	ada.inspect(func(*Participant) {})
 }

@@ -12,6 +12,7 @@ import (
 	"meet/internal/sfu"
 )
 
+// cameraRequest returns a request that announces a camera with three layers of VP8 and a backup in H264.
 func cameraRequest() *livekit.SignalRequest {
 	req := addTrack("v", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA)
 	req.GetAddTrack().Layers = []*livekit.VideoLayer{
@@ -23,8 +24,8 @@ func cameraRequest() *livekit.SignalRequest {
 	return req
 }
 
-// TestRecorderFollowsTrackThroughAllChanges records the camera of somebody who is alone, through mute, change of layer,
-// reconnection, change of codec and end.
+// The test records the camera of a single participant through mute, change of layer, reconnection, change of codec and
+// end.
 func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -32,7 +33,7 @@ func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 	ada.send(cameraRequest())
 	sid := ada.publishedSID("v")
 	primary := cam.publish(webrtc.MimeTypeVP8, "v", "q", "h", "f")
-	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 
 	rec := newRecorder()
 	detach, err := h.Observe(t.Context(), "room", rec)
@@ -40,31 +41,31 @@ func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer detach()
-	left := &eventRecorder{newRecorder()}
-	leave, err := h.Observe(t.Context(), "room", left)
+	detached := &eventRecorder{newRecorder()}
+	detachSecond, err := h.Observe(t.Context(), "room", detached)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the other observer", func() bool { return len(left.eventLog()) == 1 })
-	leave()
-	leave()
+	eventually(t, "the second observer is notified", func() bool { return len(detached.eventLog()) == 1 })
+	detachSecond()
+	detachSecond()
 	const vp8, h264 = "video/vp8", "video/h264"
 	rec.waitForPackets(t, 0, vp8, 2)
 	rec.waitForClock(t, vp8)
 
-	// What nobody watches is switched off when a mute ends; the recorder alone keeps its layer on.
+	// Layers without viewers are switched off when the track is unmuted. Only the recorder keeps its layer on.
 	ada.mute(sid, true)
-	eventually(t, "the mute", func() bool {
-		return slices.Contains(rec.eventLog(), "muted") && slices.Contains(rec.eventLog(), "told of a mute ada")
+	eventually(t, "the mute is reported", func() bool {
+		return slices.Contains(rec.eventLog(), "muted") && slices.Contains(rec.eventLog(), "TrackMuted ada")
 	})
 	n := rec.count()
-	<-time.After(100 * time.Millisecond) // the camera goes on
+	<-time.After(100 * time.Millisecond) // the camera still sends
 	if got := rec.count(); got != n {
 		t.Errorf("%d packets came during the mute", got-n)
 	}
 	ada.mute(sid, false)
 	rec.waitForPackets(t, n, vp8, 2)
-	eventually(t, "the best layer stays on", func() bool { got, told := ada.qualities("vp8"); return told && got == "LMH" })
+	eventually(t, "the best layer stays on", func() bool { got, sent := ada.qualities("vp8"); return sent && got == "LMH" })
 
 	n = rec.count()
 	rec.setLayer(0)
@@ -80,9 +81,9 @@ func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 	rec.waitForPackets(t, rec.count(), vp8, 2)
 
 	cam.publish(webrtc.MimeTypeH264, "v-h264", "")
-	eventually(t, "the second codec", func() bool { return slices.Contains(rec.eventLog(), "codecs video/vp8,video/h264 ada") })
+	eventually(t, "the second codec is reported", func() bool { return slices.Contains(rec.eventLog(), "codecs video/vp8,video/h264 ada") })
 	if got, _ := ada.qualities("h264"); got != "" {
-		t.Errorf("the codec that is not recorded is wanted: %s", got)
+		t.Errorf("the codec that is not recorded is requested: %s", got)
 	}
 	if err := ada.pc.RemoveTrack(primary); err != nil {
 		t.Fatal(err)
@@ -93,15 +94,15 @@ func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 	if err := h.Remove(t.Context(), "room", "ada", longAgo); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end", func() bool { return slices.Contains(rec.eventLog(), "room ended") })
+	eventually(t, "the end of the room is reported", func() bool { return slices.Contains(rec.eventLog(), "room ended") })
 
-	if got := left.eventLog(); !slices.Equal(got, []string{"published ada"}) {
-		t.Errorf("who has left is told %q", got)
+	if got := detached.eventLog(); !slices.Equal(got, []string{"published ada"}) {
+		t.Errorf("the detached observer got %q", got)
 	}
 	checkRecording(t, rec.since(0))
 	want := []string{
-		"published ada", "muted", "told of a mute ada", "unmuted", "told of the mute's end ada",
-		"muted", "told of a mute ada", "unmuted", "told of the mute's end ada",
+		"published ada", "muted", "TrackMuted ada", "unmuted", "TrackUnmuted ada",
+		"muted", "TrackMuted ada", "unmuted", "TrackUnmuted ada",
 		"codecs video/vp8,video/h264 ada", "codecs video/h264 ada", "ended video/vp8", "unpublished ada", "ended video/h264", "room ended",
 	}
 	if got := rec.eventLog(); !sameEvents(got, want) {
@@ -109,7 +110,8 @@ func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 	}
 }
 
-// sameEvents compares stories; the end of a Receiver is told by its own goroutine, when its streams have ended.
+// sameEvents reports whether two lists of events are equal, except for the position of "ended" events, which a Receiver
+// reports on its own goroutine.
 func sameEvents(got, want []string) bool {
 	ends := func(s string) bool { return strings.HasPrefix(s, "ended") }
 	for _, end := range slices.DeleteFunc(slices.Clone(want), func(s string) bool { return !ends(s) }) {
@@ -120,7 +122,8 @@ func sameEvents(got, want []string) bool {
 	return slices.Equal(slices.DeleteFunc(slices.Clone(got), ends), slices.DeleteFunc(slices.Clone(want), ends))
 }
 
-// checkRecording looks for streams that begin with key frames, and for a clock that only grows and is near the truth.
+// checkRecording checks that each stream begins with a key frame, that sequence numbers and times only grow, and that
+// the times are within 1 s of the sending times.
 func checkRecording(t *testing.T, all []writtenPacket) {
 	t.Helper()
 	var last writtenPacket
@@ -133,23 +136,22 @@ func checkRecording(t *testing.T, all []writtenPacket) {
 			t.Errorf("packet %d, number %d, follows %d", i, p.seq, last.seq)
 		}
 		if p.ssrc == last.ssrc && p.seq != last.seq+1 && !p.key {
-			gaps++ // of the mutes none: they end with a key frame
+			gaps++ // mutes cause no gaps, because they end with a key frame
 		}
 		if off := p.at.Sub(p.sent); !p.at.IsZero() && off.Abs() > time.Second {
 			t.Errorf("packet %d is dated off by %v", i, off)
 		}
 		if p.mime == last.mime && p.at.Before(last.at) {
-			t.Errorf("packet %d is of %v, the one before of %v", i, p.at, last.at)
+			t.Errorf("packet %d has the time %v, the previous one %v", i, p.at, last.at)
 		}
 		last = p
 	}
 	if gaps > len(all)/10 {
-		t.Errorf("of %d packets %d follow a gap", len(all), gaps)
+		t.Errorf("too many gaps: of %d packets, %d follow a gap", len(all), gaps)
 	}
 }
 
-// TestForwardedAndMovedTrackKeepsItsReceiver: a track that is shown in another room, or moves there, has the same Receiver, and
-// what is recorded of it counts for its publisher.
+// The layers recorded in the other room count in the demand that its publisher gets.
 func TestForwardedAndMovedTrackKeepsItsReceiver(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -157,9 +159,9 @@ func TestForwardedAndMovedTrackKeepsItsReceiver(t *testing.T) {
 	ada.send(cameraRequest())
 	sid := ada.publishedSID("v")
 	cam.publish(webrtc.MimeTypeVP8, "v", "q", "h", "f")
-	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	ada.inspect(func(p *Participant) { p.activate() })
-	for _, room := range []string{"shown", "moved"} { // somebody holds them open
+	for _, room := range []string{"shown", "moved"} { // keep the rooms open
 		req := request("bo")
 		req.Room, req.AutoSubscribe = room, false
 		h.join(req)
@@ -181,26 +183,26 @@ func TestForwardedAndMovedTrackKeepsItsReceiver(t *testing.T) {
 	recorders["shown"].waitForPackets(t, 0, "video/vp8", 2)
 	ada.mute(sid, true)
 	ada.mute(sid, false)
-	eventually(t, "what is recorded elsewhere is on", func() bool { got, told := ada.qualities("vp8"); return told && got == "LMH" })
+	eventually(t, "the layer recorded in the other room is requested", func() bool { got, sent := ada.qualities("vp8"); return sent && got == "LMH" })
 	recorders["shown"].setLayer(0)
 	ada.mute(sid, true)
 	ada.mute(sid, false)
-	eventually(t, "and no more than that", func() bool { got, _ := ada.qualities("vp8"); return got == "L" })
+	eventually(t, "only that layer is requested", func() bool { got, _ := ada.qualities("vp8"); return got == "L" })
 
 	if err := h.Move(t.Context(), "room", "ada", "moved"); err != nil {
 		t.Fatal(err)
 	}
 	recorders["moved"].waitForPackets(t, 0, "video/vp8", 2)
-	eventually(t, "it has left the others", func() bool {
+	eventually(t, "the track has left the other rooms", func() bool {
 		return slices.Contains(recorders["room"].eventLog(), "unpublished ada") && slices.Contains(recorders["shown"].eventLog(), "unpublished ada")
 	})
-	eventually(t, "its publisher sends all there too", func() bool { got, _ := ada.qualities("vp8"); return got == "LMH" })
+	eventually(t, "all layers are requested in the new room", func() bool { got, _ := ada.qualities("vp8"); return got == "LMH" })
 	of := func(room string) *sfu.Receiver { return recorders[room].tracks[0].Codecs[0].Receiver }
 	if of("room") != of("shown") || of("room") != of("moved") {
 		t.Error("the rooms have different Receivers")
 	}
 	if _, err := h.Observe(t.Context(), "nowhere", newRecorder()); err == nil {
-		t.Error("a room that does not exist is observed")
+		t.Error("observing an unknown room succeeded")
 	}
 }
 
@@ -212,7 +214,7 @@ func (o *panickingObserver) TrackPublished(t ObservedTrack) {
 	panic("a mistake")
 }
 
-// An observer that panics is detached, while the other observers and the room go on.
+// The other observers and the room continue.
 func TestPanickingObserverIsDetached(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -225,7 +227,7 @@ func TestPanickingObserverIsDetached(t *testing.T) {
 	pub := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
 	ada.inspect(func(p *Participant) { p.room.unpublish(pub) })
 	ada.publishWithoutMedia(livekit.TrackType_VIDEO)
-	eventually(t, "the other observer knows both tracks", func() bool {
+	eventually(t, "the other observer is notified of both tracks", func() bool {
 		return slices.Equal(other.eventLog(), []string{"published ada", "unpublished ada", "published ada"})
 	})
 	if got := panics.eventLog(); !slices.Equal(got, []string{"published ada"}) {
@@ -236,12 +238,11 @@ func TestPanickingObserverIsDetached(t *testing.T) {
 	}
 }
 
-// Observers learn of the end of a room that ends by a programming error, also by one in what runs after each turn of the
-// loop, as they do.
+// The panic may also happen in flushDirty, which notifies the observers itself.
 func TestObserversAreNotifiedWhenPanicEndsRoom(t *testing.T) {
 	for name, fail := range map[string]func(r *Room){
-		"in a turn of the loop": func(*Room) { panic("a mistake") },
-		"after it":              func(r *Room) { r.dirtyTransports[nil] = true },
+		"in a closure on the loop": func(*Room) { panic("test") },
+		"in flushDirty":            func(r *Room) { r.dirtyTransports[nil] = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t)

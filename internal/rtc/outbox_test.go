@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// pipe is a channel whose reader takes what the test says.
+// fakeChannel is a data channel whose peer acknowledges bytes only when the test calls read.
 type fakeChannel struct {
 	label string
 
@@ -22,11 +22,13 @@ type fakeChannel struct {
 	buffered uint64
 	low      uint64
 	onLow    func()
-	stop     chan struct{} // the first Send waits for it to be closed; may be nil
+	stop     chan struct{} // if not nil, the first Send blocks until it is closed
 }
 
+// Label returns the label.
 func (c *fakeChannel) Label() string { return c.label }
 
+// Send stores b and adds its length to the buffered amount.
 func (c *fakeChannel) Send(b []byte) error {
 	c.mu.Lock()
 	stop := c.stop
@@ -42,25 +44,29 @@ func (c *fakeChannel) Send(b []byte) error {
 	return nil
 }
 
+// BufferedAmount returns the number of bytes that read has not removed.
 func (c *fakeChannel) BufferedAmount() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.buffered
 }
 
+// SetBufferedAmountLowThreshold sets the amount for the callback.
 func (c *fakeChannel) SetBufferedAmountLowThreshold(n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.low = n
 }
 
+// OnBufferedAmountLow sets the function that read calls.
 func (c *fakeChannel) OnBufferedAmountLow(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.onLow = f
 }
 
-// read takes up to n bytes from it, as an acknowledging peer does.
+// read removes up to n bytes from the buffered amount, like an acknowledgement by the peer, and calls the callback if
+// the amount falls to the threshold.
 func (c *fakeChannel) read(n uint64) {
 	c.mu.Lock()
 	before := c.buffered
@@ -73,13 +79,14 @@ func (c *fakeChannel) read(n uint64) {
 	}
 }
 
+// got returns the messages sent so far.
 func (c *fakeChannel) got() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.sent...)
 }
 
-// outboxTest is an outbox whose overflow is noted.
+// outboxTest is an outbox that records whether overflow was called.
 type outboxTest struct {
 	*outbox
 	overflowed bool
@@ -98,22 +105,25 @@ func withOutbox(t *testing.T, f func(t *testing.T, o *outboxTest)) {
 	})
 }
 
-// waits is how many bytes wait in q.
+// queuedBytes returns the size of the queue q.
 func (o *outboxTest) queuedBytes(q *sendQueue) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return q.bytes
 }
 
-func zeroWindow() uint64 { return 0 } // the congestion window of a path that takes nothing
+// zeroWindow is the congestion window of a connection that currently carries nothing.
+func zeroWindow() uint64 { return 0 }
 
-// chunk is a message of 16 KiB that begins with its number, queuedChunkSize what it takes in a queue.
+// chunk returns a message of 16 KiB that begins with the number n.
 func chunk(n int) []byte {
 	return []byte(fmt.Sprintf("%08d", n) + strings.Repeat(".", 16<<10-8))
 }
 
+// queuedChunkSize is the size of a chunk in a queue.
 const queuedChunkSize = 16<<10 + queuedOverhead
 
+// numbers returns the numbers of chunks.
 func numbers(t *testing.T, messages []string) []int {
 	t.Helper()
 	var list []int
@@ -127,6 +137,7 @@ func numbers(t *testing.T, messages []string) []int {
 	return list
 }
 
+// inOrder reports whether list contains consecutive numbers from first on.
 func inOrder(list []int, first int) bool {
 	for i, n := range list {
 		if n != first+i {
@@ -136,7 +147,7 @@ func inOrder(list []int, first int) bool {
 	return true
 }
 
-// Who is still connecting gets what was sent meanwhile, in order and once, when the channel opens.
+// A client that is still connecting gets earlier messages once and in order when its channel opens.
 func TestReliableMessagesWaitForOpenChannel(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		for i := range 20 {
@@ -157,7 +168,8 @@ func TestReliableMessagesWaitForOpenChannel(t *testing.T) {
 	})
 }
 
-// One that never opens its channel costs bounded memory, holds nobody up and is not cut off: it gets the latest.
+// While the channel is closed, the oldest messages are dropped. There is no backpressure and the client is not
+// disconnected.
 func TestMessagesBeforeChannelOpensAreBounded(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		const n = 2 * maxReliableBytes / queuedChunkSize
@@ -181,7 +193,7 @@ func TestMessagesBeforeChannelOpensAreBounded(t *testing.T) {
 	})
 }
 
-// A sender is slowed down to what its receiver takes, however much it sends; nothing is lost and little waits.
+// A sender cannot send faster than its only recipient reads. No message is lost and the queue stays short.
 func TestBackpressureSlowsSenderToItsRecipient(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		c := &fakeChannel{label: reliableLabel}
@@ -209,11 +221,11 @@ func TestBackpressureSlowsSenderToItsRecipient(t *testing.T) {
 	})
 }
 
-// One that takes nothing holds a sender with other receivers up once, for a bounded time, and is then cut off.
+// A recipient that reads nothing delays a sender once, for a bounded time, and is then disconnected.
 func TestStalledRecipientIsDisconnected(t *testing.T) {
 	for _, c := range []struct {
-		alone bool
-		want  time.Duration
+		soleRecipient bool
+		want          time.Duration
 	}{{false, maxBackpressureWait}, {true, maxStall}} {
 		withOutbox(t, func(t *testing.T, o *outboxTest) {
 			o.open(&fakeChannel{label: reliableLabel}, zeroWindow)
@@ -221,23 +233,23 @@ func TestStalledRecipientIsDisconnected(t *testing.T) {
 			sent := 0
 			for ; !o.overflowed; sent++ {
 				o.put(chunk(sent))
-				o.waitBackpressure(t.Context(), c.alone)
+				o.waitBackpressure(t.Context(), c.soleRecipient)
 			}
-			if held := time.Since(start); held != c.want {
-				t.Errorf("alone %v: the sender was held for %v, want %v", c.alone, held, c.want)
+			if waited := time.Since(start); waited != c.want {
+				t.Errorf("sole recipient %v: the sender waited for %v, want %v", c.soleRecipient, waited, c.want)
 			}
 			if bytes := sent * queuedChunkSize; bytes < maxReliableBytes || bytes > maxReliableBytes+2*maxInFlight {
-				t.Errorf("cut off after %d bytes", bytes)
+				t.Errorf("disconnected after %d bytes", bytes)
 			}
 			if o.queuedBytes(&o.reliable) != 0 {
-				t.Error("what waited is kept")
+				t.Error("the queue was not cleared")
 			}
-			o.put(chunk(0)) // of no effect
+			o.put(chunk(0)) // has no effect on a closed outbox
 		})
 	}
 }
 
-// A sender that leaves while it waits for somebody waits no longer; nor does one whose receiver leaves.
+// A waiting sender returns when it leaves itself, and when its recipient leaves.
 func TestBackpressureEndsWhenEitherSideLeaves(t *testing.T) {
 	for _, leave := range []func(cancel func(), o *outboxTest){
 		func(cancel func(), _ *outboxTest) { cancel() },
@@ -253,36 +265,36 @@ func TestBackpressureEndsWhenEitherSideLeaves(t *testing.T) {
 			start := time.Now()
 			time.AfterFunc(time.Second, func() { leave(cancel, o) })
 			o.waitBackpressure(ctx, true)
-			if held := time.Since(start); held != time.Second {
-				t.Errorf("held for %v", held)
+			if waited := time.Since(start); waited != time.Second {
+				t.Errorf("waited for %v", waited)
 			}
 		})
 	}
 }
 
-// Lossy messages arrive fresh or not at all, and never before the channel opens.
+// Lossy messages are never sent late, and they are dropped before the channel opens.
 func TestLateLossyMessagesAreDropped(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		o.putLossy(chunk(99))
 		lossy, frames := &fakeChannel{label: lossyLabel}, &fakeChannel{label: dataTrackLabel}
 		o.open(lossy, zeroWindow)
 		o.open(frames, zeroWindow)
-		for i := range 20 { // one each 20 ms, to a path that has stopped
+		for i := range 20 { // one every 20 ms, while the connection carries nothing
 			o.putLossy(chunk(i))
 			o.putFrame(chunk(i))
 			synctest.Wait()
 			time.Sleep(20 * time.Millisecond)
 		}
-		const taken = minWindow >> 14
+		const sent = minWindow >> 14
 		for _, c := range []*fakeChannel{lossy, frames} {
-			if got := numbers(t, c.got()); len(got) != taken || !inOrder(got, 0) {
+			if got := numbers(t, c.got()); len(got) != sent || !inOrder(got, 0) {
 				t.Errorf("%s: before the stall %v", c.label, got)
 			}
 			for range 20 {
 				c.read(1 << 20)
 				synctest.Wait()
 			}
-			got := numbers(t, c.got())[taken:]
+			got := numbers(t, c.got())[sent:]
 			if len(got) != 5 || !inOrder(got, 15) {
 				t.Errorf("%s: after the stall %v, want the last 100 ms", c.label, got)
 			}
@@ -290,10 +302,9 @@ func TestLateLossyMessagesAreDropped(t *testing.T) {
 	})
 }
 
-// An outbox that takes over from another sends after it, also past a message that the other is just sending, and though
-// one in between has not begun.
+// The new outbox waits for a message that the old one is just sending, even if an outbox between the two has never run.
 func TestOutboxThatTakesOverKeepsMessageOrder(t *testing.T) {
-	for name, between := range map[string]bool{"the next": false, "the one after the next": true} {
+	for name, between := range map[string]bool{"direct successor": false, "successor of the successor": true} {
 		t.Run(name, func(t *testing.T) {
 			withOutbox(t, func(t *testing.T, old *outboxTest) {
 				stop := make(chan struct{})
@@ -302,7 +313,7 @@ func TestOutboxThatTakesOverKeepsMessageOrder(t *testing.T) {
 				for i := range 4 {
 					old.put(chunk(i))
 				}
-				synctest.Wait() // the first is being sent
+				synctest.Wait() // the first message is being sent
 				last := old.outbox
 				if between {
 					last = newOutbox(func() {})
@@ -339,12 +350,13 @@ func TestQueuedLossyMessagesAreBounded(t *testing.T) {
 			synctest.Wait()
 		}
 		if got := numbers(t, c.got()); got[len(got)-1] != n-1 {
-			t.Errorf("the latest is missing: %v", got)
+			t.Errorf("the latest message is missing: %v", got)
 		}
 	})
 }
 
-// BenchmarkReliablePacketToAudience routes one reliable packet from its sender's channel into the outboxes of an audience.
+// BenchmarkReliablePacketToAudience forwards a reliable packet from its sender's channel to the outboxes of an
+// audience.
 func BenchmarkReliablePacketToAudience(b *testing.B) {
 	for _, n := range []int{2, 300} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -7,15 +7,17 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// addTrack returns a request that announces a track.
 func addTrack(cid string, kind livekit.TrackType, source livekit.TrackSource) *livekit.SignalRequest {
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{Cid: cid, Type: kind, Source: source}}}
 }
 
+// notAllowed reports whether m refuses a request with NOT_ALLOWED.
 func notAllowed(m *livekit.SignalResponse) bool {
 	return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_ALLOWED
 }
 
-// Somebody who may publish a microphone only sends pictures under the name of a microphone.
+// A client that may publish only a microphone tries to publish video as a microphone.
 func TestVideoWithMicrophoneGrantIsNotPublished(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
@@ -23,22 +25,21 @@ func TestVideoWithMicrophoneGrantIsNotPublished(t *testing.T) {
 	m := h.join(req)
 	m.send(addTrack("x", livekit.TrackType_VIDEO, livekit.TrackSource_MICROPHONE))
 	if !m.sink.got(notAllowed) {
-		t.Error("a picture that calls itself a microphone was allowed")
+		t.Error("video with the source microphone was allowed")
 	}
 	m.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
 	m.sendMedia(webrtc.MimeTypeVP8, "a")
 	m.negotiate()
-	eventually(t, "the picture came and was kept aside", func() bool {
+	eventually(t, "the video has arrived and is stored", func() bool {
 		early := 0
 		m.inspect(func(p *Participant) { early = len(p.publishing.earlyMedia) })
 		return early > 0 || len(h.published()) > 0
 	})
 	if tracks := h.published(); len(tracks) != 0 {
-		t.Errorf("the picture was published as %v", tracks)
+		t.Errorf("the video was published as %v", tracks)
 	}
 }
 
-// Media of somebody hidden reaches nobody.
 func TestTrackOfHiddenParticipantHasNoSubscribers(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
@@ -48,10 +49,10 @@ func TestTrackOfHiddenParticipantHasNoSubscribers(t *testing.T) {
 	ghost.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
 	ghost.sendMedia(webrtc.MimeTypeOpus, "a")
 	ghost.negotiate()
-	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	var subscriptions int
 	bo.inspect(func(p *Participant) { subscriptions = len(p.subscribing.subscriptions) })
 	if subscriptions != 0 {
-		t.Error("bo is subscribed to somebody hidden")
+		t.Error("bo is subscribed to a hidden participant")
 	}
 }

@@ -19,28 +19,30 @@ import (
 	"meet/internal/sfu"
 )
 
-// recorder is an Observer that writes the layer it wants of every track to memory, in the first codec that comes.
+// recorder is an Observer that stores the packets of every track, in its first codec and in the layer set by setLayer.
 type recorder struct {
 	mu      sync.Mutex
 	events  []string
-	tracks  []ObservedTrack // as published
+	tracks  []ObservedTrack // as reported by TrackPublished
 	sinks   map[*sfu.Receiver]*sfu.LayerSink
 	written []writtenPacket
 }
 
-// writtenPacket is a packet that was recorded.
+// writtenPacket holds the properties of a recorded packet.
 type writtenPacket struct {
 	mime  string
 	layer int
 	ssrc  uint32
 	seq   uint16
 	key   bool
-	at    time.Time // on the publisher's clock
-	sent  time.Time // the truth, which the publisher has written into the packet
+	at    time.Time // time given by the LayerSink, on the publisher's clock
+	sent  time.Time // time at which the test sent the packet, from its payload
 }
 
+// newRecorder returns a recorder without packets.
 func newRecorder() *recorder { return &recorder{sinks: map[*sfu.Receiver]*sfu.LayerSink{}} }
 
+// note stores an event about t.
 func (r *recorder) note(event string, t ObservedTrack) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,7 +52,7 @@ func (r *recorder) note(event string, t ObservedTrack) {
 	r.events = append(r.events, event)
 }
 
-// follow records the first codec of t.
+// record starts a LayerSink for the first codec of t and stops those of its other codecs.
 func (r *recorder) record(t ObservedTrack) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,6 +72,7 @@ func (r *recorder) record(t ObservedTrack) {
 	}
 }
 
+// TrackPublished stores t and records it.
 func (r *recorder) TrackPublished(t ObservedTrack) {
 	r.mu.Lock()
 	r.tracks = append(r.tracks, t)
@@ -78,10 +81,12 @@ func (r *recorder) TrackPublished(t ObservedTrack) {
 	r.record(t)
 }
 
+// TrackMuted stores the event.
 func (r *recorder) TrackMuted(t ObservedTrack) {
-	r.note(map[bool]string{true: "told of a mute", false: "told of the mute's end"}[t.Info.Muted], t)
+	r.note(map[bool]string{true: "TrackMuted", false: "TrackUnmuted"}[t.Info.Muted], t)
 }
 
+// TrackCodecs stores the event and records the first codec.
 func (r *recorder) TrackCodecs(t ObservedTrack) {
 	var mimes []string
 	for _, c := range t.Codecs {
@@ -91,6 +96,7 @@ func (r *recorder) TrackCodecs(t ObservedTrack) {
 	r.record(t)
 }
 
+// TrackUnpublished and RoomEnded store the event.
 func (r *recorder) TrackUnpublished(t ObservedTrack) { r.note("unpublished", t) }
 func (r *recorder) RoomEnded()                       { r.note("room ended", ObservedTrack{}) }
 
@@ -103,28 +109,28 @@ func (r *recorder) setLayer(n int) {
 	}
 }
 
-// story lists what has happened.
+// eventLog returns the stored events.
 func (r *recorder) eventLog() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)
 }
 
-// count returns how many packets have been recorded.
+// count returns the number of recorded packets.
 func (r *recorder) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.written)
 }
 
-// since returns the packets from the n-th on.
+// since returns the packets without the first n.
 func (r *recorder) since(n int) []writtenPacket {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.written[n:])
 }
 
-// records waits until some packets of that codec and layer have come since the n-th.
+// waitForPackets waits until five packets of this codec and layer have arrived after the first n packets.
 func (r *recorder) waitForPackets(t *testing.T, n int, mime string, layer int) {
 	t.Helper()
 	eventually(t, "packets of "+mime, func() bool {
@@ -138,7 +144,7 @@ func (r *recorder) waitForPackets(t *testing.T, n int, mime string, layer int) {
 	})
 }
 
-// dates waits until the publisher's clock is known for a codec.
+// waitForClock waits until packets of this codec have a time, which requires a sender report.
 func (r *recorder) waitForClock(t *testing.T, mime string) {
 	t.Helper()
 	eventually(t, "the clock of "+mime, func() bool {
@@ -146,12 +152,13 @@ func (r *recorder) waitForClock(t *testing.T, mime string) {
 	})
 }
 
-// writer is the recorder's end of one codec.
+// writer receives the packets of one codec from a LayerSink.
 type writer struct {
 	*recorder
 	mime string
 }
 
+// WritePacket stores the properties of p.
 func (w *writer) WritePacket(p *sfu.Packet, at time.Time) {
 	sent := time.UnixMilli(int64(binary.BigEndian.Uint64(p.Payload[len(p.Payload)-8:])))
 	w.mu.Lock()
@@ -159,14 +166,16 @@ func (w *writer) WritePacket(p *sfu.Packet, at time.Time) {
 	w.written = append(w.written, writtenPacket{w.mime, p.Layer, p.Header.SSRC, p.Header.SequenceNumber, p.Info.KeyFrame, at, sent})
 }
 
+// SetMuted stores the event.
 func (w *writer) SetMuted(muted bool) {
 	w.note(map[bool]string{true: "muted", false: "unmuted"}[muted], ObservedTrack{})
 }
 
+// Ended stores the event.
 func (w *writer) Ended() { w.note("ended "+w.mime, ObservedTrack{}) }
 
-// layeredCamera publishes VP8 in three layers and, if asked to, H264 as a backup. It sends a picture of each every 20 ms and
-// answers requests for key frames.
+// layeredCamera publishes video in several layers or codecs. It sends a frame of each layer every 20 ms and answers
+// requests for key frames.
 type layeredCamera struct {
 	g     *testClient
 	begin time.Time
@@ -174,7 +183,7 @@ type layeredCamera struct {
 	stop  chan struct{}
 }
 
-// newLayeredCamera gives g a connection that can send layers.
+// newLayeredCamera replaces g's connection by one that can send layers.
 func newLayeredCamera(g *testClient) *layeredCamera {
 	g.t.Helper()
 	engine, reports := &webrtc.MediaEngine{}, &interceptor.Registry{}
@@ -202,7 +211,7 @@ func newLayeredCamera(g *testClient) *layeredCamera {
 	return c
 }
 
-// publish adds a track with that client id in a codec, in layers by those rids, and negotiates.
+// publish adds a track with the client ID cid in the codec mime, with one layer per RID, and negotiates.
 func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSender {
 	c.g.t.Helper()
 	var sender *webrtc.RTPSender
@@ -233,9 +242,9 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 		}
 	}
 	for n, track := range tracks {
-		asked := &atomic.Bool{}
-		asked.Store(true) // the first picture is a key frame
-		c.wg.Go(func() {  // ends with the connection
+		keyRequested := &atomic.Bool{}
+		keyRequested.Store(true) // the first frame is a key frame
+		c.wg.Go(func() {         // ends with the connection
 			for {
 				packets, _, err := sender.ReadSimulcastRTCP(track.RID())
 				if err != nil {
@@ -243,7 +252,7 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 				}
 				for _, p := range packets {
 					if _, ok := p.(*rtcp.PictureLossIndication); ok {
-						asked.Store(true)
+						keyRequested.Store(true)
 					}
 				}
 			}
@@ -254,7 +263,7 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 			for seq := uint16(n * 1000); ; seq++ {
 				select {
 				case now := <-tick.C:
-					p := c.newPacket(mime, asked.Swap(false), now)
+					p := c.newPacket(mime, keyRequested.Swap(false), now)
 					p.SequenceNumber, p.Timestamp = seq, p.Timestamp+uint32(n)<<30
 					_ = p.SetExtension(ids[sdp.SDESMidURI], []byte(mid))
 					_ = p.SetExtension(ids[sdp.SDESRTPStreamIDURI], []byte(track.RID()))
@@ -268,7 +277,7 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 	return sender
 }
 
-// picture is one packet that tells when it was sent.
+// newPacket returns a frame of one packet, whose payload ends with the time now.
 func (c *layeredCamera) newPacket(mime string, key bool, now time.Time) *rtp.Packet {
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, Marker: true, Timestamp: uint32(now.Sub(c.begin).Milliseconds()) * 90}}
 	switch {
@@ -285,7 +294,7 @@ func (c *layeredCamera) newPacket(mime string, key bool, now time.Time) *rtp.Pac
 	return p
 }
 
-// reconnect resumes g's session on another socket and restarts ICE.
+// reconnect resumes g's session on a new socket and restarts ICE.
 func (h *harness) reconnect(g *testClient) {
 	h.t.Helper()
 	back := request("ada")
@@ -310,14 +319,15 @@ func (h *harness) reconnect(g *testClient) {
 	}
 }
 
-// qualities returns the initials of the qualities of a codec that g was last told to send, and whether it was told.
-func (g *testClient) qualities(codec string) (initials string, told bool) {
+// qualities returns the initials of the qualities of a codec that were last requested from g, and whether any request
+// was sent.
+func (g *testClient) qualities(codec string) (initials string, sent bool) {
 	for _, m := range g.sink.all() {
 		for _, c := range m.GetSubscribedQualityUpdate().GetSubscribedCodecs() {
 			if c.Codec != codec {
 				continue
 			}
-			initials, told = "", true
+			initials, sent = "", true
 			for _, q := range c.Qualities {
 				if q.Enabled {
 					initials += q.Quality.String()[:1]
@@ -325,17 +335,19 @@ func (g *testClient) qualities(codec string) (initials string, told bool) {
 			}
 		}
 	}
-	return initials, told
+	return initials, sent
 }
 
+// mute mutes or unmutes g's track.
 func (g *testClient) mute(sid string, muted bool) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: muted}}})
 }
 
-// eventRecorder records nothing.
+// eventRecorder is a recorder that stores events but no packets.
 type eventRecorder struct{ *recorder }
 
+// TrackPublished stores t.
 func (r *eventRecorder) TrackPublished(t ObservedTrack) {
 	r.mu.Lock()
 	r.tracks = append(r.tracks, t)
@@ -343,4 +355,5 @@ func (r *eventRecorder) TrackPublished(t ObservedTrack) {
 	r.note("published", t)
 }
 
+// TrackCodecs does nothing.
 func (r *eventRecorder) TrackCodecs(ObservedTrack) {}
