@@ -10,11 +10,12 @@ import (
 	"meet/internal/peer"
 )
 
+// notFound reports whether m refuses a request with NOT_FOUND.
 func notFound(m *livekit.SignalResponse) bool {
 	return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_FOUND
 }
 
-// publishedSID waits for the answer to AddTrack.
+// publishedSID waits for the answer to the AddTrack request with the client ID cid and returns the track's SID.
 func (g *testClient) publishedSID(cid string) string {
 	g.t.Helper()
 	sid := ""
@@ -29,7 +30,8 @@ func (g *testClient) publishedSID(cid string) string {
 	return sid
 }
 
-// track is ada's only track as bo was last told, nil if she has another number of them.
+// lastTrackOf returns the only track in the latest update about a participant, or nil if the participant has another
+// number of tracks.
 func (g *testClient) lastTrackOf(identity string) *livekit.TrackInfo {
 	var track *livekit.TrackInfo
 	for _, m := range g.sink.all() {
@@ -45,7 +47,7 @@ func (g *testClient) lastTrackOf(identity string) *livekit.TrackInfo {
 	return track
 }
 
-// Changes of a track count before its media comes, and are seen once it is.
+// The client may change the description of a track that is only announced, and later of the published track.
 func TestVideoTrackUpdateBeforeMediaIsAnnouncedWithTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -62,12 +64,12 @@ func TestVideoTrackUpdateBeforeMediaIsAnnouncedWithTrack(t *testing.T) {
 	}
 	ada.sendMedia(webrtc.MimeTypeVP8, "v")
 	ada.negotiate()
-	eventually(t, "bo sees it", func() bool { tr := bo.lastTrackOf("ada"); return tr != nil && tr.Width == 160 })
+	eventually(t, "bo gets the track", func() bool { tr := bo.lastTrackOf("ada"); return tr != nil && tr.Width == 160 })
 	ada.send(video(sid, 320))
-	eventually(t, "and its change", func() bool { tr := bo.lastTrackOf("ada"); return tr != nil && tr.Width == 320 && tr.Height == 90 })
+	eventually(t, "bo gets the change", func() bool { tr := bo.lastTrackOf("ada"); return tr != nil && tr.Width == 320 && tr.Height == 90 })
 	ada.send(video("TR_VCnone", 320))
 	if !ada.sink.got(notFound) {
-		t.Error("a change of no track was accepted")
+		t.Error("a change of an unknown track was accepted")
 	}
 }
 
@@ -81,13 +83,13 @@ func TestAudioFeaturesOfMutedTrackAreAnnounced(t *testing.T) {
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateAudioTrack{
 		UpdateAudioTrack: &livekit.UpdateLocalAudioTrack{TrackSid: ada.publishedSID("a"), Features: features},
 	}})
-	eventually(t, "bo sees the features", func() bool {
+	eventually(t, "bo gets the features", func() bool {
 		tr := bo.lastTrackOf("ada")
 		return tr != nil && slices.Equal(tr.AudioFeatures, features) && tr.Stereo
 	})
 }
 
-// Media that came before its AddTrack waits for that; when it ends first, nothing of it stays.
+// Media that arrives before its AddTrack is stored until the AddTrack arrives, or until the media is no longer offered.
 func TestMediaBeforeAddTrackIsStored(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -103,7 +105,7 @@ func TestMediaBeforeAddTrackIsStored(t *testing.T) {
 		})
 		return ids
 	}
-	eventually(t, "both are kept aside", func() bool { return len(early()) == 2 })
+	eventually(t, "both are stored", func() bool { return len(early()) == 2 })
 	for _, s := range ada.pc.GetSenders() {
 		if s.Track() != nil && s.Track().ID() == "ended" {
 			if err := ada.pc.RemoveTrack(s); err != nil {
@@ -112,12 +114,12 @@ func TestMediaBeforeAddTrackIsStored(t *testing.T) {
 		}
 	}
 	ada.negotiate()
-	eventually(t, "the one that ended is forgotten", func() bool { return slices.Equal(early(), []string{"kept"}) })
+	eventually(t, "the one that ended is dropped", func() bool { return slices.Equal(early(), []string{"kept"}) })
 	ada.send(addTrack("kept", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
 	eventually(t, "the other is published", func() bool { return len(h.published()) == 1 && len(early()) == 0 })
 }
 
-// A track that was announced, offered and given up before any media does not wait for somebody else's.
+// A track that was announced and offered but never sent must not claim the media of another track.
 func TestAnnouncedTrackIsDroppedWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -139,12 +141,12 @@ func TestAnnouncedTrackIsDroppedWhenNoLongerOffered(t *testing.T) {
 	if pending() != 1 {
 		t.Fatalf("%d tracks wait for media, want 1", pending())
 	}
-	ada.send(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_SCREEN_SHARE)) // the same id again waits for it
+	ada.send(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_SCREEN_SHARE)) // waits, because the client ID is in use
 	if err := ada.pc.RemoveTrack(sender); err != nil {
 		t.Fatal(err)
 	}
 	ada.negotiate()
-	eventually(t, "the next one takes its place", func() bool {
+	eventually(t, "the queued track is announced", func() bool {
 		source := livekit.TrackSource_UNKNOWN
 		ada.inspect(func(p *Participant) {
 			if len(p.publishing.pending) == 1 && len(p.publishing.queued) == 0 {
@@ -155,7 +157,6 @@ func TestAnnouncedTrackIsDroppedWhenNoLongerOffered(t *testing.T) {
 	})
 }
 
-// Codecs are added to tracks that are there, within bounds.
 func TestCodecsCanBeAddedToTrackWithinLimits(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -194,13 +195,13 @@ func TestCodecsCanBeAddedToTrackWithinLimits(t *testing.T) {
 		want   livekit.RequestResponse_Reason
 	}{
 		{"a backup", sid, "one-vp8", video, []string{"vp8"}, livekit.RequestResponse_OK},
-		{"the same again", sid, "one-vp8", video, []string{"vp8"}, livekit.RequestResponse_OK},
-		{"to no track", "TR_none", "x", video, []string{"vp8"}, livekit.RequestResponse_NOT_FOUND},
-		{"of another kind", sid, "x", livekit.TrackType_AUDIO, []string{"opus"}, livekit.RequestResponse_NOT_FOUND},
-		{"by another track's id", sid, "two", video, []string{"h264"}, livekit.RequestResponse_INVALID_REQUEST},
-		{"too many at once", sid, "x", video, []string{"a", "b", "c", "d", "e"}, livekit.RequestResponse_LIMIT_EXCEEDED},
-		{"a third", sid, "one-h264", video, []string{"h264"}, livekit.RequestResponse_OK},
-		{"a fourth", sid, "one-av1", video, []string{"av1"}, livekit.RequestResponse_OK},
+		{"the same backup again", sid, "one-vp8", video, []string{"vp8"}, livekit.RequestResponse_OK},
+		{"unknown track", "TR_none", "x", video, []string{"vp8"}, livekit.RequestResponse_NOT_FOUND},
+		{"codec of another kind", sid, "x", livekit.TrackType_AUDIO, []string{"opus"}, livekit.RequestResponse_NOT_FOUND},
+		{"client ID of another track", sid, "two", video, []string{"h264"}, livekit.RequestResponse_INVALID_REQUEST},
+		{"too many codecs in one request", sid, "x", video, []string{"a", "b", "c", "d", "e"}, livekit.RequestResponse_LIMIT_EXCEEDED},
+		{"a third codec", sid, "one-h264", video, []string{"h264"}, livekit.RequestResponse_OK},
+		{"a fourth codec", sid, "one-av1", video, []string{"av1"}, livekit.RequestResponse_OK},
 	} {
 		if got := add(tt.sid, tt.cid, tt.kind, tt.codecs...); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
@@ -213,7 +214,7 @@ func TestCodecsCanBeAddedToTrackWithinLimits(t *testing.T) {
 	})
 }
 
-// Sound in several codecs is dynamic too: the publisher is told which somebody hears.
+// Audio in several codecs is subject to dynacast: the publisher is sent which codecs are used.
 func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -223,7 +224,7 @@ func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
 	}}})
 	ada.sendMedia(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
-	told := func() map[string]bool {
+	lastDemand := func() map[string]bool {
 		var last map[string]bool
 		for _, m := range ada.sink.all() {
 			if u := m.GetSubscribedAudioCodecUpdate(); u != nil {
@@ -235,22 +236,22 @@ func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
 		}
 		return last
 	}
-	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: true}}})
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid}}})
-	eventually(t, "alone, neither is wanted", func() bool {
-		codecs := told()
+	eventually(t, "no codec is requested without subscribers", func() bool {
+		codecs := lastDemand()
 		return len(codecs) == 2 && !codecs["opus"] && !codecs["pcmu"]
 	})
 	h.join(request("bo"))
-	eventually(t, "the first is wanted, the second nobody needs", func() bool {
-		codecs := told()
+	eventually(t, "only the first codec is requested", func() bool {
+		codecs := lastDemand()
 		return len(codecs) == 2 && codecs["opus"] && !codecs["pcmu"]
 	})
 }
 
-// Tracks whose ids are in use are announced as soon as the earlier ones are given up, all of them.
+// One offer may end several tracks whose client IDs queued tracks wait for.
 func TestQueuedTracksAreAnnouncedWhenTheirIDsAreFree(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -262,9 +263,9 @@ func TestQueuedTracksAreAnnouncedWhenTheirIDsAreFree(t *testing.T) {
 			}
 		}
 		p.publishing.offeredTracksChanged([]peer.OfferedTrack{{Kind: livekit.TrackType_AUDIO, CID: "a"}, {Kind: livekit.TrackType_VIDEO, CID: "v"}})
-		p.publishing.offeredTracksChanged(nil) // both are given up with one offer
+		p.publishing.offeredTracksChanged(nil) // one offer ends both
 		if len(p.publishing.pending) != 2 || len(p.publishing.queued) != 0 {
-			t.Errorf("%d tracks announced and %d waiting, of two", len(p.publishing.pending), len(p.publishing.queued))
+			t.Errorf("%d tracks announced and %d queued, want 2 and 0", len(p.publishing.pending), len(p.publishing.queued))
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"meet/internal/sfu"
 )
 
+// mimes returns the names of codecs without "video/".
 func mimes(codecs []*livekit.Codec) []string {
 	var list []string
 	for _, c := range codecs {
@@ -23,7 +24,7 @@ func mimes(codecs []*livekit.Codec) []string {
 	return list
 }
 
-// What each client is told not to use, as the reference server tells it (docs/protocol.md, 1.7).
+// The disabled codecs are those of the reference server (docs/protocol.md, 1.7).
 func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 	for _, tt := range []struct {
 		name                                 string
@@ -36,12 +37,12 @@ func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 		{"Safari 26", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "26.0.1"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
 		{"Safari 18.3.1", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.3.1"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
 		{"Safari 18.3.0", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.3.0"}, []string{"av1"}, nil, []string{"av1"}},
-		{"Safari of no version", &livekit.ClientInfo{Browser: "Safari"}, []string{"av1"}, nil, []string{"av1"}},
+		{"Safari without a version", &livekit.ClientInfo{Browser: "Safari"}, []string{"av1"}, nil, []string{"av1"}},
 		{"Firefox on Linux", &livekit.ClientInfo{Browser: "Firefox", Os: "Linux"}, nil, []string{"h264"}, []string{"h264"}},
 		{"Firefox on Android", &livekit.ClientInfo{Browser: "Firefox Mobile", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
 		{"Firefox on Windows", &livekit.ClientInfo{Browser: "Firefox", Os: "windows"}, nil, nil, nil},
 		{"Xiaomi 2201117TI", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
-		{"the model's name on another system", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "linux"}, nil, nil, nil},
+		{"the same model name on another system", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "linux"}, nil, nil, nil},
 		{"another Xiaomi", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TG", Os: "android"}, nil, nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,7 +56,7 @@ func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 			}
 			may := mimes(q.publishable)
 			if may[0] != "vp8" {
-				t.Errorf("publishes %s by default", may[0])
+				t.Errorf("the preferred codec is %s", may[0])
 			}
 			for _, codec := range []string{"vp8", "vp9", "av1", "h264"} {
 				if got := slices.Contains(may, codec); got == slices.Contains(tt.mayNotInList, codec) {
@@ -66,7 +67,7 @@ func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 	}
 }
 
-// What some versions of LiveKit's SDKs do not get along with, as in LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
+// The rules are those of LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
 func TestSDKVersionDecidesTCPChecksumsAndResponses(t *testing.T) {
 	for _, tt := range []struct {
 		client                       *livekit.ClientInfo
@@ -95,9 +96,9 @@ func TestSDKVersionDecidesTCPChecksumsAndResponses(t *testing.T) {
 	}
 }
 
-// The quirks of the clients that matter most, whole.
+// The test compares all quirks of the most important clients.
 func TestQuirksOfMajorClients(t *testing.T) {
-	modern := clientQuirks{ // what every quirk is for a client without any
+	modern := clientQuirks{ // the quirks of a client that supports everything
 		tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, syncsStreams: true, mapsSections: true,
 		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,
 		resumeAction: true, metadataResponse: true, roomMoved: true,
@@ -133,7 +134,7 @@ func TestQuirksOfMajorClients(t *testing.T) {
 		{"Swift 2", &livekit.ClientInfo{Sdk: livekit.ClientInfo_SWIFT, Version: "2.0.0", Protocol: 15}, func(q *clientQuirks) {
 			q.sdk, q.syncsStreams, q.mapsSections, q.roomMoved = "SWIFT", false, false, false
 		}},
-		{"nothing said", nil, func(q *clientQuirks) {
+		{"no client info", nil, func(q *clientQuirks) {
 			*q = clientQuirks{sdk: "UNKNOWN", tcp: true, red: true, av1: true, fixedSendCodec: true, fixedReceiveCodec: true, allResponses: true, reconnectResponse: true}
 		}},
 	} {
@@ -146,20 +147,20 @@ func TestQuirksOfMajorClients(t *testing.T) {
 	}
 }
 
-// A codec that the client is not to publish is missing from the sections on which it sends, and stays in the others, by
-// which it receives. A section that holds nothing else is left as it is.
+// A codec that the client must not publish is removed from the sections on which it sends, unless the section has no
+// other codec. It remains in the sections on which the client receives.
 func TestDisabledCodecsAreRemovedFromAnswer(t *testing.T) {
 	for _, tt := range []struct {
-		name   string
-		client *livekit.ClientInfo
-		alone  bool // the client offers H264 and nothing else
-		want   []string
+		name     string
+		client   *livekit.ClientInfo
+		onlyH264 bool // the client offers no other codec
+		want     []string
 	}{
 		{"Chrome", &livekit.ClientInfo{Browser: "Chrome", Os: "linux"}, false, []string{"vp8", "vp9", "av1", "h264"}},
 		{"Xiaomi 2201117TI", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, false, []string{"vp8", "vp9", "av1"}},
 		{"Firefox on Linux", &livekit.ClientInfo{Browser: "Firefox", Os: "Linux"}, false, []string{"vp8", "vp9", "av1"}},
 		{"Safari 18.4", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.4"}, false, []string{"vp8", "h264"}},
-		{"H264 alone", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, true, []string{"h264"}},
+		{"H264 only", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, true, []string{"h264"}},
 	} {
 		for _, single := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, single %v", tt.name, single), func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestDisabledCodecsAreRemovedFromAnswer(t *testing.T) {
 				ada := newHarness(t).join(req)
 				ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
 				mime := webrtc.MimeTypeVP8
-				if tt.alone {
+				if tt.onlyH264 {
 					mime = webrtc.MimeTypeH264
 				}
 				ada.sendMedia(mime, "v")
@@ -176,7 +177,7 @@ func TestDisabledCodecsAreRemovedFromAnswer(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, tr := range ada.pc.GetTransceivers() {
-					offered := slices.DeleteFunc(tr.Receiver().GetParameters().Codecs, func(c webrtc.RTPCodecParameters) bool { return tt.alone && c.MimeType != mime })
+					offered := slices.DeleteFunc(tr.Receiver().GetParameters().Codecs, func(c webrtc.RTPCodecParameters) bool { return tt.onlyH264 && c.MimeType != mime })
 					if err := tr.SetCodecPreferences(offered); err != nil {
 						t.Fatal(err)
 					}
@@ -197,7 +198,7 @@ func TestDisabledCodecsAreRemovedFromAnswer(t *testing.T) {
 	}
 }
 
-// A codec that the client may not publish is replaced by one it may, once.
+// A disabled codec is replaced by an enabled one; duplicates are dropped.
 func TestDisabledCodecInAddTrackIsReplaced(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
@@ -207,7 +208,7 @@ func TestDisabledCodecInAddTrackIsReplaced(t *testing.T) {
 		j := m.GetJoin()
 		return hasCodec(j.GetClientConfiguration().GetDisabledCodecs().GetPublish(), webrtc.MimeTypeH264) && !hasCodec(j.EnabledPublishCodecs, webrtc.MimeTypeH264)
 	}) {
-		t.Error("the join does not tell Firefox to leave H264")
+		t.Error("the join response does not disable H264 for Firefox")
 	}
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 		Cid: "c", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA,
@@ -221,7 +222,7 @@ func TestDisabledCodecInAddTrackIsReplaced(t *testing.T) {
 	}
 }
 
-// sectionsOf parses a description's.
+// sectionsOf returns the media sections of an SDP.
 func sectionsOf(t testing.TB, text string) []*sdp.MediaDescription {
 	t.Helper()
 	d := &sdp.SessionDescription{}
@@ -231,7 +232,7 @@ func sectionsOf(t testing.TB, text string) []*sdp.MediaDescription {
 	return d.MediaDescriptions
 }
 
-// codecsIn lists the codecs of a section, in order, retransmissions left out.
+// codecsIn returns the codecs of a media section in order, without retransmission formats.
 func codecsIn(m *sdp.MediaDescription) []string {
 	names := map[string]string{}
 	for _, a := range m.Attributes {
@@ -249,8 +250,8 @@ func codecsIn(m *sdp.MediaDescription) []string {
 	return list
 }
 
-// What a subscriber's first section offers: the track's codecs but the ones its browser fails with, then one everybody has,
-// and then, to learn what the client can do, all others.
+// A subscriber's first section offers the track's codecs except those that its browser fails with, then a codec that
+// every client supports, then all others, so that the answer shows what the client supports.
 func TestFirstSectionOffersTrackCodecsFirst(t *testing.T) {
 	for _, tt := range []struct {
 		browser, mime string
@@ -287,13 +288,12 @@ func TestFirstSectionOffersTrackCodecsFirst(t *testing.T) {
 				}
 			}
 			if bo.sink.got(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
-				t.Error("bo was sent away")
+				t.Error("bo got a Leave")
 			}
 		})
 	}
 }
 
-// The extension for it is there where the room bounds the delay.
 func TestPlayoutDelayIsOfferedIfRoomSetsIt(t *testing.T) {
 	for _, delay := range []uint32{0, 200} {
 		h := newHarness(t)
@@ -303,12 +303,12 @@ func TestPlayoutDelayIsOfferedIfRoomSetsIt(t *testing.T) {
 		bo := h.join(request("bo"))
 		eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
 		if got := strings.Contains(bo.sink.offers()[0].Sdp, sfu.PlayoutDelayURI); got != (delay > 0) {
-			t.Errorf("with a delay of %d ms it is offered: %v", delay, got)
+			t.Errorf("with a delay of %d ms the extension is offered: %v", delay, got)
 		}
 	}
 }
 
-// Lost sound is asked for again, but where each packet brings the ones before it along.
+// A RED packet contains the previous frames, so lost packets need no retransmission.
 func TestNACKIsOfferedForAudioExceptRED(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -325,6 +325,6 @@ func TestNACKIsOfferedForAudioExceptRED(t *testing.T) {
 		}
 	}
 	if !slices.Contains(nacked, "111") || slices.Contains(nacked, "63") {
-		t.Errorf("NACKs are offered for the types %v", nacked)
+		t.Errorf("NACK is offered for the payload types %v", nacked)
 	}
 }

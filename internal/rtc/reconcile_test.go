@@ -11,12 +11,13 @@ import (
 	"meet/internal/sfu"
 )
 
-// publishWithoutMedia publishes a track of g's without media.
+// publishWithoutMedia publishes a track with a random SID that has a Receiver but no media.
 func (g *testClient) publishWithoutMedia(kind livekit.TrackType) *Publication {
 	g.t.Helper()
 	return g.publishWithoutMediaAs(kind, newTrackID(kind, livekit.TrackSource_UNKNOWN))
 }
 
+// publishWithoutMediaAs is publishWithoutMedia with the SID sid.
 func (g *testClient) publishWithoutMediaAs(kind livekit.TrackType, sid string) *Publication {
 	g.t.Helper()
 	info := &livekit.TrackInfo{Sid: sid, Type: kind, MimeType: "video/vp8", Source: livekit.TrackSource_CAMERA}
@@ -44,7 +45,7 @@ func (g *testClient) subscribed(pub *Publication) bool {
 	return yes
 }
 
-// permissions lists what g was told of its permission for pub.
+// permissions returns the permissions to receive pub that were sent to g, in order.
 func (g *testClient) permissions(pub *Publication) []bool {
 	var list []bool
 	for _, m := range g.sink.all() {
@@ -55,6 +56,7 @@ func (g *testClient) permissions(pub *Publication) []bool {
 	return list
 }
 
+// subscriptionErrors returns the subscription errors that were sent to g, in order.
 func (g *testClient) subscriptionErrors() []livekit.SubscriptionError {
 	var list []livekit.SubscriptionError
 	for _, m := range g.sink.all() {
@@ -65,6 +67,7 @@ func (g *testClient) subscriptionErrors() []livekit.SubscriptionError {
 	return list
 }
 
+// choose requests or declines the track sid.
 func (g *testClient) choose(sid string, subscribe bool) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{
@@ -72,6 +75,7 @@ func (g *testClient) choose(sid string, subscribe bool) {
 	}}})
 }
 
+// permit sets who may subscribe to g's tracks: all participants, or only those in permissions.
 func (g *testClient) permit(all bool, permissions ...*livekit.TrackPermission) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: &livekit.SubscriptionPermission{
@@ -79,7 +83,7 @@ func (g *testClient) permit(all bool, permissions ...*livekit.TrackPermission) {
 	}}})
 }
 
-// What somebody asks for that does not exist is waited for, a minute long.
+// The error is sent once, and the request is dropped.
 func TestRequestForUnknownTrackFailsAfterTimeout(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
@@ -87,22 +91,22 @@ func TestRequestForUnknownTrackFailsAfterTimeout(t *testing.T) {
 	now := time.Now()
 	bo.inspect(func(p *Participant) { p.room.expireWaits(now.Add(trackTimeout - time.Second)) })
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
-		t.Fatalf("told %v before the time was over", errs)
+		t.Fatalf("got errors %v before the timeout", errs)
 	}
 	for range 2 {
 		bo.inspect(func(p *Participant) { p.room.expireWaits(now.Add(trackTimeout + time.Second)) })
 	}
 	if errs := bo.subscriptionErrors(); !slices.Equal(errs, []livekit.SubscriptionError{livekit.SubscriptionError_SE_TRACK_NOTFOUND}) {
-		t.Errorf("told %v, want once that there is no such track", errs)
+		t.Errorf("got errors %v, want one TRACK_NOTFOUND", errs)
 	}
 	bo.inspect(func(p *Participant) {
 		if len(p.subscribing.choices)+len(p.subscribing.awaited)+len(p.room.awaitingTracks) != 0 {
-			t.Errorf("remembers %v, %v, %v", p.subscribing.choices, p.subscribing.awaited, p.room.awaitingTracks)
+			t.Errorf("still stored: %v, %v, %v", p.subscribing.choices, p.subscribing.awaited, p.room.awaitingTracks)
 		}
 	})
 }
 
-// A choice holds for a track that comes later; one that comes in time is no error.
+// A request for a track that does not exist yet applies when the track is published, and is then no error.
 func TestRequestBeforeTrackExistsIsApplied(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -110,21 +114,22 @@ func TestRequestBeforeTrackExistsIsApplied(t *testing.T) {
 	req.AutoSubscribe = false
 	bo := h.join(req)
 	first := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
-	bo.inspect(func(p *Participant) { // as if bo had named it before: sids cannot be foretold
+	bo.inspect(func(p *Participant) { // as if bo had requested it before; real SIDs are random
 		p.subscribing.choices["TR_later"] = true
 		p.subscribing.awaitTrack("TR_later", trackTimeout)
 	})
 	later := ada.publishWithoutMediaAs(livekit.TrackType_VIDEO, "TR_later")
 	if bo.subscribed(first) || !bo.subscribed(later) {
-		t.Error("want what was chosen and nothing else")
+		t.Error("bo is not subscribed to exactly the requested track")
 	}
 	bo.inspect(func(p *Participant) { p.room.expireWaits(time.Now().Add(2 * trackTimeout)) })
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
-		t.Errorf("told %v", errs)
+		t.Errorf("got errors %v", errs)
 	}
 }
 
-// A track that finds no place on a connection that works is an error; on one that does not yet, it waits.
+// If a track gets no media section, the client is sent an error after bindTimeout, which starts only when the
+// connection is up.
 func TestTrackWithoutSectionFailsOnceConnected(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -132,24 +137,25 @@ func TestTrackWithoutSectionFailsOnceConnected(t *testing.T) {
 	later := time.Now().Add(bindTimeout + time.Second)
 	bo.inspect(func(p *Participant) { p.room.expireWaits(later) })
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
-		t.Fatalf("told %v though nothing is connected", errs)
+		t.Fatalf("got errors %v although the connection is not up", errs)
 	}
 	bo.inspect(func(p *Participant) {
 		p.conn.subscriber.connected = true
 		p.room.expireWaits(later.Add(bindTimeout - time.Second))
 	})
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
-		t.Fatalf("told %v before the time was over", errs)
+		t.Fatalf("got errors %v before the timeout", errs)
 	}
 	for i := range 2 {
 		bo.inspect(func(p *Participant) { p.room.expireWaits(later.Add(time.Duration(i+1) * bindTimeout)) })
 	}
 	if errs := bo.subscriptionErrors(); !slices.Equal(errs, []livekit.SubscriptionError{livekit.SubscriptionError_SE_UNKNOWN}) {
-		t.Errorf("told %v, want one unknown error", errs)
+		t.Errorf("got errors %v, want one UNKNOWN", errs)
 	}
 }
 
-// Whatever comes first, the policy, the track or the subscriber: who may not receive does not, and is told so.
+// Policy, track and subscriber may come in any order. A subscriber that may not receive the track does not get it, and
+// is sent that.
 func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 	steps := [][3]string{
 		{"policy", "track", "bo"},
@@ -161,7 +167,7 @@ func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 	}
 	nobody := func(*testClient, *testClient, string) []*livekit.TrackPermission { return nil }
 	for name, want := range map[string]struct {
-		before, after bool // may bo receive by this policy, where it does not name sids yet unknown, and said again at the end
+		before, after bool // whether bo may receive the track: when SIDs in the policy may be unknown, and after the policy was sent again
 		policy        func(ada, bo *testClient, sid string) []*livekit.TrackPermission
 	}{
 		"nobody": {false, false, nobody},
@@ -180,7 +186,7 @@ func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 			}
 			return []*livekit.TrackPermission{{ParticipantSid: bo.participant.sid(), AllTracks: true}}
 		}},
-		"the later counts": {false, false, func(_, _ *testClient, _ string) []*livekit.TrackPermission {
+		"last entry counts": {false, false, func(_, _ *testClient, _ string) []*livekit.TrackPermission {
 			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", AllTracks: true}, {ParticipantIdentity: "bo"}}
 		}},
 	} {
@@ -212,21 +218,21 @@ func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 				}
 				ada.permit(false, want.policy(ada, bo, sid())...)
 				if may := bo.subscribed(pub); may != want.after {
-					t.Errorf("bo receives in the end: %v", may)
+					t.Errorf("bo receives after the second policy: %v", may)
 				}
-				if told := bo.permissions(pub); len(told) == 0 || told[len(told)-1] != want.after || len(slices.Compact(told)) != len(told) {
-					t.Errorf("bo was told %v", told)
+				if sent := bo.permissions(pub); len(sent) == 0 || sent[len(sent)-1] != want.after || len(slices.Compact(sent)) != len(sent) {
+					t.Errorf("bo got the permissions %v", sent)
 				}
 				ada.permit(true)
-				if told := bo.permissions(pub); !bo.subscribed(pub) || !told[len(told)-1] {
-					t.Errorf("bo receives: %v, told %v", bo.subscribed(pub), told)
+				if sent := bo.permissions(pub); !bo.subscribed(pub) || !sent[len(sent)-1] {
+					t.Errorf("bo receives: %v, permissions %v", bo.subscribed(pub), sent)
 				}
 			})
 		}
 	}
 }
 
-// A recorder receives whatever the policy says; a policy past all measure permits no more than is kept of it.
+// Entries of a policy beyond the maximum grant nothing.
 func TestSubscriptionPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -241,16 +247,16 @@ func TestSubscriptionPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 	many := make([]string, maxPolicy)
 	ada.permit(false, &livekit.TrackPermission{ParticipantIdentity: "cy", TrackSids: many}, &livekit.TrackPermission{ParticipantIdentity: "bo", AllTracks: true})
 	if bo.subscribed(pub) {
-		t.Error("what is past the limit permits")
+		t.Error("an entry beyond the limit grants a permission")
 	}
 	ada.inspect(func(p *Participant) {
 		if n := len(p.publishing.policy.byIdentity); n != 0 {
-			t.Errorf("%d subscribers are kept", n)
+			t.Errorf("%d subscribers are stored", n)
 		}
 	})
 }
 
-// Tracks over the limit wait until one is given up, each kind for itself.
+// They wait until a subscription to a track of the same kind ends.
 func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -258,7 +264,7 @@ func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
 	for i := range video {
 		video[i] = ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	}
-	sound := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
+	audio := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
 	cy := h.join(request("cy"))
 	check := func(g *testClient, want ...bool) {
 		t.Helper()
@@ -266,8 +272,8 @@ func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
 		for _, v := range video {
 			got = append(got, g.subscribed(v))
 		}
-		if !slices.Equal(got, want) || !g.subscribed(sound) {
-			t.Errorf("%s receives %v, want %v; and sound %v", g.participant.identity(), got, want, g.subscribed(sound))
+		if !slices.Equal(got, want) || !g.subscribed(audio) {
+			t.Errorf("%s receives %v, want %v; audio: %v", g.participant.identity(), got, want, g.subscribed(audio))
 		}
 	}
 	check(bo, true, true, false, false)
@@ -283,7 +289,7 @@ func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
 	check(bo, true, false, true, false)
 }
 
-// What a client says of a track holds before it is subscribed, over a mute and after it has given the track up.
+// Settings apply if they are sent before the subscription, after a mute, and after resubscribing.
 func TestTrackSettingsApplyBeforeAndAfterSubscription(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -306,12 +312,12 @@ func TestTrackSettingsApplyBeforeAndAfterSubscription(t *testing.T) {
 	}
 	set(&livekit.UpdateTrackSettings{Disabled: true})
 	bo.choose(sid, true)
-	enabled("said before", false)
+	enabled("sent before the subscription", false)
 	ada.inspect(func(*Participant) { pub.setMuted(true); pub.setMuted(false) })
 	enabled("after a mute", false)
 	bo.choose(sid, false)
 	bo.choose(sid, true)
 	enabled("subscribed again", false)
 	set(&livekit.UpdateTrackSettings{})
-	enabled("said anew", true)
+	enabled("sent again", true)
 }

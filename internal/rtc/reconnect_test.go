@@ -9,7 +9,7 @@ import (
 	"meet/internal/fault"
 )
 
-// resumed brings identity back and returns what its new socket gets.
+// resume resumes the session of identity, with a request adapted by change, and returns the sink of the new socket.
 func (h *harness) resume(change func(*JoinRequest), identity string) *sink {
 	h.t.Helper()
 	req := request(identity)
@@ -25,7 +25,7 @@ func (h *harness) resume(change func(*JoinRequest), identity string) *sink {
 	return s
 }
 
-// Everybody who comes back sees all there is, themselves included even if nobody else sees them.
+// A resuming client gets the state of all participants, including its own even if it is hidden.
 func TestResumeSendsWholeRoom(t *testing.T) {
 	h := newHarness(t)
 	h.join(request("ada"))
@@ -54,12 +54,12 @@ func TestResumeSendsWholeRoom(t *testing.T) {
 			}
 		}
 		if !s.got(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom() != nil }) {
-			t.Errorf("%s is not told of the room", identity)
+			t.Errorf("%s did not get the room's state", identity)
 		}
 	}
 }
 
-// An SDK from before there was a ReconnectResponse gets none.
+// JS SDKs before 1.6.3 fail on a ReconnectResponse.
 func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 	h := newHarness(t)
 	h.join(request("ada"))
@@ -71,21 +71,21 @@ func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 	}
 }
 
-// What there is to resume is told by a Leave that asks for a new join: for nobody, for somebody else's session, and for
-// publications we do not have.
+// The client is asked to rejoin if the session is unknown or belongs to another connection, or if its published tracks
+// are unknown.
 func TestResumeOfUnknownSessionAsksForRejoin(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
-	again := func(m *livekit.SignalResponse) bool {
+	asksForRejoin := func(m *livekit.SignalResponse) bool {
 		l := m.GetLeave()
 		return l.GetAction() == livekit.LeaveRequest_RECONNECT && l.GetReason() == livekit.DisconnectReason_STATE_MISMATCH
 	}
 	for name, s := range map[string]*sink{
-		"nobody":                   h.resume(func(*JoinRequest) {}, "bo"),
-		"another session":          h.resume(func(r *JoinRequest) { r.SID = "PA_another" }, "ada"),
-		"a room that is not there": h.resume(func(r *JoinRequest) { r.Room = "elsewhere" }, "ada"),
+		"unknown identity": h.resume(func(*JoinRequest) {}, "bo"),
+		"another session":  h.resume(func(r *JoinRequest) { r.SID = "PA_another" }, "ada"),
+		"unknown room":     h.resume(func(r *JoinRequest) { r.Room = "elsewhere" }, "ada"),
 	} {
-		if all := s.all(); len(all) != 1 || !again(all[0]) || !s.ended() {
+		if all := s.all(); len(all) != 1 || !asksForRejoin(all[0]) || !s.ended() {
 			t.Errorf("%s: %v", name, all)
 		}
 	}
@@ -95,12 +95,12 @@ func TestResumeOfUnknownSessionAsksForRejoin(t *testing.T) {
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
 		PublishTracks: []*livekit.TrackPublishedResponse{{Cid: "x"}},
 	}}})
-	if !g.sink.got(again) {
-		t.Error("a publication without a description is taken for ours")
+	if !g.sink.got(asksForRejoin) {
+		t.Error("a publication without a description was accepted")
 	}
 }
 
-// A server that shuts down says so, before the join and at it.
+// Check reports the refusal before the join.
 func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	h := newHarness(t)
 	h.Rooms.mu.Lock()
@@ -108,8 +108,8 @@ func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	h.Rooms.mu.Unlock()
 	ada := request("ada")
 	for what, err := range map[string]error{
-		"validate": h.Check(t.Context(), ada),
-		"join":     func() error { _, err := h.Join(t.Context(), ada, &sink{}); return err }(),
+		"check": h.Check(t.Context(), ada),
+		"join":  func() error { _, err := h.Join(t.Context(), ada, &sink{}); return err }(),
 	} {
 		if !errors.Is(err, errShuttingDown) {
 			t.Errorf("%s: %v", what, err)
@@ -117,7 +117,7 @@ func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	}
 }
 
-// A full room says so, before the join and at it; a client that comes again takes its own place, and who serves others none.
+// Check reports the refusal before the join.
 func TestFullRoomAdmitsOnlyRecordersAndRejoins(t *testing.T) {
 	h := newHarness(t)
 	first := request("ada")
@@ -125,8 +125,8 @@ func TestFullRoomAdmitsOnlyRecordersAndRejoins(t *testing.T) {
 	h.join(first)
 	bo := request("bo")
 	for what, err := range map[string]error{
-		"validate": h.Check(t.Context(), bo),
-		"join":     func() error { _, err := h.Join(t.Context(), bo, &sink{}); return err }(),
+		"check": h.Check(t.Context(), bo),
+		"join":  func() error { _, err := h.Join(t.Context(), bo, &sink{}); return err }(),
 	} {
 		if fault.KindOf(err) != fault.Exhausted || fault.Public(err) == "" {
 			t.Errorf("%s: %v", what, err)

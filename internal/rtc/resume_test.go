@@ -8,7 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// accept answers the server's latest offer.
+// acceptOffer answers the server's latest offer.
 func (g *testClient) acceptOffer() {
 	g.t.Helper()
 	eventually(g.t, "an offer", func() bool { return len(g.sink.offers()) > 0 })
@@ -30,8 +30,8 @@ func (g *testClient) acceptOffer() {
 	}})
 }
 
-// ICE is restarted for a client whose media has failed, though we may not know of that yet; and an offer that was lost
-// with the old socket is made again, for otherwise no other could follow it.
+// ICE is restarted if the client reports a media failure, even if the server has not noticed one. An offer that was
+// lost with the old socket is sent again, because no other offer may follow before it is answered.
 func TestResumeRestartsICEAndRepeatsLostOffer(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
@@ -53,24 +53,24 @@ func TestResumeRestartsICEAndRepeatsLostOffer(t *testing.T) {
 			t.Fatalf("the first message is %v", m[0])
 		}
 		g.participant.conn.subscriber.waitForWorker(t.Context())
-		g.inspect(func(*Participant) {}) // what the worker has posted has been sent
+		g.inspect(func(*Participant) {}) // after this, the messages posted by the worker have been sent
 		return s
 	}
 	if offers := resume(livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED).offers(); len(offers) != 0 {
-		t.Errorf("an offer for a client that has only lost its socket: %v", offers)
+		t.Errorf("an offer was sent although only the socket was lost: %v", offers)
 	}
 	ufrag := regexp.MustCompile(`a=ice-ufrag:\S+`)
 	restart := resume(livekit.ReconnectReason_RR_SUBSCRIBER_FAILED).offers()
 	if len(restart) != 1 || ufrag.FindString(restart[0].Sdp) == ufrag.FindString(g.sink.offers()[0].Sdp) {
-		t.Fatalf("no ICE restart for a client whose media has failed: %v", restart)
+		t.Fatalf("no ICE restart although media has failed: %v", restart)
 	}
 	again := resume(livekit.ReconnectReason_RR_SUBSCRIBER_FAILED).offers()
 	if len(again) != 1 || again[0].Id != restart[0].Id {
-		t.Errorf("the lost offer was not made again: %v", again)
+		t.Errorf("the lost offer was not sent again: %v", again)
 	}
 }
 
-// The time for a lost connection goes on while it is another one that works again.
+// The timer runs for the primary connection; another connection that is established must not stop it.
 func TestSecondaryConnectionDoesNotStopReturnTimer(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
@@ -80,12 +80,11 @@ func TestSecondaryConnectionDoesNotStopReturnTimer(t *testing.T) {
 		p.conn.startReturnTimer()
 		p.conn.stateChanged(livekit.SignalTarget_PUBLISHER, webrtc.PeerConnectionStateConnected)
 		if !p.conn.deadline.Stop() {
-			t.Error("nobody waits for the subscriber's connection any more")
+			t.Error("the timer for the subscriber connection was stopped")
 		}
 	})
 }
 
-// What changed of connections and speakers while the socket was down is told with the rest.
 func TestResumeSendsSpeakersAndQuality(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -103,12 +102,12 @@ func TestResumeSendsSpeakersAndQuality(t *testing.T) {
 		u := m.GetConnectionQuality().GetUpdates()
 		return len(u) == 1 && u[0].Quality == livekit.ConnectionQuality_GOOD && u[0].ParticipantSid == ada.participant.sid()
 	}) {
-		t.Error("not told how the connection is")
+		t.Error("the connection quality was not sent")
 	}
 	if !s.got(func(m *livekit.SignalResponse) bool {
 		u := m.GetSpeakersChanged().GetSpeakers()
 		return len(u) == 1 && u[0].Active && u[0].Sid == ada.participant.sid()
 	}) {
-		t.Error("not told who speaks")
+		t.Error("the speakers were not sent")
 	}
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// Somebody who comes in the moment a room ends gets the next room of that name, as if it had been empty.
+// A participant that joins while a room closes enters a new room of the same name.
 func TestJoinWhileRoomClosesEntersNextRoom(t *testing.T) {
 	h := newHarness(t)
 	first := h.join(request("ada"))
 	room := first.room
-	room.wg.Add(1) // as a connection that takes its time to close
+	room.wg.Add(1) // like a connection that closes slowly
 	if err := room.loop.Do(t.Context(), func() { room.close(livekit.DisconnectReason_ROOM_CLOSED) }); err != nil {
 		t.Fatal(err)
 	}
 	s := &sink{}
 	if _, err := room.enter(t.Context(), request("bo"), s); !errors.Is(err, errRoomClosed) {
-		t.Fatalf("the ending room says %v", err)
+		t.Fatalf("the closing room returned %v", err)
 	}
 	room.wg.Done()
 	if _, err := h.Join(t.Context(), request("bo"), s); err != nil {
@@ -30,7 +30,7 @@ func TestJoinWhileRoomClosesEntersNextRoom(t *testing.T) {
 	}
 }
 
-// A client that gives up while it joins leaves nobody behind.
+// If the client gives up during the join, the participant must not remain in the room.
 func TestCancelledJoinLeavesNoParticipant(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -43,7 +43,7 @@ func TestCancelledJoinLeavesNoParticipant(t *testing.T) {
 	go func() {
 		session, err := h.Join(ctx, request("bo"), s)
 		if err == nil {
-			session.SignalLost() // as signal does when the upgrade fails
+			session.SignalLost() // as package signal does when the upgrade fails
 		}
 		joined <- err
 	}()
@@ -52,6 +52,6 @@ func TestCancelledJoinLeavesNoParticipant(t *testing.T) {
 	var n int
 	ada.inspect(func(p *Participant) { n = len(p.room.participants) })
 	if n != 1 {
-		t.Errorf("%d in the room, want only ada; the join returned %v", n, err)
+		t.Errorf("%d participants in the room, want only ada; the join returned %v", n, err)
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// The track ids in the SDP of testdata/safari, which are not those of AddTrack.
+// Track IDs in the SDP of testdata/safari. They differ from the IDs in AddTrack.
 const (
 	safariAudio = "0c2f9d0e-7c0b-4f43-b9a3-1d0f8f7f3a01"
 	safariVideo = "5e0a64b2-52c4-4c1a-8f3e-6a8b5b2d9f02"
 )
 
+// safari returns the join request of a client on Safari.
 func safari(single bool) JoinRequest {
 	req := request("ada")
 	req.SinglePC = single
@@ -25,7 +26,7 @@ func safari(single bool) JoinRequest {
 	return req
 }
 
-// offers sends one of Safari's offers and returns the sections of the answer, by mid.
+// sendOfferFrom sends the offer in a file of testdata/safari and returns the answer and its media sections by mid.
 func (g *testClient) sendOfferFrom(file string) (*livekit.SessionDescription, map[string]*sdp.MediaDescription) {
 	g.t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "safari", file))
@@ -37,7 +38,7 @@ func (g *testClient) sendOfferFrom(file string) (*livekit.SessionDescription, ma
 	eventually(g.t, "an answer", func() bool {
 		for _, m := range g.sink.all() {
 			if m.GetLeave() != nil {
-				g.t.Fatalf("sent away: %v", m)
+				g.t.Fatalf("got a Leave: %v", m)
 			}
 			if a := m.GetAnswer(); a != nil {
 				answer = a
@@ -53,16 +54,19 @@ func (g *testClient) sendOfferFrom(file string) (*livekit.SessionDescription, ma
 	return answer, byMid
 }
 
+// attribute returns the value of the first attribute with this key, or "".
 func attribute(m *sdp.MediaDescription, key string) string {
 	v, _ := m.Attribute(key)
 	return v
 }
 
+// has reports whether the section has an attribute with this key.
 func has(m *sdp.MediaDescription, key string) bool {
 	_, ok := m.Attribute(key)
 	return ok
 }
 
+// addCamera returns a request that announces a camera with this codec.
 func addCamera(codec string) *livekit.SignalRequest {
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 		Cid: "script-video", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA,
@@ -70,7 +74,7 @@ func addCamera(codec string) *livekit.SignalRequest {
 	}}}
 }
 
-// What the page wants of its tracks reaches the sections of the answer, though their ids are others.
+// The preferences of the announced tracks apply to Safari's sections, although their track IDs differ.
 func TestSafariAnswerFollowsAnnouncedTracks(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		g := newHarness(t).join(safari(single))
@@ -80,19 +84,19 @@ func TestSafariAnswerFollowsAnnouncedTracks(t *testing.T) {
 		g.send(addCamera("vp8"))
 		_, m := g.sendOfferFrom("camera.sdp")
 		if got := codecsIn(m["1"]); len(got) == 0 || got[0] != "opus" || slices.Contains(got, "red") || !has(m["1"], "recvonly") {
-			t.Errorf("sound is answered with %v", got)
+			t.Errorf("audio is answered with %v", got)
 		}
 		if f := attribute(m["1"], "fmtp"); !strings.Contains(f, "usedtx=1") || !strings.Contains(f, "stereo=1;maxaveragebitrate=510000") {
 			t.Errorf("Opus is answered with %q", f)
 		}
 		if got := codecsIn(m["2"]); len(got) == 0 || got[0] != "vp8" || slices.Contains(got, "av1") || !has(m["2"], "recvonly") {
-			t.Errorf("the picture is answered with %v", got)
+			t.Errorf("video is answered with %v", got)
 		}
-		eventually(t, "the sections are the announced tracks'", func() bool {
+		eventually(t, "the sections are assigned to the announced tracks", func() bool {
 			ids := map[string]string{}
 			g.inspect(func(p *Participant) {
 				for _, pending := range p.publishing.pending {
-					for _, codec := range pending.info.Codecs { // none before the offer has been matched with what was announced
+					for _, codec := range pending.info.Codecs { // empty until the offer has been matched with the announced tracks
 						ids[pending.cids[0]] = codec.SdpCid
 					}
 				}
@@ -102,7 +106,7 @@ func TestSafariAnswerFollowsAnnouncedTracks(t *testing.T) {
 	}
 }
 
-// A layer that is paused as it is offered may be sent later.
+// A layer that is offered as paused may be sent later, so the answer must not pause it.
 func TestSafariPausedLayersAreAccepted(t *testing.T) {
 	g := newHarness(t).join(safari(true))
 	g.send(addCamera("vp8"))
@@ -112,7 +116,8 @@ func TestSafariPausedLayersAreAccepted(t *testing.T) {
 	}
 }
 
-// Old versions have H264 alone, no retransmissions, and track ids with the sources only.
+// Old versions of Safari support only H264 without retransmissions, and their SDP has track IDs only in the source
+// attributes.
 func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
 	g := newHarness(t).join(safari(false))
 	g.send(addCamera("vp8"))
@@ -120,14 +125,14 @@ func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
 	if got := codecsIn(m["1"]); !slices.Equal(got, []string{"h264"}) || m["1"].MediaName.Port.Value == 0 || strings.Contains(strings.Join(m["1"].MediaName.Formats, " "), "97") {
 		t.Errorf("answered %v in %v", got, m["1"].MediaName.Formats)
 	}
-	eventually(t, "the section is the announced track's", func() bool {
+	eventually(t, "the section is assigned to the announced track", func() bool {
 		id := ""
 		g.inspect(func(p *Participant) { id = p.publishing.pending[0].info.Codecs[0].SdpCid })
 		return id == safariVideo
 	})
 }
 
-// Sections that only receive or do nothing are in nobody's way; with one connection they carry what comes.
+// Inactive sections stay inactive. With a single connection, a receive-only section carries a subscribed track.
 func TestSafariIdleSectionsAreNotUsed(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		h := newHarness(t)
@@ -135,7 +140,7 @@ func TestSafariIdleSectionsAreNotUsed(t *testing.T) {
 		bo.send(addTrack("b", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
 		bo.sendMedia(webrtc.MimeTypeVP8, "b")
 		bo.negotiate()
-		eventually(t, "bo's camera is there", func() bool { return len(h.published()) == 1 })
+		eventually(t, "bo's camera is published", func() bool { return len(h.published()) == 1 })
 		g := h.join(safari(single))
 		g.send(addCamera("h264"))
 		answer, m := g.sendOfferFrom("leftovers.sdp")
@@ -155,7 +160,7 @@ func TestSafariIdleSectionsAreNotUsed(t *testing.T) {
 	}
 }
 
-// Browsers that make up track ids publish, mute, and unpublish even what never sent anything.
+// Browsers that use random track IDs in their SDP can publish, mute and unpublish tracks, even tracks without media.
 func TestTracksWithRandomIDsMatchAnnouncedTracks(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(safari(false))
@@ -163,7 +168,7 @@ func TestTracksWithRandomIDsMatchAnnouncedTracks(t *testing.T) {
 	ada.send(addCamera("vp8"))
 	ada.sendMedia(webrtc.MimeTypeVP8, "made-up")
 	ada.negotiate()
-	eventually(t, "the picture is the camera", func() bool {
+	eventually(t, "the video is published as the camera", func() bool {
 		tracks := h.published()
 		return len(tracks) == 1 && tracks[0].Source == livekit.TrackSource_CAMERA && tracks[0].Codecs[0].SdpCid == "made-up" && tracks[0].Codecs[0].Cid == "script-video"
 	})
@@ -186,11 +191,11 @@ func TestTracksWithRandomIDsMatchAnnouncedTracks(t *testing.T) {
 		return n
 	}
 	if shown() != 2 {
-		t.Fatalf("%d tracks are shown, want the camera and the muted screen", shown())
+		t.Fatalf("%d tracks are visible, want the camera and the muted screen share", shown())
 	}
 	if err := ada.pc.RemoveTrack(sender); err != nil {
 		t.Fatal(err)
 	}
 	ada.negotiate()
-	eventually(t, "the muted screen goes", func() bool { return shown() == 1 })
+	eventually(t, "the muted screen share ends", func() bool { return shown() == 1 })
 }

@@ -19,21 +19,21 @@ func TestTrackScoreFallsWithLossAndDelay(t *testing.T) {
 		lost      int64 // of each 1,000 packets
 		excused   float64
 		roundTrip time.Duration
-		want      livekit.ConnectionQuality // in the long run
+		want      livekit.ConnectionQuality // after 20 updates
 	}{
-		"nothing lost":            {"video/vp8", 0, 0, 0, excellent},
-		"video, one percent":      {"video/vp8", 10, 0, 0, excellent},
-		"video, three percent":    {"video/vp8", 30, 0, 0, good},
-		"video, seven percent":    {"video/vp8", 70, 0, 0, poor},
-		"Opus, three percent":     {"audio/opus", 30, 0, 0, excellent},
-		"Opus, seven percent":     {"audio/opus", 70, 0, 0, good},
-		"Opus, twelve percent":    {"audio/opus", 120, 0, 0, poor},
-		"redundancy, ten percent": {"audio/red", 100, 0, 0, excellent},
-		"lost before":             {"video/vp8", 70, 0.07, 0, excellent},
-		"lost before and here":    {"video/vp8", 100, 0.07, 0, good},
-		"late packets":            {"video/vp8", -5, 0, 0, excellent},
-		"far away":                {"video/vp8", 0, 0, 300 * time.Millisecond, excellent},
-		"on the moon":             {"video/vp8", 0, 0, 2600 * time.Millisecond, poor},
+		"nothing lost":                     {"video/vp8", 0, 0, 0, excellent},
+		"video, one percent":               {"video/vp8", 10, 0, 0, excellent},
+		"video, three percent":             {"video/vp8", 30, 0, 0, good},
+		"video, seven percent":             {"video/vp8", 70, 0, 0, poor},
+		"Opus, three percent":              {"audio/opus", 30, 0, 0, excellent},
+		"Opus, seven percent":              {"audio/opus", 70, 0, 0, good},
+		"Opus, twelve percent":             {"audio/opus", 120, 0, 0, poor},
+		"RED, ten percent":                 {"audio/red", 100, 0, 0, excellent},
+		"lost before the server":           {"video/vp8", 70, 0.07, 0, excellent},
+		"lost before and after the server": {"video/vp8", 100, 0.07, 0, good},
+		"late packets":                     {"video/vp8", -5, 0, 0, excellent},
+		"long delay":                       {"video/vp8", 0, 0, 300 * time.Millisecond, excellent},
+		"very long delay":                  {"video/vp8", 0, 0, 2600 * time.Millisecond, poor},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s trackScore
@@ -47,12 +47,11 @@ func TestTrackScoreFallsWithLossAndDelay(t *testing.T) {
 	}
 }
 
-// A bad moment shows at the next look, and takes several good ones to be forgotten. A few packets of a track that is
-// quiet count for little, and a track that stops is not bad for that.
+// A few packets of a track with little traffic count little, and a track that stops keeps its score.
 func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 	var s trackScore
 	total, lost := int64(0), int64(0)
-	look := func(n, of int64) livekit.ConnectionQuality {
+	update := func(n, of int64) livekit.ConnectionQuality {
 		total, lost = total+of, lost+n
 		s.update(counts{total, lost}, lossWeight("audio/opus"), 0, 0)
 		return grade(s.score)
@@ -62,16 +61,16 @@ func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 		want     livekit.ConnectionQuality
 	}{
 		{0, 250, excellent},
-		{100, 250, good}, // it may be the end of it
+		{100, 250, good}, // the loss may already have ended
 		{100, 250, poor},
 		{0, 250, good},
 		{0, 250, good},
 		{0, 250, excellent},
-		{6, 12, excellent},      // quiet
+		{6, 12, excellent},      // little traffic
 		{0, 0, excellent},       // stopped
-		{-300, -500, excellent}, // another codec begins to count
+		{-300, -500, excellent}, // the counters restart with another codec
 	} {
-		if got := look(step.lost, step.of); got != step.want {
+		if got := update(step.lost, step.of); got != step.want {
 			t.Errorf("step %d: %v at a score of %.1f, want %v", i, got, s.score, step.want)
 		}
 	}

@@ -25,16 +25,16 @@ func TestWantedLayerCoversShownSize(t *testing.T) {
 		u    *livekit.UpdateTrackSettings
 		want int
 	}{
-		{"a thumbnail", three, &livekit.UpdateTrackSettings{Width: 160, Height: 90}, 0},
-		{"a little more than the smallest", three, &livekit.UpdateTrackSettings{Width: 340, Height: 190}, 0},
-		{"a tile", three, &livekit.UpdateTrackSettings{Width: 600, Height: 340}, 1},
-		{"the whole screen", three, &livekit.UpdateTrackSettings{Width: 1920, Height: 1080}, top},
-		{"low", three, &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_LOW}, 0},
-		{"medium", three, &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_MEDIUM}, 1},
-		{"high", three, &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_HIGH}, top},
-		{"one layer is all there is, whatever comes", layers(720), &livekit.UpdateTrackSettings{Width: 160, Height: 90}, top},
-		{"high of two", layers(180, 360), &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_HIGH}, top},
-		{"low of two", layers(180, 360), &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_LOW}, 0},
+		{"thumbnail", three, &livekit.UpdateTrackSettings{Width: 160, Height: 90}, 0},
+		{"slightly larger than the smallest layer", three, &livekit.UpdateTrackSettings{Width: 340, Height: 190}, 0},
+		{"tile", three, &livekit.UpdateTrackSettings{Width: 600, Height: 340}, 1},
+		{"full screen", three, &livekit.UpdateTrackSettings{Width: 1920, Height: 1080}, top},
+		{"low quality", three, &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_LOW}, 0},
+		{"medium quality", three, &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_MEDIUM}, 1},
+		{"high quality", three, &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_HIGH}, top},
+		{"a single layer", layers(720), &livekit.UpdateTrackSettings{Width: 160, Height: 90}, top},
+		{"high quality of two layers", layers(180, 360), &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_HIGH}, top},
+		{"low quality of two layers", layers(180, 360), &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_LOW}, 0},
 		{"unknown layers", layers(), &livekit.UpdateTrackSettings{Quality: livekit.VideoQuality_MEDIUM}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,12 +56,12 @@ func TestTemporalLayerStaysWithinFrameRate(t *testing.T) {
 		fps    float32
 		want   int
 	}{
-		{"as much as there is", sfu.FrameRates{camera}, 0, 30, most},
-		{"half", sfu.FrameRates{camera}, 0, 20, 1},
-		{"half, exactly", sfu.FrameRates{camera}, 0, 15, 1},
-		{"a quarter", sfu.FrameRates{camera}, 0, 10, 0},
-		{"less than there is: the least", sfu.FrameRates{camera}, 0, 1, 0},
-		{"of the layer that sends", sfu.FrameRates{camera, plain}, 2, 20, 0},
+		{"full rate", sfu.FrameRates{camera}, 0, 30, most},
+		{"above half the rate", sfu.FrameRates{camera}, 0, 20, 1},
+		{"exactly half the rate", sfu.FrameRates{camera}, 0, 15, 1},
+		{"above a quarter of the rate", sfu.FrameRates{camera}, 0, 10, 0},
+		{"below the lowest rate", sfu.FrameRates{camera}, 0, 1, 0},
+		{"rates of a lower layer that sends", sfu.FrameRates{camera, plain}, 2, 20, 0},
 		{"nothing measured", sfu.FrameRates{}, 2, 5, most},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,7 +72,6 @@ func TestTemporalLayerStaysWithinFrameRate(t *testing.T) {
 	}
 }
 
-// Settings take effect when they have settled, but at once where they enable the track.
 func TestSettingsAreDebouncedUnlessTheyEnableTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -99,23 +98,23 @@ func TestSettingsAreDebouncedUnlessTheyEnableTrack(t *testing.T) {
 	set(&livekit.UpdateTrackSettings{Width: 300, Height: 170})
 	set(&livekit.UpdateTrackSettings{Width: 600, Height: 340})
 	if is(true, 1) && time.Since(began) < debounceDelay/2 {
-		t.Error("a change took effect before it could settle")
+		t.Error("a change took effect before the debounce delay had passed")
 	}
-	eventually(t, "the last of the changes", func() bool { return is(true, 1) })
+	eventually(t, "the last change takes effect", func() bool { return is(true, 1) })
 	set(&livekit.UpdateTrackSettings{Disabled: true})
 	eventually(t, "nothing is forwarded", func() bool { return is(false, -1) })
 	set(&livekit.UpdateTrackSettings{Width: 300, Height: 170})
 	if !is(true, 0) {
-		t.Error("enabling had to wait")
+		t.Error("enabling the track was delayed")
 	}
-	// A change that waits does not outlive the subscription.
+	// A delayed change is dropped when the subscription ends.
 	set(&livekit.UpdateTrackSettings{Width: 600, Height: 340})
 	var s *Subscription
 	bo.inspect(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
 	bo.choose(sid, false)
 	bo.inspect(func(*Participant) {
 		if s.applyTimer != nil {
-			t.Error("settings still wait for a subscription that has ended")
+			t.Error("the timer still runs after the subscription has ended")
 		}
 	})
 }
