@@ -15,7 +15,7 @@ import (
 	"meet/internal/sfu"
 )
 
-// addSilentTrack adds a track with that client id, on which nothing is sent.
+// addSilentTrack adds a track with the client ID cid on which nothing is sent.
 func (g *testClient) addSilentTrack(mime, cid string) (*webrtc.TrackLocalStaticSample, *webrtc.RTPSender) {
 	g.t.Helper()
 	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, cid, "stream")
@@ -29,14 +29,15 @@ func (g *testClient) addSilentTrack(mime, cid string) (*webrtc.TrackLocalStaticS
 	return track, sender
 }
 
-// settled waits until the server has done what follows from the latest answer, and runs f where p's state may be looked at.
+// inspectAfterWorker waits until the server has handled the latest offer and then runs f with g's participant on the
+// room's loop.
 func (g *testClient) inspectAfterWorker(f func(p *Participant)) {
 	g.t.Helper()
 	g.participant.latest().conn.publisher.waitForWorker(g.t.Context())
 	g.inspect(f)
 }
 
-// publishedMimeTypes lists what was published, each once, in the codec it was announced with.
+// publishedMimeTypes returns the MIME types of the published tracks, sorted.
 func (h *harness) publishedMimeTypes() []string {
 	var list []string
 	for _, track := range h.published() {
@@ -46,7 +47,7 @@ func (h *harness) publishedMimeTypes() []string {
 	return list
 }
 
-// subscribedTo reports whether g is subscribed to the track.
+// subscribedTo reports whether g is subscribed to the track sid.
 func (g *testClient) subscribedTo(sid string) bool {
 	g.t.Helper()
 	var yes bool
@@ -54,7 +55,7 @@ func (g *testClient) subscribedTo(sid string) bool {
 	return yes
 }
 
-// plays returns the codec of the track that g is sent, "" while it is sent none.
+// playedCodec returns the MIME type in which g is sent the track sid, or "" if it is not sent.
 func (g *testClient) playedCodec(sid string) (mime string) {
 	g.t.Helper()
 	g.inspect(func(p *Participant) {
@@ -65,8 +66,8 @@ func (g *testClient) playedCodec(sid string) (mime string) {
 	return mime
 }
 
-// Tracks are published by negotiation, before anything is sent, where it is known in which codec they will come. Clients on
-// pion send the codec of their track, whichever stands first in the answer.
+// A track is published before any media if the negotiation shows its codec. Clients built on pion send the codec with
+// which the track was created, whatever comes first in the answer.
 func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 	js := &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 	gosdk := &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 17}
@@ -82,7 +83,7 @@ func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 		{"JS with a backup codec", js, []*livekit.AddTrackRequest{camera("vp9", "vp8")}, []string{"video/vp9"}},
 		{"Go", gosdk, []*livekit.AddTrackRequest{mic, camera()}, []string{"audio/opus"}},
 		{"Go with a codec", gosdk, []*livekit.AddTrackRequest{camera("vp8")}, []string{"video/vp8"}},
-		{"a client that does not say what it is", &livekit.ClientInfo{}, []*livekit.AddTrackRequest{mic, camera()}, []string{"audio/opus"}},
+		{"unknown SDK", &livekit.ClientInfo{}, []*livekit.AddTrackRequest{mic, camera()}, []string{"audio/opus"}},
 	} {
 		for _, single := range []bool{false, true} {
 			h := newHarness(t)
@@ -106,14 +107,14 @@ func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 			eventually(t, "an offer", func() bool { return len(late.sink.offers()) > 0 })
 			for _, track := range h.published() {
 				if !bo.subscribedTo(track.Sid) || !strings.Contains(late.sink.offers()[0].Sdp, track.Sid) {
-					t.Errorf("%s: others are not offered %s", tt.name, track.MimeType)
+					t.Errorf("%s: the other participants are not offered %s", tt.name, track.MimeType)
 				}
 			}
 		}
 	}
 }
 
-// Nothing is published on a connection that does not work.
+// The negotiation succeeds, but the answer has no ICE candidates, so the connection is never established.
 func TestUnconnectedClientPublishesNothing(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
@@ -132,7 +133,7 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 	})
 }
 
-// A track that never sent anything ends when it is no longer offered, and one that waits for its id follows.
+// The request that waits for its client ID is then announced.
 func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -141,14 +142,14 @@ func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	_, sender := ada.addSilentTrack(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
-	ada.send(mic) // it waits for the first to end
+	ada.send(mic) // queued until the first track ends
 	if err := ada.pc.RemoveTrack(sender); err != nil {
 		t.Fatal(err)
 	}
 	ada.negotiate()
 	ada.inspectAfterWorker(func(p *Participant) {
 		if len(p.publishing.publications) > 0 || len(p.publishing.pending) != 1 || len(p.publishing.queued) > 0 {
-			t.Errorf("%d tracks are published, %d announced, %d wait", len(p.publishing.publications), len(p.publishing.pending), len(p.publishing.queued))
+			t.Errorf("%d tracks are published, %d announced, %d queued", len(p.publishing.publications), len(p.publishing.pending), len(p.publishing.queued))
 		}
 	})
 	want := []string{"track_published room", "track_unpublished room"}
@@ -158,8 +159,8 @@ func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	}
 }
 
-// A client that sends another codec than negotiation foretold is heard and seen all the same, also by those who had
-// subscribed before.
+// A client may send another codec than the negotiation showed. Subscribers get the track in that codec, also in the
+// room of a mirror.
 func TestTrackInUnexpectedCodecIsReceived(t *testing.T) {
 	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
 		h := newHarness(t)
@@ -200,7 +201,8 @@ func TestTrackInUnexpectedCodecIsReceived(t *testing.T) {
 	}
 }
 
-// Format parameters that do not choose a decoder, as Chromium's x-google-start-bitrate, may differ from what was negotiated.
+// Format parameters that do not select a decoder, such as Chromium's x-google-start-bitrate, may differ from the
+// negotiated ones.
 func TestReceiverIsKeptIfOnlyOtherFormatParametersDiffer(t *testing.T) {
 	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeVP8}})
 	pub := &Publication{}
@@ -209,11 +211,11 @@ func TestReceiverIsKeptIfOnlyOtherFormatParametersDiffer(t *testing.T) {
 	}}
 	pub.correctCodec(sfu.Format{MimeType: webrtc.MimeTypeVP8}, peer.MediaSection{})
 	if pub.codecs[0].receiver != receiver {
-		t.Error("the Receiver was given up")
+		t.Error("the Receiver was closed")
 	}
 }
 
-// A subscriber in another room gets a track again whose Receiver is replaced by one of the same codec.
+// A subscriber in another room is resubscribed when the track's Receiver is replaced by one of the same codec.
 func TestMirrorSwitchesToReplacedReceiver(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
@@ -254,7 +256,7 @@ func TestMirrorSwitchesToReplacedReceiver(t *testing.T) {
 	eventually(t, "it is negotiated again", func() bool { return settled() && accepted > before })
 }
 
-// A track that has not sent anything moves with its participant, and its media comes in the other room.
+// Its media then arrives in the other room.
 func TestTrackWithoutMediaMovesWithItsParticipant(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -263,11 +265,11 @@ func TestTrackWithoutMediaMovesWithItsParticipant(t *testing.T) {
 	ada.negotiate()
 	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
-	ada.inspect(func(p *Participant) { p.activate() }) // the test's client has one connection, and not the one that counts
+	ada.inspect(func(p *Participant) { p.activate() }) // the test's client has no primary connection
 	if err := h.Move(t.Context(), "room", "ada", "other"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "its media comes", func() bool {
+	eventually(t, "its media arrives", func() bool {
 		if err := track.WriteSample(media.Sample{Data: []byte{0xf8, 0xff, 0xfe}, Duration: 20 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}

@@ -10,11 +10,12 @@ import (
 	"meet/internal/name"
 )
 
+// updateMetadata returns a request to change the client's own metadata.
 func updateMetadata(u *livekit.UpdateParticipantMetadata) *livekit.SignalRequest {
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateMetadata{UpdateMetadata: u}}
 }
 
-// lastInfo returns the latest state of a participant that was sent to s.
+// lastInfo returns the latest state of a participant that was sent to s, or nil.
 func (s *sink) lastInfo(identity string) *livekit.ParticipantInfo {
 	var last *livekit.ParticipantInfo
 	for _, m := range s.all() {
@@ -27,7 +28,7 @@ func (s *sink) lastInfo(identity string) *livekit.ParticipantInfo {
 	return last
 }
 
-// lastRoom returns the latest state of the room that was sent to s.
+// lastRoom returns the latest state of the room that was sent to s, or nil.
 func (s *sink) lastRoom() *livekit.Room {
 	var last *livekit.Room
 	for _, m := range s.all() {
@@ -41,6 +42,7 @@ func (s *sink) lastRoom() *livekit.Room {
 	return last
 }
 
+// tokens returns the refreshed tokens that were sent to s.
 func (s *sink) tokens() []string {
 	var list []string
 	for _, m := range s.all() {
@@ -51,7 +53,7 @@ func (s *sink) tokens() []string {
 	return list
 }
 
-// Whom a room counts, and that a recording is known at once.
+// The start and end of a recording are announced immediately.
 func TestParticipantCountExcludesAgentsAndRecorders(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -64,9 +66,9 @@ func TestParticipantCountExcludesAgentsAndRecorders(t *testing.T) {
 	sip := request("phone")
 	sip.Info.Kind = livekit.ParticipantInfo_SIP
 	h.join(sip).inspect(func(p *Participant) { p.activate() })
-	eventually(t, "three people are counted", func() bool { return ada.sink.lastRoom().NumParticipants == 3 })
+	eventually(t, "three participants are counted", func() bool { return ada.sink.lastRoom().NumParticipants == 3 })
 	if ada.sink.lastRoom().ActiveRecording {
-		t.Error("a recording where nobody records")
+		t.Error("the room is recorded without a recorder")
 	}
 	req := request("recorder")
 	req.Info.Permission.Recorder, req.Info.Permission.Hidden = true, true
@@ -76,22 +78,23 @@ func TestParticipantCountExcludesAgentsAndRecorders(t *testing.T) {
 		t.Errorf("with a recorder the room is %v", r)
 	}
 	if r := recorder.sink.lastRoom(); !r.ActiveRecording {
-		t.Errorf("the recorder is told %v", r)
+		t.Errorf("the recorder got %v", r)
 	}
 	recorder.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	ada.inspect(func(*Participant) {})
 	if ada.sink.lastRoom().ActiveRecording {
-		t.Error("the recording goes on without the recorder")
+		t.Error("the room is still recorded after the recorder has left")
 	}
 	if ada.sink.lastInfo("hidden") != nil || ada.sink.lastInfo("recorder") != nil {
-		t.Error("somebody hidden is known")
+		t.Error("a hidden participant was announced")
 	}
-	eventually(t, "the phone is known as one", func() bool {
+	eventually(t, "the SIP participant is announced as such", func() bool {
 		return ada.sink.lastInfo("phone").GetKind() == livekit.ParticipantInfo_SIP
 	})
 }
 
-// Somebody who is only joining is told of where there is something to tell, and whoever leaves, with the reason.
+// A joining participant is announced immediately only if it has metadata or attributes. Every departure is announced
+// with its reason.
 func TestOthersSeeParticipantJoinConnectAndLeave(t *testing.T) {
 	h := newHarness(t)
 	watch := h.join(request("watch"))
@@ -99,18 +102,18 @@ func TestOthersSeeParticipantJoinConnectAndLeave(t *testing.T) {
 	req := request("rich")
 	req.Info.Metadata = "{}"
 	rich := h.join(req)
-	eventually(t, "who brings metadata is known as joined", func() bool {
+	eventually(t, "the participant with metadata is announced as joined", func() bool {
 		return watch.sink.lastInfo("rich").GetState() == livekit.ParticipantInfo_JOINED
 	})
 	if p := watch.sink.lastInfo("plain"); p != nil {
-		t.Errorf("told of %v, whose connection is not up", p)
+		t.Errorf("got %v, whose connection is not up", p)
 	}
 	plain.inspect(func(p *Participant) { p.activate() })
-	eventually(t, "who is connected is active", func() bool {
+	eventually(t, "the connected participant is active", func() bool {
 		return watch.sink.lastInfo("plain").GetState() == livekit.ParticipantInfo_ACTIVE
 	})
 	if p := plain.sink.lastInfo("plain"); p.GetState() != livekit.ParticipantInfo_ACTIVE {
-		t.Errorf("it is told of itself %v", p)
+		t.Errorf("it got its own state as %v", p)
 	}
 	version := watch.sink.lastInfo("plain").Version
 	rich.inspect(func(p *Participant) { p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED) })
@@ -128,7 +131,7 @@ func TestOthersSeeParticipantJoinConnectAndLeave(t *testing.T) {
 	}
 }
 
-// A change of one's own name, metadata or attributes is whole or not at all; each brings a new token to return with.
+// Each change of a participant's own name, metadata or attributes brings a new token to return with.
 func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { return "token of " + s.Info.Name + s.Info.Metadata, nil }
@@ -154,10 +157,10 @@ func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	is := func(p *livekit.ParticipantInfo) bool {
 		return p.GetName() == "Ada" && p.GetMetadata() == "new" && len(p.Attributes) == 2 && p.Attributes["keep"] == "1" && p.Attributes["add"] == "3"
 	}
-	if p := ada.sink.lastInfo("ada"); !is(p) { // at once: clients wait for it
-		t.Errorf("ada sees herself as %v", p)
+	if p := ada.sink.lastInfo("ada"); !is(p) { // immediately, because clients wait for it
+		t.Errorf("ada got her own state as %v", p)
 	}
-	eventually(t, "the others see it", func() bool { return is(watch.sink.lastInfo("ada")) })
+	eventually(t, "the others get the change", func() bool { return is(watch.sink.lastInfo("ada")) })
 	if got := ada.sink.tokens(); !slices.Equal(got, []string{"token of Adaold", "token of Adanew"}) {
 		t.Errorf("tokens %q", got)
 	}
@@ -177,16 +180,17 @@ func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	}
 	watch.send(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 7, Name: "nobody allowed this"}))
 	if r := answer(watch, 7); r == nil || r.Reason != livekit.RequestResponse_NOT_ALLOWED {
-		t.Errorf("without the right it is answered %v", r)
+		t.Errorf("without permission it is answered %v", r)
 	}
 	ada.inspect(func(p *Participant) {
 		if !is(p.info) {
-			t.Errorf("after the refusals ada is %v", p.info)
+			t.Errorf("after the refusals ada's state is %v", p.info)
 		}
 	})
 }
 
-// Who leaves while speaking is silent before it is gone, and a new subscriber is told who speaks, once.
+// A new subscriber is sent once who is speaking. A participant whose last subscription to a speaker ends is sent that
+// the speaker is silent.
 func TestSpeakerIsReportedSilentBeforeItLeaves(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -209,19 +213,19 @@ func TestSpeakerIsReportedSilentBeforeItLeaves(t *testing.T) {
 		return list
 	}
 	if got := about(cy); !slices.Equal(got, []string{"speaks"}) {
-		t.Errorf("cy, subscribed to two tracks, was told %v", got)
+		t.Errorf("cy, subscribed to two tracks, got %v", got)
 	}
 	cy.choose(mic.info.Sid, false)
 	if got := about(cy); !slices.Equal(got, []string{"speaks"}) {
-		t.Errorf("cy, still subscribed to one, was told %v", got)
+		t.Errorf("cy, still subscribed to one track, got %v", got)
 	}
 	cy.choose(cam.info.Sid, false)
 	if got := about(cy); !slices.Equal(got, []string{"speaks", "silent"}) {
-		t.Errorf("cy, not subscribed any more, was told %v", got)
+		t.Errorf("cy, no longer subscribed, got %v", got)
 	}
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	eventually(t, "ada is gone for bo", func() bool { return slices.Contains(about(bo), "gone") })
+	eventually(t, "bo gets ada's departure", func() bool { return slices.Contains(about(bo), "gone") })
 	if got := about(bo); !slices.Equal(got, []string{"silent", "gone"}) {
-		t.Errorf("bo was told %v", got)
+		t.Errorf("bo got %v", got)
 	}
 }

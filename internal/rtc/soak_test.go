@@ -30,23 +30,24 @@ import (
 	"meet/internal/wire"
 )
 
-// The short form runs with all tests; scripts/soak.sh runs the long one.
+// The defaults make a short soak that runs with all tests; scripts/soak.sh runs the long one.
 var (
-	soakFor    = flag.Duration("soak", 8*time.Second, "how long TestSoak goes on")
-	soakPeople = flag.Int("participants", 6, "how many people TestSoak lets come and go")
+	soakFor     = flag.Duration("soak", 8*time.Second, "duration of TestSoak")
+	soakClients = flag.Int("participants", 6, "number of clients in TestSoak")
 )
 
-// soakPace is how many things a second people do, together: what two cores bear in a long soak, with both sides on them.
+// soakPace is the number of actions per second of all clients together: what two cores can sustain in a long soak with
+// both server and clients.
 const soakPace = 60
 
-// TestSoak lets people do at random what people do, in several rooms at once. Whatever they did, in the end the rooms are
-// gone, with everybody who was in them, their goroutines and their memory.
+// Clients do random actions in several rooms at the same time. In the end all rooms, participants and tracks must have
+// ended, and the goroutines and memory must be as before.
 func TestSoak(t *testing.T) {
 	length := *soakFor
 	if testing.Short() {
 		length = min(length, 2*time.Second)
 	}
-	var ledger ledger
+	var events eventLedger
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestSoak(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	rooms, err := rtc.New(wire.NewUDPMux(media), rtc.Options{
-		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"}, OnEvent: ledger.note,
+		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"}, OnEvent: events.note,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -67,22 +68,22 @@ func TestSoak(t *testing.T) {
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	people, counts := make([]*person, *soakPeople), &soakCounts{}
-	for i := range people {
-		people[i] = &person{
+	clients, counts := make([]*soakClient, *soakClients), &soakCounts{}
+	for i := range clients {
+		clients[i] = &soakClient{
 			t: t, soakCounts: counts, url: "ws" + strings.TrimPrefix(web.URL, "http"), name: fmt.Sprint("person", i),
-			room:   fmt.Sprint("room", i%max(2, len(people)/10)),
-			pause:  time.Duration(len(people)) * time.Second / soakPace,
+			room:   fmt.Sprint("room", i%max(2, len(clients)/10)),
+			pause:  time.Duration(len(clients)) * time.Second / soakPace,
 			random: rand.New(rand.NewPCG(seed, uint64(i))), options: client.Options{SinglePC: i%4 < 2},
 		}
 	}
-	live(t, people, 0) // what is made once, at first use, is no leak
+	runAll(t, clients, 0) // what is allocated once, at its first use, is not a leak
 	awaitNoRooms(t, rooms)
 	before := footprint()
-	live(t, people, length)
+	runAll(t, clients, length)
 	awaitNoRooms(t, rooms)
 	counts.check(t)
-	ledger.check(t)
+	events.check(t)
 	awaitFootprint(t, before)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -91,20 +92,20 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// live lets everybody live for a while; without one they just come and go.
-func live(t *testing.T, people []*person, length time.Duration) {
+// runAll runs all clients for the duration length. With 0 each joins and leaves once.
+func runAll(t *testing.T, clients []*soakClient, length time.Duration) {
 	ctx, cancel := context.WithTimeout(t.Context(), length+time.Minute)
 	defer cancel()
 	until := time.Now().Add(length)
-	var living sync.WaitGroup
-	for _, p := range people {
-		living.Go(func() { p.live(ctx, until) })
+	var running sync.WaitGroup
+	for _, p := range clients {
+		running.Go(func() { p.run(ctx, until) })
 	}
-	living.Wait()
+	running.Wait()
 }
 
-// awaitNoRooms waits until all rooms have ended. One with somebody who vanished ends some 20 s later, when ICE has given
-// up and the time for a return is over; a busy machine may take longer.
+// awaitNoRooms waits until all rooms have ended. A room with a participant that vanished ends about 20 s later, after
+// ICE has failed and the return timer has fired; a busy machine may take longer.
 func awaitNoRooms(t *testing.T, rooms *rtc.Rooms) {
 	t.Helper()
 	limit := time.NewTimer(2 * time.Minute)
@@ -121,24 +122,25 @@ func awaitNoRooms(t *testing.T, rooms *rtc.Rooms) {
 	}
 }
 
-// ledger counts who came and who left.
-type ledger struct {
+// eventLedger checks that every room, participant and track that begins also ends, once.
+type eventLedger struct {
 	mu      sync.Mutex
-	came    int
-	present map[string]string // what has begun and not ended, by sid
-	strange []string
+	begun   int               // number of rooms, participants and tracks that have begun
+	present map[string]string // rooms, participants and tracks that have not ended, by SID
+	errors  []string          // ends without a beginning
 }
 
-func (l *ledger) note(e rtc.Event) {
+// note records the event e.
+func (l *eventLedger) note(e rtc.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.present == nil {
 		l.present = map[string]string{}
 	}
-	begin := func(sid, what string) { l.came++; l.present[sid] = what }
+	begin := func(sid, what string) { l.begun++; l.present[sid] = what }
 	end := func(sid, what string) {
 		if l.present[sid] == "" {
-			l.strange = append(l.strange, what+" "+sid+" ended without having begun, or twice")
+			l.errors = append(l.errors, what+" "+sid+" ended without having begun, or twice")
 		}
 		delete(l.present, sid)
 	}
@@ -158,45 +160,46 @@ func (l *ledger) note(e rtc.Event) {
 	}
 }
 
-// check tells of ghosts: what came and was never said to have gone.
-func (l *ledger) check(t *testing.T) {
+// check fails the test for everything that has begun and not ended.
+func (l *eventLedger) check(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.Logf("%d rooms, participants and tracks came", l.came)
+	t.Logf("%d rooms, participants and tracks have begun", l.begun)
 	for sid, what := range l.present {
-		t.Errorf("%s %s came and never left", what, sid)
+		t.Errorf("%s %s has not ended", what, sid)
 	}
-	for _, s := range l.strange {
+	for _, s := range l.errors {
 		t.Error(s)
 	}
 }
 
-// usage is what a process holds.
+// usage is the number of goroutines and the size of the heap of the process.
 type usage struct {
 	goroutines int
-	heap       uint64 // bytes in use after a collection
+	heap       uint64 // bytes in use after a garbage collection
 }
 
+// footprint returns the current usage after a garbage collection.
 func footprint() usage {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // the first only empties what sync.Pool holds into its second hand
+	runtime.GC() // the first collection only moves the contents of each sync.Pool to its victim cache
 	runtime.ReadMemStats(&m)
 	return usage{runtime.NumGoroutine(), m.HeapAlloc}
 }
 
-// heapSlack is what the heap may differ by for no reason of ours, in bytes: maps and pools that do not shrink; and for each
-// participant, because the runtime keeps a record of some 450 bytes for each goroutine there once was at the same time,
-// which are up to 70 of both sides.
 const (
+	// heapSlack and heapSlackOfEach are the tolerated growth of the heap in bytes, in total and per client. Maps and
+	// pools do not shrink, and the runtime keeps about 450 bytes for each goroutine that ever ran at the same time, of
+	// which server and client have up to 70 per client.
 	heapSlack       = 4 << 20
 	heapSlackOfEach = 32 << 10
 )
 
-// awaitFootprint waits until the process holds no more than before.
+// awaitFootprint waits until the usage is not higher than before, except for the tolerated growth.
 func awaitFootprint(t *testing.T, before usage) {
 	t.Helper()
-	slack := uint64(heapSlack + *soakPeople*heapSlackOfEach)
+	slack := uint64(heapSlack + *soakClients*heapSlackOfEach)
 	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -216,72 +219,74 @@ func awaitFootprint(t *testing.T, before usage) {
 				err = errors.Join(pprof.WriteHeapProfile(heap), heap.Close())
 			}
 			stacks := make([]byte, 4<<20)
-			t.Fatalf("holds %+v, before %+v, %v\n%s", after, before, err, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("the usage is %+v, before %+v, %v\n%s", after, before, err, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
 
-// resumeLimit is how long LiveKit's clients wait for a resume (docs/protocol.md, 7.2).
+// resumeLimit is the time for which LiveKit's clients wait for a resume (docs/protocol.md, 7.2).
 const resumeLimit = 15 * time.Second
 
-// soakCounts are what all people share.
+// soakCounts holds the counters that all clients share.
 type soakCounts struct {
-	acts, givenUp atomic.Int64
-	stacks        sync.Once // of what runs when first something fails
+	actions, failed atomic.Int64
+	stacks          sync.Once // writes the stacks at the first failure
 }
 
-// person is one identity that comes and goes.
-type person struct {
+// soakClient is a client of one identity that repeatedly joins, acts and leaves.
+type soakClient struct {
 	t               *testing.T
 	url, room, name string
 	random          *rand.Rand
 	options         client.Options
-	pause           time.Duration // between two things it does, on average
+	pause           time.Duration // average time between two actions
 	*soakCounts
 
 	c      *client.Client
 	tracks []*client.Publication
 }
 
-// live acts until that time and then leaves.
-func (p *person) live(ctx context.Context, until time.Time) {
+// run does random actions until the time until and then leaves.
+func (p *soakClient) run(ctx context.Context, until time.Time) {
 	for first := true; first || time.Now().Before(until); first = false {
-		p.rest(ctx, until)
+		p.wait(ctx, until)
 		what, err := p.act(ctx)
-		p.acts.Add(1)
+		p.actions.Add(1)
 		if err != nil {
-			p.giveUp(what, err)
+			p.abandon(what, err)
 		}
 	}
 	if p.c != nil {
-		_ = p.forget(p.c.Leave())
+		_ = p.reset(p.c.Leave())
 	}
 }
 
-// giveUp ends a session in which something failed, as clients do before they join anew. soakCounts.check judges it.
-func (p *person) giveUp(what string, err error) {
+// abandon ends a session in which an action failed, as clients do before they rejoin. soakCounts.check decides whether
+// the test fails.
+func (p *soakClient) abandon(what string, err error) {
 	p.t.Logf("%s: %s: %s: %v", time.Now().Format(time.TimeOnly), p.name, what, err)
-	p.givenUp.Add(1)
-	p.stacks.Do(p.keepStacks)
+	p.failed.Add(1)
+	p.stacks.Do(p.writeStacks)
 	if p.c != nil {
-		_ = p.forget(p.c.Close())
+		_ = p.reset(p.c.Close())
 	}
 }
 
-// tolerated is how many of a thousand things may fail in a long soak: on a machine that is busy otherwise, clients run
-// into their limits of ten and fifteen seconds. In a short one nothing may.
-const tolerated = 20
+// toleratedFailures is the number of actions per thousand that may fail in a long soak: on a busy machine, clients
+// reach their timeouts of 10 s and 15 s. In a short soak no action may fail.
+const toleratedFailures = 20
 
+// check fails the test if too many actions have failed.
 func (c *soakCounts) check(t *testing.T) {
-	acts, givenUp := c.acts.Load(), c.givenUp.Load()
-	t.Logf("%d things were done, %d of them failed", acts, givenUp)
-	if givenUp > acts/1000*tolerated {
-		t.Errorf("%d of %d things failed", givenUp, acts)
+	actions, failed := c.actions.Load(), c.failed.Load()
+	t.Logf("%d of %d actions failed", failed, actions)
+	if failed > actions/1000*toleratedFailures {
+		t.Errorf("%d of %d actions failed", failed, actions)
 	}
 }
 
-// keepStacks writes down what everybody is doing; -artifacts keeps it.
-func (p *person) keepStacks() {
+// writeStacks writes the stacks of all goroutines to a file; the flag -artifacts keeps it.
+func (p *soakClient) writeStacks() {
 	stacks := make([]byte, 64<<20)
 	file := filepath.Join(p.t.ArtifactDir(), "stacks.txt")
 	if err := os.WriteFile(file, stacks[:runtime.Stack(stacks, true)], 0o600); err != nil {
@@ -289,8 +294,8 @@ func (p *person) keepStacks() {
 	}
 }
 
-// rest passes some time, unless it is over soon.
-func (p *person) rest(ctx context.Context, until time.Time) {
+// wait waits for a random time of p.pause on average, at most until the time until.
+func (p *soakClient) wait(ctx context.Context, until time.Time) {
 	d := min(time.Duration(p.random.Int64N(int64(2*p.pause)+1)), time.Until(until))
 	if d <= 0 {
 		return
@@ -301,8 +306,8 @@ func (p *person) rest(ctx context.Context, until time.Time) {
 	}
 }
 
-// act does one thing at random and says what it was.
-func (p *person) act(ctx context.Context) (string, error) {
+// act does one random action and returns its name.
+func (p *soakClient) act(ctx context.Context) (string, error) {
 	if p.c == nil {
 		return "join", p.join(ctx)
 	}
@@ -322,9 +327,9 @@ func (p *person) act(ctx context.Context) (string, error) {
 		defer cancel()
 		return "resume", p.c.Resume(ctx)
 	case n == 7:
-		return "leave", p.forget(p.c.Leave())
-	case n == 8: // without a word; the next join finds the old one there
-		return "vanish", p.forget(p.c.Close())
+		return "leave", p.reset(p.c.Leave())
+	case n == 8: // without a Leave; the next join replaces the old participant
+		return "vanish", p.reset(p.c.Close())
 	case n == 9:
 		return "data", p.c.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
 			Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("hello")}},
@@ -334,7 +339,8 @@ func (p *person) act(ctx context.Context) (string, error) {
 	}
 }
 
-func (p *person) join(ctx context.Context) error {
+// join joins the client's room.
+func (p *soakClient) join(ctx context.Context) error {
 	jwt, err := token.New("devkey", "secret").SetIdentity(p.name).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: p.room}).ToJWT()
 	if err != nil {
 		return err
@@ -343,12 +349,14 @@ func (p *person) join(ctx context.Context) error {
 	return err
 }
 
-func (p *person) forget(err error) error {
+// reset clears the state of an ended session and returns err.
+func (p *soakClient) reset(err error) error {
 	p.c, p.tracks = nil, nil
 	return err
 }
 
-func (p *person) publish(ctx context.Context) error {
+// publish publishes an audio or video track.
+func (p *soakClient) publish(ctx context.Context) error {
 	o := client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: p.random.IntN(4) == 0}
 	if p.random.IntN(2) == 0 {
 		o.MimeType = webrtc.MimeTypeVP8
@@ -360,8 +368,8 @@ func (p *person) publish(ctx context.Context) error {
 	return err
 }
 
-// send sends some frames on all tracks, in about real time.
-func (p *person) send() error {
+// send sends ten frames on all tracks, one every 20 ms.
+func (p *soakClient) send() error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for range 10 {

@@ -18,16 +18,18 @@ import (
 	"meet/internal/sfu"
 )
 
-// generator is a TrackSource that makes its packets itself. Each is a frame and ends with its number.
+// generator is a TrackSource that generates packets at a fixed interval. Each packet is a frame, and its payload ends
+// with the packet's number.
 type generator struct {
-	info     sfu.SourceInfo
-	interval time.Duration
-	made     atomic.Uint32
-	askedKey atomic.Bool
-	ended    chan struct{}
-	end      func() // may be called more than once
+	info         sfu.SourceInfo
+	interval     time.Duration
+	made         atomic.Uint32 // number of packets made
+	keyRequested atomic.Bool   // set by a request for a key frame
+	ended        chan struct{}
+	end          func() // ends the source; may be called more than once
 }
 
+// newGenerator returns a source of packets of this kind and codec.
 func newGenerator(kind webrtc.RTPCodecType, mime string, clockRate uint32, interval time.Duration) *generator {
 	g := &generator{
 		info:     sfu.SourceInfo{ID: mime, Kind: kind, SSRC: 1234, Format: sfu.Format{MimeType: mime, ClockRate: clockRate}},
@@ -37,8 +39,10 @@ func newGenerator(kind webrtc.RTPCodecType, mime string, clockRate uint32, inter
 	return g
 }
 
+// Info returns the properties of the source.
 func (g *generator) Info() sfu.SourceInfo { return g.info }
 
+// ReadRTP waits for the interval and writes the next packet to b.
 func (g *generator) ReadRTP(b []byte) (int, error) {
 	select {
 	case <-time.After(g.interval):
@@ -53,7 +57,7 @@ func (g *generator) ReadRTP(b []byte) (int, error) {
 	switch {
 	case g.info.Kind == webrtc.RTPCodecTypeAudio:
 		p.Payload = []byte{0xfc, 0, 0}
-	case g.askedKey.Swap(false) || n == 1: // RFC 7741, section 4
+	case g.keyRequested.Swap(false) || n == 1: // RFC 7741, section 4
 		p.Payload = []byte{0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00}
 	default:
 		p.Payload = []byte{0x10, 0x11, 0, 0}
@@ -62,28 +66,31 @@ func (g *generator) ReadRTP(b []byte) (int, error) {
 	return p.MarshalTo(b)
 }
 
+// ReadRTCP waits until the source ends.
 func (g *generator) ReadRTCP([]byte) (int, error) {
 	<-g.ended
 	return 0, io.EOF
 }
 
+// WriteRTCP handles requests for key frames.
 func (g *generator) WriteRTCP(packets []rtcp.Packet) error {
 	for _, p := range packets {
 		if _, ok := p.(*rtcp.PictureLossIndication); ok {
-			g.askedKey.Store(true)
+			g.keyRequested.Store(true)
 		}
 	}
 	return nil
 }
 
-// received counts the packets that a client gets of one track.
+// receivedPackets records the packets that a client receives of one track.
 type receivedPackets struct {
 	mu      sync.Mutex
 	mime    string
-	numbers map[uint32]bool // of the generator's packets
+	numbers map[uint32]bool // numbers of the generator's packets that have arrived
 	latest  uint32
 }
 
+// read records the packets of track until the track ends.
 func (r *receivedPackets) read(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 	r.mu.Lock()
 	r.mime = track.Codec().MimeType
@@ -94,7 +101,7 @@ func (r *receivedPackets) read(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver)
 			return
 		}
 		if len(p.Payload) < 7 {
-			continue // padding, or the silence after a mute
+			continue // padding, or the silence sent after a mute
 		}
 		n := binary.BigEndian.Uint32(p.Payload[len(p.Payload)-4:])
 		r.mu.Lock()
@@ -103,14 +110,14 @@ func (r *receivedPackets) read(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver)
 	}
 }
 
-// after reports whether a packet later than n has come.
+// after reports whether a packet with a number above n has arrived.
 func (r *receivedPackets) after(n uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.latest > n
 }
 
-// countIn counts the packets that came of those numbered from first to last.
+// countIn returns how many of the packets numbered first to last have arrived.
 func (r *receivedPackets) countIn(first, last uint32) (count int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -122,8 +129,8 @@ func (r *receivedPackets) countIn(first, last uint32) (count int) {
 	return count
 }
 
-// A track that the server makes itself is published by a participant without a connection, and received, muted and ended
-// like one of a client.
+// A track that the server makes itself is published by a participant without a connection. It is received, muted and
+// ended like a client's track.
 func TestServerMadeTrackIsReceived(t *testing.T) {
 	for _, tt := range []struct {
 		kind   livekit.TrackType
@@ -149,7 +156,7 @@ func TestServerMadeTrackIsReceived(t *testing.T) {
 			})
 			bo.inspect(func(*Participant) {
 				if ingest.mediaLost() {
-					t.Error("the ingest counts as disconnected")
+					t.Error("the ingest participant counts as disconnected")
 				}
 			})
 			if tracks := h.published(); len(tracks) != 1 || !strings.EqualFold(tracks[0].MimeType, source.info.MimeType) || tracks[0].Name != "a stream" {
@@ -173,12 +180,12 @@ func TestServerMadeTrackIsReceived(t *testing.T) {
 			}
 			muted := mute(true)
 			if info := bo.sink.lastInfo("ingest"); len(info.GetTracks()) != 1 || !info.Tracks[0].Muted {
-				t.Errorf("bo is told %v", info)
+				t.Errorf("bo got %v", info)
 			}
-			eventually(t, "the source goes on", func() bool { return source.made.Load() > muted+20 })
+			eventually(t, "the source continues", func() bool { return source.made.Load() > muted+20 })
 			unmuted := mute(false)
 			eventually(t, "bo receives the track again", func() bool { return got.after(unmuted) })
-			if n := got.countIn(muted+2, muted+20); n > 0 { // the source may have made one in the middle of the mute
+			if n := got.countIn(muted+2, muted+20); n > 0 { // the packet after muted may have been made before the mute
 				t.Errorf("%d packets of a muted track were received", n)
 			}
 
@@ -186,17 +193,16 @@ func TestServerMadeTrackIsReceived(t *testing.T) {
 			eventually(t, "the track ends", func() bool { return !bo.subscribedTo(pub.info.Sid) })
 			bo.inspect(func(*Participant) {
 				if len(ingest.publishing.publications) > 0 || !pub.closed {
-					t.Error("the track is published after its end")
+					t.Error("the track is still published after its end")
 				}
 			})
 			if info := bo.sink.lastInfo("ingest"); len(info.GetTracks()) > 0 {
-				t.Errorf("bo is told %v", info)
+				t.Errorf("bo got %v", info)
 			}
 		})
 	}
 }
 
-// The track of a source ends when its participant is removed, and so does the source.
 func TestSourceEndsWithItsParticipant(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
@@ -211,7 +217,7 @@ func TestSourceEndsWithItsParticipant(t *testing.T) {
 	if err := h.Remove(t.Context(), "room", "ingest", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the track is gone", func() bool {
+	eventually(t, "the track has ended", func() bool {
 		gone := false
 		bo.inspect(func(p *Participant) { gone = len(p.room.published) == 0 })
 		return gone

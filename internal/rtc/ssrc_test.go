@@ -11,14 +11,16 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// newSSRCs is an interceptor that sends every packet with an SSRC of its own.
+// newSSRCs is an interceptor that sends every packet with a new SSRC.
 type newSSRCs struct {
 	interceptor.NoOp
 	last atomic.Uint32
 }
 
+// NewInterceptor returns n.
 func (n *newSSRCs) NewInterceptor(string) (interceptor.Interceptor, error) { return n, nil }
 
+// BindLocalStream replaces the SSRC of every packet.
 func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, _ []byte, a interceptor.Attributes) (int, error) {
 		header := *h
@@ -27,13 +29,13 @@ func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPW
 	})
 }
 
-// joinFlooder is a guest that is connected and publishes one track by an API of its own.
+// joinFlooder returns a connected client that uses the interceptors in registry, and its video track.
 func (h *harness) joinFlooder(registry *interceptor.Registry) (*testClient, *webrtc.TrackLocalStaticRTP) {
 	h.t.Helper()
 	req := request("mallory")
 	req.SinglePC = true
 	g := h.join(req)
-	if err := g.pc.Close(); err != nil { // another takes its place
+	if err := g.pc.Close(); err != nil { // replaced by a connection with the interceptors
 		h.t.Fatal(err)
 	}
 	settings := webrtc.SettingEngine{}
@@ -60,14 +62,14 @@ func (h *harness) joinFlooder(registry *interceptor.Registry) (*testClient, *web
 	return g, track
 }
 
-// gotReconnect reports whether the client was told to reconnect.
+// gotReconnect reports whether the client was asked to rejoin.
 func (g *testClient) gotReconnect() bool {
 	return g.sink.got(func(m *livekit.SignalResponse) bool {
 		return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 	})
 }
 
-// A client that sends every packet with an SSRC of its own is ended, long before what is kept of them matters.
+// pion stores state for each SSRC, so the connection ends long before that state becomes large.
 func TestChangingSSRCsEndConnection(t *testing.T) {
 	h := newHarness(t)
 	ssrcs := &newSSRCs{}
@@ -81,11 +83,11 @@ func TestChangingSSRCsEndConnection(t *testing.T) {
 		return mallory.gotReconnect() || ssrcs.last.Load() > 50_000
 	})
 	if n := ssrcs.last.Load(); n > 50_000 {
-		t.Errorf("%d SSRCs were taken", n)
+		t.Errorf("%d SSRCs were accepted", n)
 	}
 }
 
-// So is one whose feedback is about an SSRC of its own in every packet.
+// Each feedback packet is about a new SSRC.
 func TestFeedbackAboutChangingSSRCsEndsConnection(t *testing.T) {
 	h := newHarness(t)
 	mallory, _ := h.joinFlooder(&interceptor.Registry{})
@@ -98,6 +100,6 @@ func TestFeedbackAboutChangingSSRCsEndsConnection(t *testing.T) {
 		return mallory.gotReconnect() || ssrc > 1_100_000
 	})
 	if ssrc > 1_100_000 {
-		t.Error("every one of 100,000 was taken")
+		t.Error("100,000 SSRCs were accepted")
 	}
 }

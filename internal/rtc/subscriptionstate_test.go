@@ -2,7 +2,6 @@ package rtc
 
 import "testing"
 
-// Every event in every state.
 func TestSubscriptionStateAfterEachEvent(t *testing.T) {
 	type outcome struct {
 		state  subscriptionState
