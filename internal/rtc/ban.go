@@ -20,8 +20,8 @@ const (
 	maxBans = 10_000
 )
 
-// ban refuses an identity's tokens that were issued before a time. It is dropped at until, when those tokens have
-// expired.
+// ban refuses an identity's tokens that were issued before the time before. It is dropped at the time until, when those
+// tokens have expired.
 type ban struct{ before, until time.Time }
 
 // banKey identifies the participant that a ban is about.

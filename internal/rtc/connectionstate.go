@@ -96,7 +96,7 @@ func (cn *connections) considerTCPFallback(t *Transport) {
 	}
 }
 
-// clientKey returns the key by which the Fallback remembers whether the client needs TCP.
+// clientKey returns the client's key in the Fallback, which stores the clients that need TCP.
 func (cn *connections) clientKey() peer.ClientKey {
 	return peer.ClientKey{Room: cn.p.room.info.Name, Identity: cn.p.identity()}
 }

@@ -40,7 +40,7 @@ func parseFrame(b []byte) (frameHeader, bool) {
 	return h, h.handle != 0
 }
 
-// setHandle writes into a packet the handle by which the track's subscribers know it.
+// setHandle replaces the handle in a packet's header by the one that the track's subscribers use.
 func setHandle(b []byte, handle uint16) { binary.BigEndian.PutUint16(b[handleOffset:], handle) }
 
 // frameLimiter limits the frame rate of a data track. It drops whole frames, never parts. It may be used from any

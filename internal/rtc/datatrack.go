@@ -190,7 +190,7 @@ func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
 	}
 }
 
-// reconcile starts or ends each participant's subscription to the track, as the participant wants and may.
+// reconcile starts or ends subscriptions to the track so that all participants that want and may receive it do.
 func (t *DataTrack) reconcile() {
 	for _, o := range t.owner.room.participants {
 		t.reconcileFor(o)
@@ -205,8 +205,8 @@ func (d *dataTransfer) reconcile() {
 	}
 }
 
-// reconcileSubscribers starts or ends the subscriptions of all participants to this participant's tracks. It is called
-// when the participant joins or changes who may subscribe.
+// reconcileSubscribers starts or ends the other participants' subscriptions to this participant's data tracks. It is
+// called when the participant joins, becomes visible, or changes who may subscribe.
 func (d *dataTransfer) reconcileSubscribers() {
 	for _, t := range d.tracks {
 		t.reconcile()

@@ -19,10 +19,11 @@ import (
 // window for a moment thus gets the layer back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
-// demandLevel is the highest quality (livekit.VideoQuality) of a codec that anybody receives, or noDemand.
+// demandLevel is the highest quality (a livekit.VideoQuality) in which any subscriber or sink receives a codec, or
+// noDemand.
 type demandLevel int8
 
-// noDemand means that nobody receives the codec.
+// noDemand means that no subscriber or sink receives the codec.
 const noDemand demandLevel = -1
 
 // demand returns the highest quality of the codec that subscribers, other sinks or mirrors receive.
@@ -47,8 +48,8 @@ func (s *Subscription) demand(layers []*livekit.VideoLayer) demandLevel {
 	return qualityOf(s.wanted, layers)
 }
 
-// sinkDemand returns the highest quality of the codec that sinks other than subscribers take, such as recorders. It is
-// noDemand for a mirror, because the sinks of its Receiver count in the source's room.
+// sinkDemand returns the highest quality of the codec that is taken by sinks other than subscribers, such as recorders.
+// It is noDemand for a mirror, because the sinks of its Receiver count in the source's room.
 func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) demandLevel {
 	if c.receiver == nil || c.pub.owner.forwarding.source != nil {
 		return noDemand
@@ -68,8 +69,8 @@ func qualityOf(layer int, layers []*livekit.VideoLayer) demandLevel {
 	return demandLevel(layers[min(layer, len(layers)-1)].Quality)
 }
 
-// demandChanged schedules an update of the demand after sinks that are not subscribers have changed the layers that
-// they take. It may be called from any goroutine.
+// demandChanged schedules an update of the demand. The Receiver calls it when sinks that are not subscribers have
+// changed the layers that they take. It may be called from any goroutine.
 func (c *publishedCodec) demandChanged() {
 	c.pub.owner.onLoop(func(p *Participant) { p.room.dirtyDemand[c.latest().pub] = true })
 }
@@ -210,9 +211,9 @@ func (pub *Publication) codecOrder() []*publishedCodec {
 	return append(slices.Clone(pub.codecs[1:]), pub.codecs[0])
 }
 
-// offeredMimeTypes returns the codecs that a subscriber's media section offers, the primary codec first. The last one
-// is a codec that every client supports, even if the track is not sent in it: pion cannot reuse a section that the
-// client has rejected because it supports no offered codec.
+// offeredMimeTypes returns the codecs that a subscriber's media section offers, the primary codec first. The list
+// always contains a codec that every client supports, even if the track is not sent in it. Otherwise a client that
+// supports none of the track's codecs would reject the section, and pion cannot use a rejected section again.
 func (pub *Publication) offeredMimeTypes() []string {
 	var all []string
 	for _, c := range pub.codecs {

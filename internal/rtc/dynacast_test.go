@@ -14,7 +14,7 @@ import (
 	"meet/internal/sfu"
 )
 
-// dynacastTest is a published track in virtual time, with viewers that have no connection.
+// dynacastTest holds a published track in virtual time and its publisher's messages. Its viewers have no connections.
 type dynacastTest struct {
 	t    *testing.T
 	sink *sink // gets the publisher's messages

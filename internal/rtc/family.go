@@ -59,8 +59,7 @@ func (r *Room) expireFamilies(now time.Time) {
 	}
 }
 
-// Limits for the state that all participants of a room are sent about one participant. Each change of it is sent to
-// everybody.
+// Limits for the state of one participant that is sent to all participants of a room. Each change of it is sent again.
 const (
 	// maxAnnounced is the maximum total size of the descriptions of a participant's tracks, in bytes. One track takes
 	// about 300.

@@ -64,8 +64,7 @@ func (p *Participant) mediaLost() bool {
 	return p.conn.primaryTransport() != nil && p.conn.disconnected()
 }
 
-// updateMediaLost sends the participants concerned a change immediately when p's media connection goes down or comes
-// back.
+// updateMediaLost informs the participants concerned immediately when p's media connection goes down or comes back.
 func (p *Participant) updateMediaLost() {
 	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
 		p.quality.lost = lost

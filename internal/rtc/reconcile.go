@@ -11,21 +11,23 @@ import (
 // This file decides which tracks each participant is subscribed to (docs/protocol.md, 4). A change is handled only for
 // the subscriber, the publication, or both, that it concerns.
 
-// reconcile starts or ends p's subscriptions to all tracks of the room, the oldest first, as p wants and may.
+// reconcile starts or ends p's subscriptions so that p receives the tracks that it wants and may receive. The oldest
+// tracks come first.
 func (r *Room) reconcile(p *Participant) {
 	for _, pub := range r.published {
 		p.subscribing.reconcileTrack(pub)
 	}
 }
 
-// reconcileSubscribers starts or ends each participant's subscription to pub, as the participant wants and may.
+// reconcileSubscribers starts or ends subscriptions to pub so that all participants that want and may receive it do.
 func (r *Room) reconcileSubscribers(pub *Publication) {
 	for _, p := range r.participants {
 		p.subscribing.reconcileTrack(pub)
 	}
 }
 
-// reconcileTrack starts or ends the participant's subscription to pub, as the participant wants and may.
+// reconcileTrack starts or ends the participant's subscription to pub, depending on whether the participant wants and
+// may receive it.
 func (sb *subscribing) reconcileTrack(pub *Publication) {
 	p := sb.p
 	o := pub.owner

@@ -20,7 +20,7 @@ type simulation struct {
 const (
 	// simulateResume is the time in which a client must begin the resume that is to be interrupted.
 	simulateResume = 5 * time.Second
-	// silentDrops is the number of consecutive resumes that get no message.
+	// silentDrops is the number of consecutive resumes that are interrupted before any message is sent.
 	silentDrops = 3
 	// maxSpeech is the maximum duration of simulated speech.
 	maxSpeech = time.Minute

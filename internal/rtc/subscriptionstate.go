@@ -1,6 +1,6 @@
 package rtc
 
-// subscriptionState is the state of a subscription.
+// subscriptionState is the state of a subscription. It changes only by subscriptionEvents (see next).
 type subscriptionState uint8
 
 const (
