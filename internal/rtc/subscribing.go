@@ -26,7 +26,7 @@ func (sb *subscribing) init(p *Participant) {
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// transferTo moves what also applies in another room to the participant's successor. It ends the subscriptions, because
+// transferTo moves the state that also applies in another room to the participant's successor. It ends the subscriptions, because
 // the tracks do not move.
 func (sb *subscribing) transferTo(to *subscribing) {
 	for _, s := range sb.subscriptions {
