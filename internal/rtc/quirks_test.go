@@ -97,7 +97,7 @@ func TestSDKVersionDecidesTCPChecksumsAndResponses(t *testing.T) {
 }
 
 // The test compares all quirks of the most important clients.
-func TestQuirksOfMajorClients(t *testing.T) {
+func TestMajorClientsHaveExpectedQuirks(t *testing.T) {
 	modern := clientQuirks{ // the quirks of a client that supports everything
 		tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, syncsStreams: true, mapsSections: true,
 		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,

@@ -118,7 +118,7 @@ func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 }
 
 // Check reports the refusal before the join.
-func TestFullRoomAdmitsOnlyRecordersAndRejoins(t *testing.T) {
+func TestFullRoomAdmitsOnlyRecordersAndRejoiningParticipants(t *testing.T) {
 	h := newHarness(t)
 	first := request("ada")
 	first.RoomConfig = &livekit.RoomConfiguration{MaxParticipants: 1}

@@ -2,7 +2,7 @@ package rtc
 
 import "testing"
 
-func TestSubscriptionStateAfterEachEvent(t *testing.T) {
+func TestEachEventLeadsToExpectedSubscriptionState(t *testing.T) {
 	type outcome struct {
 		state  subscriptionState
 		effect subscriptionEffect
