@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// reach returns those that a packet from the client's address reaches, by their fragments.
-func (m *muxed) reach(b []byte) []string {
+// receivers returns the username fragments of the connections that receive a packet b from the client: the owner, then the
+// sharers.
+func (m *muxed) receivers(b []byte) []string {
 	to, sharers := m.route(b, m.address)
 	var all []string
 	for _, c := range append([]*UDPMuxedConn{to}, sharers...) {
@@ -20,14 +21,16 @@ func (m *muxed) reach(b []byte) []string {
 	return all
 }
 
-func (m *muxed) expectReach(when string, b []byte, want ...string) {
+// expectReceivers checks receivers. when describes the situation in the output.
+func (m *muxed) expectReceivers(when string, b []byte, want ...string) {
 	m.t.Helper()
-	if got := m.reach(b); !slices.Equal(got, want) {
-		m.t.Errorf("%s: % x reaches %v, want %v", when, b, got, want)
+	if got := m.receivers(b); !slices.Equal(got, want) {
+		m.t.Errorf("%s: % x is received by %v, want %v", when, b, got, want)
 	}
 }
 
-// handshake sends this side of a DTLS handshake to the client.
+// shakeHands sends the server's side of a DTLS handshake on c: one plaintext record to first, then one plaintext and one
+// encrypted record to last.
 func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
 	m.t.Helper()
 	for _, part := range []struct {
@@ -40,35 +43,33 @@ func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
 	}
 }
 
-// TestSpoofedRequestTakesNoAddress: whoever makes its own connection answer requests from a participant's address,
-// which need only be spoofed, gets copies of what comes from there and takes nothing, however long the participant
-// sends no media.
-func TestSpoofedRequestTakesNoAddress(t *testing.T) {
+// An attacker makes its own connection respond to requests with the spoofed address of a victim. It receives copies of the
+// packets from there, but the victim's connection stays the owner, even if the victim sends no media for a minute.
+func TestSpoofedRequestDoesNotTakeTheAddress(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
 	m.now = func() time.Time { return now }
 	victim, attacker := m.open("victim"), m.open("attacker")
 	m.send(request("victim"), victim)
 	m.reply(victim)
-	for range 10 { // a minute, in which the victim only asks whether the connection stands
+	for range 10 { // a minute in which the victim sends only connectivity checks
 		m.reply(attacker)
-		m.expectReach("under attack", media, "victim", "attacker")
-		m.expectReach("under attack", request("victim"), "victim")
+		m.expectReceivers("under attack", media, "victim", "attacker")
+		m.expectReceivers("under attack", request("victim"), "victim")
 		now = now.Add(6 * time.Second)
 	}
 	m.send(media, victim)
-	m.shakeHands(attacker, netip.MustParseAddrPort("127.0.0.1:9"), m.address) // it has read the first part elsewhere
-	m.expectReach("after a handshake at two addresses", media, "victim", "attacker")
+	m.shakeHands(attacker, netip.MustParseAddrPort("127.0.0.1:9"), m.address) // it received the first part at another address
+	m.expectReceivers("after a handshake at two addresses", media, "victim", "attacker")
 	if err := attacker.Close(); err != nil {
 		t.Fatal(err)
 	}
-	m.expectReach("after the attack", media, "victim")
+	m.expectReceivers("after the attack", media, "victim")
 }
 
-// TestHandshakeOverTCPProvesNoAddress: who has exchanged a part of the handshake over TCP need not receive at the
-// address.
-func TestHandshakeOverTCPProvesNoAddress(t *testing.T) {
-	m, s := newMuxed(t), newSplit(t, ProtocolMuxOptions{})
+// A client that received a part of the DTLS handshake over TCP may have done without the packets sent to the address.
+func TestHandshakePartlyOverTCPDoesNotTakeTheAddress(t *testing.T) {
+	m, s := newMuxed(t), newTestMux(t, ProtocolMuxOptions{})
 	m.SetTCPMux(s.TCPMux())
 	victim, attacker := m.open("victim"), m.open("attacker")
 	m.reply(victim)
@@ -89,31 +90,29 @@ func TestHandshakeOverTCPProvesNoAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.shakeHands(attacker, m.address, m.address)
-	m.expectReach("after a handshake over both", media, "victim", "attacker")
+	m.expectReceivers("after a handshake over UDP and TCP", media, "victim", "attacker")
 }
 
-// TestHandshakeTakesTheAddressAtOnce: a client that has come back with the address of another completes a DTLS
-// handshake over it, and has the address for itself at once.
-func TestHandshakeTakesTheAddressAtOnce(t *testing.T) {
+// A client that has come back with the address of another one completes a DTLS handshake, and then owns the address.
+func TestCompleteHandshakeTakesTheAddress(t *testing.T) {
 	m := newMuxed(t)
 	first, second, third := m.open("first"), m.open("second"), m.open("third")
 	m.reply(first)
 	m.reply(second)
 	m.reply(third)
-	m.expectReach("before", handshake, "first", "second", "third")
+	m.expectReceivers("before", handshake, "first", "second", "third")
 	m.shakeHands(second, m.address, m.address)
-	m.expectReach("after", media, "second", "third")
-	if err := first.Close(); err != nil { // which does not take the address with it
+	m.expectReceivers("after", media, "second", "third")
+	if err := first.Close(); err != nil { // must not release the address
 		t.Fatal(err)
 	}
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
-	m.expectReach("without the owner", media, "third")
+	m.expectReceivers("without the owner", media, "third")
 }
 
-// TestSilentOwnerIsReplaced: a client that has moved to the address of one that has vanished gets it for itself, when
-// that one has missed its checks.
+// A client has moved to the address of a client that has disappeared, whose checks are missing.
 func TestSilentOwnerIsReplaced(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
@@ -123,19 +122,19 @@ func TestSilentOwnerIsReplaced(t *testing.T) {
 	m.reply(moved)
 	now = now.Add(ownerSilence)
 	m.reply(moved)
-	m.expectReach("in time", media, "gone", "moved")
+	m.expectReceivers("within ownerSilence", media, "gone", "moved")
 	now = now.Add(time.Nanosecond)
 	if _, err := moved.WriteToAddrPort(request("theirs"), m.address); err != nil {
 		t.Fatal(err)
 	}
-	m.expectReach("after a request of ours", media, "gone", "moved")
+	m.expectReceivers("after a request of the server", media, "gone", "moved")
 	m.reply(moved)
-	m.expectReach("too late", media, "moved")
+	m.expectReceivers("after ownerSilence", media, "moved")
 	m.reply(gone)
-	m.expectReach("once it is back", media, "moved", "gone")
+	m.expectReceivers("after the former owner has come back", media, "moved", "gone")
 }
 
-func TestSharersAreBounded(t *testing.T) {
+func TestNumberOfSharersIsBounded(t *testing.T) {
 	m := newMuxed(t)
 	m.reply(m.open("owner"))
 	var last *UDPMuxedConn
@@ -152,7 +151,7 @@ func TestSharersAreBounded(t *testing.T) {
 		m.claim(last, a, true)
 	}
 	if len(last.shared) != maxOwned {
-		t.Errorf("one shares %d addresses", len(last.shared))
+		t.Errorf("a connection shares %d addresses", len(last.shared))
 	}
 	shares := 0
 	for _, o := range m.owners {
@@ -161,6 +160,6 @@ func TestSharersAreBounded(t *testing.T) {
 		}
 	}
 	if shares != maxOwned {
-		t.Errorf("%d addresses know it", shares)
+		t.Errorf("%d addresses have the connection as a sharer", shares)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestBatchIsSentInRunsOfOneDestination(t *testing.T) {
+func TestBatchGroupsPacketsIntoRuns(t *testing.T) {
 	a, b := netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:1")
 	type sent struct {
 		to   netip.AddrPort
@@ -23,13 +23,13 @@ func TestBatchIsSentInRunsOfOneDestination(t *testing.T) {
 		packets []sent
 		want    []int32 // packets in each run
 	}{
-		"equal packets share a run":      {repeat(5, sent{a, 100}), []int32{5}},
-		"a shorter one ends it":          {[]sent{{a, 100}, {a, 100}, {a, 40}, {a, 40}}, []int32{3, 1}},
-		"a longer one begins another":    {[]sent{{a, 100}, {a, 101}, {a, 101}}, []int32{1, 2}},
-		"destinations do not mix":        {[]sent{{a, 100}, {b, 100}, {a, 100}, {b, 100}}, []int32{2, 2}},
-		"the kernel limits the segments": {repeat(130, sent{a, 100}), []int32{64, 64, 2}},
-		"and the bytes":                  {repeat(60, sent{a, 1200}), []int32{54, 6}},
-		"an empty packet stays alone":    {[]sent{{a, 0}, {a, 0}, {a, 5}, {a, 0}}, []int32{1, 1, 1, 1}},
+		"equal packets share a run":        {repeat(5, sent{a, 100}), []int32{5}},
+		"a shorter packet ends the run":    {[]sent{{a, 100}, {a, 100}, {a, 40}, {a, 40}}, []int32{3, 1}},
+		"a longer packet starts a run":     {[]sent{{a, 100}, {a, 101}, {a, 101}}, []int32{1, 2}},
+		"each destination has its own run": {[]sent{{a, 100}, {b, 100}, {a, 100}, {b, 100}}, []int32{2, 2}},
+		"at most runPackets packets":       {repeat(130, sent{a, 100}), []int32{64, 64, 2}},
+		"at most runBytes bytes":           {repeat(60, sent{a, 1200}), []int32{54, 6}},
+		"an empty packet has its own run":  {[]sent{{a, 0}, {a, 0}, {a, 5}, {a, 0}}, []int32{1, 1, 1, 1}},
 	}
 	batch := newBatch()
 	for name, test := range tests {
@@ -51,7 +51,7 @@ func TestBatchIsSentInRunsOfOneDestination(t *testing.T) {
 	}
 }
 
-func TestBatchIsBounded(t *testing.T) {
+func TestFullBatchRefusesPackets(t *testing.T) {
 	to := netip.MustParseAddrPort("10.0.0.1:1")
 	for size, want := range map[int]int{10: batchPackets, 60000: batchBytes / 60000} {
 		b := newBatch()
@@ -60,7 +60,7 @@ func TestBatchIsBounded(t *testing.T) {
 			n++
 		}
 		if n != want {
-			t.Errorf("took %d packets of %d bytes, want %d", n, size, want)
+			t.Errorf("accepted %d packets of %d bytes, want %d", n, size, want)
 		}
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkWrite sends bursts of 1,100-byte packets to 40 loopback destinations, as a forwarded video frame is, and
-// reports the CPU time of the process for each packet: one system call each (plain), gathered without offload,
-// and gathered with it.
+// BenchmarkWrite sends bursts of 1,100-byte packets to 40 loopback destinations, like a forwarded video frame, and reports
+// the CPU time of the process for each packet: with one system call for each packet (plain), with batches without
+// segmentation offload (batched), and with it (offload).
 func BenchmarkWrite(b *testing.B) {
 	type writer func([]byte, netip.AddrPort) (int, error)
 	for _, burst := range []int{1, 4, 16} {
-		for _, way := range []string{"plain", "gathered", "offload"} {
-			b.Run(fmt.Sprintf("burst=%d/%s", burst, way), func(b *testing.B) {
+		for _, mode := range []string{"plain", "batched", "offload"} {
+			b.Run(fmt.Sprintf("burst=%d/%s", burst, mode), func(b *testing.B) {
 				targets := sinks(b, 40)
 				udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 				if err != nil {
@@ -25,8 +25,8 @@ func BenchmarkWrite(b *testing.B) {
 				}
 				defer udp.Close()
 				write, flush := writer(udp.WriteToUDPAddrPort), func() {}
-				if way != "plain" {
-					c, err := New(udp, Options{NoOffload: way == "gathered"})
+				if mode != "plain" {
+					c, err := New(udp, Options{NoOffload: mode == "batched"})
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -45,7 +45,7 @@ func BenchmarkWrite(b *testing.B) {
 							}
 						}
 					}
-					flush() // or the next burst would join this one
+					flush() // so that the next burst has its own batch
 					sent += burst * len(targets)
 				}
 				b.ReportMetric(float64(cpu(b)-start)/float64(sent), "cpu-ns/packet")
@@ -54,7 +54,8 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// sinks are sockets nobody reads; once their small buffers are full the kernel drops what comes.
+// sinks returns the addresses of n sockets that nobody reads. When their small buffers are full, the kernel drops further
+// packets.
 func sinks(b *testing.B, n int) []netip.AddrPort {
 	b.Helper()
 	var all []netip.AddrPort
@@ -70,6 +71,7 @@ func sinks(b *testing.B, n int) []netip.AddrPort {
 	return all
 }
 
+// cpu returns the CPU time that the process has used.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var usage unix.Rusage

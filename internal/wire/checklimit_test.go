@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// checked counts how many of n checks of c to an address leave.
+// checked lets c send n checks to the address a and returns how many of them leave the server.
 func (m *muxed) checked(c *UDPMuxedConn, a netip.AddrPort, n int) (sent int) {
 	m.t.Helper()
-	m.conn.flush() // what was sent before
+	m.conn.flush() // packets sent before
 	before := m.conn.Stats().PacketsOut
 	for range n {
 		if _, err := c.WriteToAddrPort(request("theirs"), a); err != nil {
@@ -20,21 +20,21 @@ func (m *muxed) checked(c *UDPMuxedConn, a netip.AddrPort, n int) (sent int) {
 	return int(m.conn.Stats().PacketsOut - before)
 }
 
-// A client that names the address of a victim has few packets sent there. One that answers is checked without a bound.
-func TestChecksOfUnheardAddressesAreBounded(t *testing.T) {
+// A client names the address of a victim as its candidate. Checks to a client that responds are not limited.
+func TestChecksToSilentAddressesAreLimited(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
 	m.now = func() time.Time { return now }
 	victim := addrPort(listen(t, "udp4", "127.0.0.1:0", Options{}).udp)
 	attacker := m.open("attacker")
 	if n := m.checked(attacker, victim, 10*maxConnChecks); n != maxConnChecks {
-		t.Errorf("%d checks went to an address that says nothing", n)
+		t.Errorf("%d checks were sent to a silent address", n)
 	}
 	m.send(request("attacker"), attacker)
 	m.reply(attacker)
 	m.send(media, attacker)
 	if n := m.checked(attacker, m.address, 10*maxConnChecks); n != 10*maxConnChecks {
-		t.Errorf("%d of %d checks went to an address that answers", n, 10*maxConnChecks)
+		t.Errorf("%d of %d checks were sent to an address that responds", n, 10*maxConnChecks)
 	}
 
 	total := maxConnChecks
@@ -42,9 +42,9 @@ func TestChecksOfUnheardAddressesAreBounded(t *testing.T) {
 		total += m.checked(m.open("another"), victim, maxConnChecks)
 	}
 	if total != checkBurst {
-		t.Errorf("%d checks in all went to an address that says nothing", total)
+		t.Errorf("%d checks in total were sent to a silent address", total)
 	}
 	if now = now.Add(time.Second); m.checked(m.open("later"), victim, maxConnChecks) != maxConnChecks {
-		t.Error("no checks a second later")
+		t.Error("no checks were sent one second later")
 	}
 }

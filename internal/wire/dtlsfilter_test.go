@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// dtlsRecord is a DTLS record with a body of that size, which begins with 1.
+// dtlsRecord returns a DTLS record whose body has size bytes, of which the first is 1.
 func dtlsRecord(kind byte, epoch uint16, size int) []byte {
 	b := binary.BigEndian.AppendUint16([]byte{kind, 0xfe, 0xfd}, epoch)
 	b = append(b, 0, 0, 0, 0, 0, 7)
@@ -20,31 +20,31 @@ func dtlsRecord(kind byte, epoch uint16, size int) []byte {
 	return append(b, body...)
 }
 
-func TestDTLSFilterKnowsTheEndOfAHandshake(t *testing.T) {
+func TestDTLSFilterDetectsTheEndOfAHandshake(t *testing.T) {
 	finished, data, media := dtlsRecord(recordHandshake, 1, 40), dtlsRecord(recordData, 1, 40), []byte{0x80, 96, 0, 1}
 	plain := append(dtlsRecord(recordHandshake, 0, 100), dtlsRecord(recordChangeCipherSpec, 0, 1)...)
 	for name, c := range map[string]struct {
-		sent, come [][]byte // in turns, what was sent first
-		want       bool
+		sent, received [][]byte // alternating, beginning with sent
+		want           bool
 	}{
-		"nothing yet":                   {nil, nil, false},
-		"plain handshakes":              {[][]byte{plain}, [][]byte{plain}, false},
-		"only they send encrypted data": {[][]byte{plain}, [][]byte{data, media, finished}, false},
-		"we send Finished":              {[][]byte{append(bytes.Clone(plain), finished...)}, [][]byte{plain}, false},
-		"both send Finished":            {[][]byte{append(bytes.Clone(plain), finished...)}, [][]byte{append(bytes.Clone(plain), finished...)}, true},
-		"they send Finished first":      {[][]byte{plain, finished}, [][]byte{finished}, true},
-		"we send data":                  {[][]byte{data}, nil, true},
-		"we send media":                 {[][]byte{media}, nil, true},
-		"we send STUN":                  {[][]byte{answer(), nil}, nil, false},
+		"no packets":                        {nil, nil, false},
+		"plaintext handshake records":       {[][]byte{plain}, [][]byte{plain}, false},
+		"encrypted records from the client": {[][]byte{plain}, [][]byte{data, media, finished}, false},
+		"Finished from the server":          {[][]byte{append(bytes.Clone(plain), finished...)}, [][]byte{plain}, false},
+		"Finished from both":                {[][]byte{append(bytes.Clone(plain), finished...)}, [][]byte{append(bytes.Clone(plain), finished...)}, true},
+		"Finished from the client first":    {[][]byte{plain, finished}, [][]byte{finished}, true},
+		"data from the server":              {[][]byte{data}, nil, true},
+		"media from the server":             {[][]byte{media}, nil, true},
+		"STUN from the server":              {[][]byte{answer(), nil}, nil, false},
 	} {
 		f := &dtlsFilter{}
-		for i := range max(len(c.sent), len(c.come)) {
+		for i := range max(len(c.sent), len(c.received)) {
 			if i < len(c.sent) {
 				f.observeSent(c.sent[i], netip.AddrPort{})
 			}
-			if i < len(c.come) {
-				if n := f.filter(bytes.Clone(c.come[i])); n != len(c.come[i]) && !f.handshakeEnded.Load() {
-					t.Errorf("%s: %d bytes of %d pass during the handshake", name, n, len(c.come[i]))
+			if i < len(c.received) {
+				if n := f.filter(bytes.Clone(c.received[i])); n != len(c.received[i]) && !f.handshakeEnded.Load() {
+					t.Errorf("%s: %d bytes of %d pass during the handshake", name, n, len(c.received[i]))
 				}
 			}
 		}
@@ -54,28 +54,28 @@ func TestDTLSFilterKnowsTheEndOfAHandshake(t *testing.T) {
 	}
 }
 
-func TestDTLSFilterCutsPlainRecords(t *testing.T) {
+func TestDTLSFilterRemovesPlaintextRecords(t *testing.T) {
 	join := func(records ...[]byte) []byte { return bytes.Join(records, nil) }
 	change, finished, data := dtlsRecord(recordChangeCipherSpec, 0, 1), dtlsRecord(recordHandshake, 1, 40), dtlsRecord(recordData, 1, 300)
 	plain, alert := dtlsRecord(recordHandshake, 0, 700), dtlsRecord(recordAlert, 0, 2)
 	for name, c := range map[string]struct{ packet, want []byte }{
-		"media":                         {media, media},
-		"STUN":                          {answer(), answer()},
-		"data":                          {data, data},
-		"an encrypted alert":            {dtlsRecord(recordAlert, 1, 26), dtlsRecord(recordAlert, 1, 26)},
-		"a plain alert":                 {alert, nil},
-		"plain data":                    {dtlsRecord(recordData, 0, 9), nil},
-		"a plain handshake":             {plain, nil},
-		"a repeated flight":             {join(plain, plain, change, finished), join(change, finished)},
-		"an alert between":              {join(data, alert, data), join(data, data)},
-		"a long change of ciphers":      {dtlsRecord(recordChangeCipherSpec, 0, 2), nil},
-		"an empty change of ciphers":    {dtlsRecord(recordChangeCipherSpec, 0, 0), nil},
-		"an encrypted change":           {dtlsRecord(recordChangeCipherSpec, 1, 1), nil},
-		"an unknown type":               {dtlsRecord(63, 0, 9), nil},
-		"an encrypted unknown type":     {dtlsRecord(25, 1, 9), nil},
-		"a later epoch":                 {dtlsRecord(recordData, 2, 9), nil},
-		"half a record":                 {data[:50], nil},
-		"half a record behind a record": {join(data, alert[:14]), data},
+		"media":                            {media, media},
+		"STUN":                             {answer(), answer()},
+		"data":                             {data, data},
+		"encrypted alert":                  {dtlsRecord(recordAlert, 1, 26), dtlsRecord(recordAlert, 1, 26)},
+		"plaintext alert":                  {alert, nil},
+		"plaintext data":                   {dtlsRecord(recordData, 0, 9), nil},
+		"plaintext handshake record":       {plain, nil},
+		"repeated flight":                  {join(plain, plain, change, finished), join(change, finished)},
+		"alert between data":               {join(data, alert, data), join(data, data)},
+		"ChangeCipherSpec with two bytes":  {dtlsRecord(recordChangeCipherSpec, 0, 2), nil},
+		"empty ChangeCipherSpec":           {dtlsRecord(recordChangeCipherSpec, 0, 0), nil},
+		"encrypted ChangeCipherSpec":       {dtlsRecord(recordChangeCipherSpec, 1, 1), nil},
+		"unknown type":                     {dtlsRecord(63, 0, 9), nil},
+		"encrypted unknown type":           {dtlsRecord(25, 1, 9), nil},
+		"epoch 2":                          {dtlsRecord(recordData, 2, 9), nil},
+		"incomplete record":                {data[:50], nil},
+		"incomplete record after a record": {join(data, alert[:14]), data},
 	} {
 		f := &dtlsFilter{}
 		f.handshakeEnded.Store(true)
@@ -86,24 +86,24 @@ func TestDTLSFilterCutsPlainRecords(t *testing.T) {
 	}
 }
 
-// TestHandshakesAreBounded: pion keeps handshake messages, so a client cannot send them without end, encrypted or not.
-func TestHandshakesAreBounded(t *testing.T) {
+// Pion stores handshake messages, encrypted or not, until the connection ends.
+func TestBytesOfHandshakeRecordsAreBounded(t *testing.T) {
 	for _, epoch := range []uint16{0, 1} {
 		f, passed := &dtlsFilter{}, 0
 		for range 1000 {
 			passed += f.filter(dtlsRecord(recordHandshake, epoch, 1000))
 		}
 		if passed < maxHandshake-2000 || passed > maxHandshake {
-			t.Errorf("%d bytes of handshakes pass in epoch %d", passed, epoch)
+			t.Errorf("%d bytes of handshake records passed in epoch %d", passed, epoch)
 		}
 		if n := f.filter(dtlsRecord(recordData, 1, 100)); n != recordHeader+100 {
-			t.Errorf("of data %d bytes pass", n)
+			t.Errorf("%d bytes of data passed", n)
 		}
 	}
 }
 
-// TestDTLSFilterIsSharedByAFragment: the connections of one fragment, of whatever IP version, carry one handshake.
-func TestDTLSFilterIsSharedByAFragment(t *testing.T) {
+// The connections of one username fragment, for both IP versions, have one handshake.
+func TestConnectionsOfOneFragmentShareADTLSFilter(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
 	six, err := m.GetConn("a", &net.UDPAddr{IP: net.IPv6loopback})
@@ -114,11 +114,11 @@ func TestDTLSFilterIsSharedByAFragment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if other := six.(*UDPMuxedConn); !other.dtls.handshakeEnded.Load() || b.dtls.handshakeEnded.Load() {
-		t.Error("not the same filter for one fragment, or the same for two")
+		t.Error("one fragment has two filters, or two fragments share one")
 	}
 }
 
-func TestFilterAllocatesNothing(t *testing.T) {
+func TestDTLSFilterDoesNotAllocate(t *testing.T) {
 	f := &dtlsFilter{}
 	flight := append(dtlsRecord(recordHandshake, 0, 700), dtlsRecord(recordHandshake, 1, 40)...)
 	if n := testing.AllocsPerRun(1000, func() { f.observeSent(flight, netip.AddrPort{}); f.filter(flight[:f.filter(flight)]) }); n > 0 {

@@ -13,14 +13,15 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// record is an unencrypted DTLS record.
+// record returns a plaintext DTLS record.
 func record(kind byte, sequence uint32, body ...byte) []byte {
 	b := []byte{kind, 0xfe, 0xfd, 0, 0, 0, 0}
 	b = binary.BigEndian.AppendUint32(b, sequence)
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(body))), body...)
 }
 
-// fragments are the first bytes of handshake messages, each in a record of its own, as many as pion keeps.
+// fragments returns datagrams with the first bytes of 1,200 handshake messages, each in its own record: more than Pion can
+// buffer.
 func fragments() (datagrams [][]byte) {
 	const each, count = 20, 60
 	for n := range uint32(count) {
@@ -34,47 +35,47 @@ func fragments() (datagrams [][]byte) {
 	return datagrams
 }
 
-// TestForgedRecordsEndNoCall sends from the client's address what a stranger could send who spoofs it.
-func TestForgedRecordsEndNoCall(t *testing.T) {
-	const forged = 0x7f000002 // the sequence number, beyond all that the client has used
+// An attacker who spoofs the client's address sends plaintext records after the handshake.
+func TestForgedDTLSRecordsDoNotBreakTheConnection(t *testing.T) {
+	const forged = 0x7f000002 // a sequence number that the client has not used yet
 	data := record(23, forged, 1, 2, 3)
 	for name, attack := range map[string][][]byte{
-		"close_notify":                   {record(21, forged, 1, 0)},
-		"fatal alert":                    {record(21, forged, 2, 40)},
-		"alert behind a handshake":       {append(record(22, forged, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0), record(21, forged+1, 2, 40)...)},
-		"application data":               {data},
-		"record of unknown type":         {record(63, forged, 1, 2, 3)},
-		"malformed change of ciphers":    {record(20, forged, 2)},
-		"messages that never get whole":  fragments(),
-		"application data and a garbage": {append(data, 22, 0)},
+		"close_notify":                              {record(21, forged, 1, 0)},
+		"fatal alert":                               {record(21, forged, 2, 40)},
+		"alert after a handshake record":            {append(record(22, forged, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0), record(21, forged+1, 2, 40)...)},
+		"application data":                          {data},
+		"unknown type":                              {record(63, forged, 1, 2, 3)},
+		"malformed ChangeCipherSpec":                {record(20, forged, 2)},
+		"incomplete handshake messages":             fragments(),
+		"application data and an incomplete record": {append(data, 22, 0)},
 	} {
 		for role, serverOffers := range map[string]bool{"DTLS server": true, "DTLS client": false} {
 			t.Run(name+" to a "+role, func(t *testing.T) {
 				server, socket := peerOn(t)
 				client, clientSocket := peerOn(t)
-				said := make(chan string, 10)
+				received := make(chan string, 10)
 				var dc *webrtc.DataChannel
 				if serverOffers {
-					dc = connect(t, server, client, said)
+					dc = connect(t, server, client, received)
 				} else {
-					dc = connect(t, client, server, said)
+					dc = connect(t, client, server, received)
 				}
-				exchange(t, dc, said, "before")
+				exchange(t, dc, received, "before")
 				to := socket.LocalAddr().(*net.UDPAddr).AddrPort()
 				for _, datagram := range attack {
 					if _, err := clientSocket.WriteToAddrPort(datagram, to); err != nil {
 						t.Fatal(err)
 					}
 				}
-				exchange(t, dc, said, "after")
+				exchange(t, dc, received, "after")
 			})
 		}
 	}
 }
 
-// connect connects two peers and returns an open channel of the offerer. What the answerer hears on it, it says back,
-// and the offerer passes that on to said.
-func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, said chan<- string) *webrtc.DataChannel {
+// connect connects two peers and returns an open data channel of the offerer. The answerer echoes each message, and the echo
+// is sent to received.
+func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, received chan<- string) *webrtc.DataChannel {
 	t.Helper()
 	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {
 		dc.OnMessage(func(m webrtc.DataChannelMessage) { _ = dc.SendText(string(m.Data)) })
@@ -85,7 +86,7 @@ func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, said chan<-
 	}
 	open := make(chan struct{})
 	dc.OnOpen(func() { close(open) })
-	dc.OnMessage(func(m webrtc.DataChannelMessage) { said <- string(m.Data) })
+	dc.OnMessage(func(m webrtc.DataChannelMessage) { received <- string(m.Data) })
 	offer, err := offerer.CreateOffer(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -99,35 +100,36 @@ func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, said chan<-
 	select {
 	case <-open:
 	case <-time.After(10 * time.Second):
-		t.Fatal("the channel does not open")
+		t.Fatal("the data channel did not open within 10 s")
 	}
 	return dc
 }
 
-// exchange sends text and waits until it comes back.
-func exchange(t *testing.T, dc *webrtc.DataChannel, said <-chan string, text string) {
+// exchange sends text on dc and waits for its echo.
+func exchange(t *testing.T, dc *webrtc.DataChannel, received <-chan string, text string) {
 	t.Helper()
 	if err := dc.SendText(text); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case got := <-said:
+	case got := <-received:
 		if got != text {
-			t.Fatalf("heard %q, want %q", got, text)
+			t.Fatalf("the echo is %q, want %q", got, text)
 		}
 	case <-time.After(5 * time.Second):
-		t.Fatalf("%q does not come back", text)
+		t.Fatalf("no echo of %q within 5 s", text)
 	}
 }
 
-// lossy is a socket that loses the first datagrams that begin with a change of ciphers, as the last flight of a
-// handshake does.
-type lossy struct {
+// lossyConn is a socket that drops the first left datagrams that begin with a ChangeCipherSpec record, as the last flight of
+// a handshake does.
+type lossyConn struct {
 	*net.UDPConn
 	left atomic.Int32
 }
 
-func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
+// ReadFrom reads the next datagram that is not dropped.
+func (l *lossyConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := l.UDPConn.ReadFrom(b)
 		if err != nil || n == 0 || b[0] != 20 || l.left.Add(-1) < 0 {
@@ -136,21 +138,21 @@ func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// TestLostFinishedMessageIsRepeated loses the server's last flight twice: the client repeats its own, of which the
-// server obeys only the encrypted end.
-func TestLostFinishedMessageIsRepeated(t *testing.T) {
+// The server's last flight is lost twice. The client repeats its own flight, of which only the encrypted end passes the
+// dtlsFilter.
+func TestLostFinishedMessageIsRetransmitted(t *testing.T) {
 	server := peer(t)
 	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	losing := &lossy{UDPConn: udp}
+	losing := &lossyConn{UDPConn: udp}
 	losing.left.Store(2)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: losing})
-	t.Cleanup(func() { _ = errors.Join(mux.Close(), udp.Close()) }) // one of which closes it
+	t.Cleanup(func() { _ = errors.Join(mux.Close(), udp.Close()) }) // both close the same socket
 	client := peerOf(t, mux, false)
-	said := make(chan string, 10)
-	exchange(t, connect(t, server, client, said), said, "hello")
+	received := make(chan string, 10)
+	exchange(t, connect(t, server, client, received), received, "hello")
 	if n := losing.left.Load(); n > 0 {
 		t.Errorf("%d datagrams were not lost", n)
 	}

@@ -14,11 +14,11 @@ import (
 
 var _ ice.UDPMux = (*wire.UDPMux)(nil)
 
-// Pion takes the path without allocations if it finds one.
+// With this interface, Pion does not allocate.
 var _ ice.AddrPortReaderWriter = (*wire.UDPMuxedConn)(nil)
 
-// TestPacketConnCarriesTwoICEPeers connects two peers whose only sockets are PacketConns and passes messages over them.
-func TestPacketConnCarriesTwoICEPeers(t *testing.T) {
+// The sockets of both peers are PacketConns.
+func TestPeersExchangeMessagesOverPacketConns(t *testing.T) {
 	offerer, answerer := peer(t), peer(t)
 	got := make(chan string, 100)
 	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {
@@ -53,25 +53,26 @@ func TestPacketConnCarriesTwoICEPeers(t *testing.T) {
 				t.Errorf("got %q", text)
 			}
 		case <-deadline:
-			t.Fatal("no message came")
+			t.Fatal("not all messages arrived within 10 s")
 		}
 	}
 }
 
+// peer returns a peer on a new socket.
 func peer(t *testing.T) *webrtc.PeerConnection {
 	t.Helper()
 	pc, _ := peerOn(t)
 	return pc
 }
 
-// peerOn returns a peer and its socket.
+// peerOn returns a peer on a new socket, and the socket.
 func peerOn(t *testing.T) (*webrtc.PeerConnection, *wire.PacketConn) {
 	t.Helper()
 	mux, conn := socket(t)
 	return peerOf(t, mux, false), conn
 }
 
-// socket is a mux and its socket.
+// socket returns a mux on a new loopback socket, and the socket. The cleanup of the test closes both.
 func socket(t *testing.T) (*wire.UDPMux, *wire.PacketConn) {
 	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -91,7 +92,7 @@ func socket(t *testing.T) (*wire.UDPMux, *wire.PacketConn) {
 	return mux, conn
 }
 
-// peerOf is a peer on a mux.
+// peerOf returns a peer that uses mux, with ICE-lite if lite is set.
 func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
 	t.Helper()
 	var settings webrtc.SettingEngine
@@ -113,7 +114,7 @@ func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
 	return pc
 }
 
-// describe gives a description with all candidates to both sides.
+// describe applies desc, a description that local has created, to both peers, with all candidates of local.
 func describe(t *testing.T, local, remote *webrtc.PeerConnection, desc webrtc.SessionDescription) {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(local)

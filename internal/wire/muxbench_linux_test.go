@@ -9,8 +9,8 @@ import (
 	"github.com/pion/ice/v4"
 )
 
-// BenchmarkMux passes bursts of packets from 40 clients through the mux to who reads them, and reports the CPU time of the
-// process for each, that of sending and of the socket included: pion's mux beside ours.
+// BenchmarkMux sends bursts of packets from 40 clients through Pion's mux or Meet's to its readers, and reports the CPU time
+// of the process for each packet. This includes sending the packets and the socket.
 func BenchmarkMux(b *testing.B) {
 	type conn interface {
 		ReadFromAddrPort([]byte) (int, netip.AddrPort, error)
@@ -18,11 +18,11 @@ func BenchmarkMux(b *testing.B) {
 		Close() error
 	}
 	const clients, burst = 40, 4
-	for _, whose := range []string{"pion", "ours"} {
-		b.Run(whose, func(b *testing.B) {
+	for _, mode := range []string{"pion", "meet"} {
+		b.Run(mode, func(b *testing.B) {
 			socket := listen(b, "udp4", "127.0.0.1:0", Options{})
 			var mux ice.UDPMux = NewUDPMux(socket)
-			if whose == "pion" {
+			if mode == "pion" {
 				if err := mux.Close(); err != nil {
 					b.Fatal(err)
 				}
@@ -46,7 +46,7 @@ func BenchmarkMux(b *testing.B) {
 				if _, err := c.(conn).WriteToAddrPort(answer(), addrPort(sender)); err != nil {
 					b.Fatal(err)
 				}
-				go func() { // ends with the mux
+				go func() { // ends when the mux is closed
 					packet := make([]byte, 1500)
 					for {
 						if _, _, err := c.(conn).ReadFromAddrPort(packet); err != nil {

@@ -13,13 +13,14 @@ import (
 	"time"
 )
 
-const shortStall = 100 * time.Millisecond
+// shortTimeout is a timeout that the tests let pass.
+const shortTimeout = 100 * time.Millisecond
 
-// serveHTTP serves h on the port until the test ends.
+// serveHTTP serves HTTP with h on the port of s until the test ends.
 func serveHTTP(t *testing.T, s *ProtocolMux, h http.HandlerFunc) {
 	t.Helper()
 	server, served := &http.Server{Handler: h}, make(chan struct{})
-	go func() { // ends with Close below
+	go func() { // ends when Close is called below
 		defer close(served)
 		_ = server.Serve(s.HTTPListener())
 	}()
@@ -29,9 +30,8 @@ func serveHTTP(t *testing.T, s *ProtocolMux, h http.HandlerFunc) {
 	})
 }
 
-// TestUnreadResponseClosesTheConnection: a client that does not read what it asked for does not hold the connection,
-// however the response is written.
-func TestUnreadResponseClosesTheConnection(t *testing.T) {
+// A client that does not read the response must not hold the connection, regardless of how the response is written.
+func TestUnreadResponseFailsAfterWriteTimeout(t *testing.T) {
 	const size = 64 << 20 // more than kernels buffer
 	file := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
@@ -59,7 +59,7 @@ func TestUnreadResponseClosesTheConnection(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSplit(t, ProtocolMuxOptions{WriteTimeout: shortStall})
+			s := newTestMux(t, ProtocolMuxOptions{WriteTimeout: shortTimeout})
 			written := make(chan error, 1)
 			serveHTTP(t, s, func(w http.ResponseWriter, _ *http.Request) { written <- write(w) })
 			c := dial(t, s)
@@ -69,10 +69,10 @@ func TestUnreadResponseClosesTheConnection(t *testing.T) {
 			select {
 			case err := <-written:
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("the write ends with %v", err)
+					t.Errorf("the write failed with %v", err)
 				}
 			case <-time.After(5 * time.Second):
-				t.Error("the write does not end")
+				t.Error("the write did not fail within 5 s")
 				_ = c.Close()
 				<-written
 			}
@@ -80,22 +80,22 @@ func TestUnreadResponseClosesTheConnection(t *testing.T) {
 	}
 }
 
-// TestSlowReaderGetsTheWholeResponse: a response may take longer than a client may take nothing of it.
-func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
-	const stall = 300 * time.Millisecond                       // longer than TCP may take to find a window open again
+// The client reads all the time, but the whole response takes longer than WriteTimeout.
+func TestSlowReaderReceivesTheWholeResponse(t *testing.T) {
+	const timeout = 300 * time.Millisecond                     // longer than TCP takes to resume after a zero window
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MB
 	file := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newSplit(t, ProtocolMuxOptions{WriteTimeout: stall})
+	s := newTestMux(t, ProtocolMuxOptions{WriteTimeout: timeout})
 	serveHTTP(t, s, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	c := dial(t, s)
 	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer
-	tick := time.NewTicker(stall / 20)
+	tick := time.NewTicker(timeout / 20)
 	defer tick.Stop()
 	start := time.Now()
 	for range tick.C {
@@ -103,47 +103,47 @@ func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
 			break
 		}
 	}
-	if took := time.Since(start); !bytes.HasSuffix(got.Bytes(), content) || took < 2*stall {
+	if took := time.Since(start); !bytes.HasSuffix(got.Bytes(), content) || took < 2*timeout {
 		t.Errorf("got %d bytes in %v", got.Len(), took)
 	}
 }
 
-// TestOwnWriteDeadlineHolds: who sets a deadline for writes gets that, and the one of each chunk back with the zero time.
-func TestOwnWriteDeadlineHolds(t *testing.T) {
+// A write deadline replaces WriteTimeout until it is set to the zero time.
+func TestSetWriteDeadlineReplacesWriteTimeout(t *testing.T) {
 	for name, set := range map[string]func(net.Conn){
-		"its own": func(c net.Conn) { _ = c.SetWriteDeadline(time.Now().Add(shortStall)) },
-		"of both": func(c net.Conn) { _ = c.SetDeadline(time.Now().Add(shortStall)) },
-		"a zero":  func(c net.Conn) { _ = c.SetWriteDeadline(time.Time{}) },
-		"is reset": func(c net.Conn) {
+		"SetWriteDeadline": func(c net.Conn) { _ = c.SetWriteDeadline(time.Now().Add(shortTimeout)) },
+		"SetDeadline":      func(c net.Conn) { _ = c.SetDeadline(time.Now().Add(shortTimeout)) },
+		"zero":             func(c net.Conn) { _ = c.SetWriteDeadline(time.Time{}) },
+		"reset to zero": func(c net.Conn) {
 			_ = errors.Join(c.SetDeadline(time.Now().Add(time.Hour)), c.SetDeadline(time.Time{}))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stall := time.Hour
-			if name == "a zero" || name == "is reset" {
-				stall = shortStall
+			timeout := time.Hour
+			if name == "zero" || name == "reset to zero" {
+				timeout = shortTimeout
 			}
-			s := newSplit(t, ProtocolMuxOptions{WriteTimeout: stall})
+			s := newTestMux(t, ProtocolMuxOptions{WriteTimeout: timeout})
 			c := dial(t, s)
 			if _, err := io.WriteString(c, "GET"); err != nil {
 				t.Fatal(err)
 			}
-			given, err := s.HTTPListener().Accept()
+			accepted, err := s.HTTPListener().Accept()
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = given.Close() })
-			set(given)
-			watch := time.AfterFunc(5*time.Second, func() { _ = given.Close() })
+			t.Cleanup(func() { _ = accepted.Close() })
+			set(accepted)
+			watch := time.AfterFunc(5*time.Second, func() { _ = accepted.Close() })
 			defer watch.Stop()
-			if _, err := given.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("the write ends with %v", err)
+			if _, err := accepted.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("the write failed with %v", err)
 			}
 		})
 	}
 }
 
-// acceptTURN connects a client of TURN and returns both ends.
+// acceptTURN connects a TURN client that sends an Allocate request, and returns both ends of the connection.
 func acceptTURN(t *testing.T, s *ProtocolMux) (client, server net.Conn) {
 	t.Helper()
 	client = dial(t, s)
@@ -161,15 +161,16 @@ func acceptTURN(t *testing.T, s *ProtocolMux) (client, server net.Conn) {
 	return client, server
 }
 
-// TestTURNWithoutRelayEnds: who asks for no relay, or gets none, is not kept, even if it goes on sending.
-func TestTURNWithoutRelayEnds(t *testing.T) {
-	s := newSplit(t, ProtocolMuxOptions{SniffTimeout: shortStall})
+// A TURN client without a relay is disconnected after SniffTimeout, even if it continues to send. With a relay, the
+// connection stays open.
+func TestTURNConnectionWithoutRelayIsClosed(t *testing.T) {
+	s := newTestMux(t, ProtocolMuxOptions{SniffTimeout: shortTimeout})
 	client, server := acceptTURN(t, s)
-	if _, err := server.Write(stunMessage(0x0113)); err != nil { // refuses it
+	if _, err := server.Write(stunMessage(0x0113)); err != nil { // an Allocate error response
 		t.Fatal(err)
 	}
 	sent := make(chan struct{})
-	go func() { // ends with the connection
+	go func() { // ends when the connection is closed
 		defer close(sent)
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
@@ -182,7 +183,7 @@ func TestTURNWithoutRelayEnds(t *testing.T) {
 	end := time.Now().Add(5 * time.Second)
 	for err := error(nil); !errors.Is(err, os.ErrDeadlineExceeded); _, err = server.Read(make([]byte, 10)) {
 		if time.Now().After(end) {
-			t.Fatalf("the connection goes on: %v", err)
+			t.Fatalf("the connection is still open: %v", err)
 		}
 	}
 	_ = server.Close()
@@ -192,31 +193,30 @@ func TestTURNWithoutRelayEnds(t *testing.T) {
 	if _, err := server.Write(stunMessage(stunAllocateSuccess)); err != nil {
 		t.Fatal(err)
 	}
-	later := time.AfterFunc(3*shortStall, func() { _, _ = client.Write([]byte("later")) })
+	later := time.AfterFunc(3*shortTimeout, func() { _, _ = client.Write([]byte("later")) })
 	defer later.Stop()
 	if n, err := server.Read(make([]byte, 10)); n != 5 || err != nil {
-		t.Errorf("with a relay, a connection reads %d bytes, %v", n, err)
+		t.Errorf("with a relay, read %d bytes, %v", n, err)
 	}
 }
 
-// TestConnectionBeyondItsQuotaIsClosed: one connection of a kind beyond its quota is closed, and there is room again when
-// one has ended.
-func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
+// When a connection has ended, another one is accepted in its place.
+func TestConnectionBeyondTheLimitIsClosed(t *testing.T) {
 	two := ConnLimits{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)
-	s := newSplit(t, ProtocolMuxOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(kind string, total uint64) {
+	s := newTestMux(t, ProtocolMuxOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(protocol string, total uint64) {
 		if total != 1 {
-			t.Errorf("%d refused of %s", total, kind)
+			t.Errorf("%d connections refused of %s", total, protocol)
 		}
-		refused <- kind
+		refused <- protocol
 	}})
 	ice, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, c := range map[string]struct {
-		first []byte
-		take  func() (io.Closer, error) // the server's end
+	for protocol, c := range map[string]struct {
+		first  []byte
+		accept func() (io.Closer, error) // returns the server's end
 	}{
 		"HTTP": {[]byte("GET"), func() (io.Closer, error) { return s.HTTPListener().Accept() }},
 		"TURN": {stunMessage(stunAllocate), func() (io.Closer, error) { return s.TURNListener().Accept() }},
@@ -236,7 +236,7 @@ func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
 		var servers []io.Closer
 		for range 2 {
 			clients = append(clients, connect())
-			server, err := c.take()
+			server, err := c.accept()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -245,25 +245,25 @@ func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
 		closedByServer(t, connect())
 		select {
 		case got := <-refused:
-			if got != kind {
-				t.Errorf("refused one of %s, want %s", got, kind)
+			if got != protocol {
+				t.Errorf("refused a connection of %s, want %s", got, protocol)
 			}
 		case <-time.After(5 * time.Second):
-			t.Fatalf("a third connection of %s is not refused", kind)
+			t.Fatalf("a third connection of %s was accepted", protocol)
 		}
 		_ = clients[0].Close()
 		if servers[0] != nil {
 			_ = servers[0].Close()
-			_ = servers[0].Close() // which frees no second place
+			_ = servers[0].Close() // closing twice must release only one connection
 		} else {
-			waitFor(t, "the place of an ICE connection is free", func() bool {
+			waitFor(t, "the ICE connection is released", func() bool {
 				s.iceConns.mu.Lock()
 				defer s.iceConns.mu.Unlock()
 				return s.iceConns.open == 1
 			})
 		}
 		connect()
-		server, err := c.take()
+		server, err := c.accept()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,41 +276,42 @@ func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
 	}
 }
 
+// waitFor polls until done returns true. The test fails after 5 s.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
+func TestConnCounterLimitsEachAddressAndReportsRefusals(t *testing.T) {
 	var reports []uint64
 	c := newConnCounter("x", ConnLimits{Total: 5, PerAddress: 2}, ConnLimits{}, ProtocolMuxOptions{
 		OnRefused: func(_ string, total uint64) { reports = append(reports, total) },
 	})
 	now := time.Now()
 	c.now = func() time.Time { return now }
-	enter := func(want bool, addresses ...string) {
+	acquire := func(want bool, addresses ...string) {
 		t.Helper()
 		for _, a := range addresses {
 			if got := c.acquire(netip.MustParseAddr(a)); got != want {
-				t.Errorf("%s may connect: %v, want %v", a, got, want)
+				t.Errorf("acquire(%s) = %v, want %v", a, got, want)
 			}
 		}
 	}
-	enter(true, "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1")
-	enter(false, "192.0.2.1")
-	enter(true, "2001:db8::ffff:1")
-	enter(false, "2001:db8::2")
+	acquire(true, "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1")
+	acquire(false, "192.0.2.1")
+	acquire(true, "2001:db8::ffff:1")
+	acquire(false, "2001:db8::2")
 	now = now.Add(refusedReportInterval)
-	enter(true, "2001:db8:0:100::1")
-	enter(false, "192.0.2.2", "127.0.0.1") // five are open
+	acquire(true, "2001:db8:0:100::1")
+	acquire(false, "192.0.2.2", "127.0.0.1") // the total limit of 5 is reached
 	c.release(netip.MustParseAddr("2001:db8::1"))
-	enter(true, "2001:db8::3")
+	acquire(true, "2001:db8::3")
 	if len(reports) != 2 || reports[0] != 1 || reports[1] != 3 {
-		t.Errorf("reports %v, want 1 and 3: two within the first minute, two in the next", reports)
+		t.Errorf("OnRefused got %v, want 1 and 3: refusals 2 and 4 came within a minute of a report", reports)
 	}
 	for _, a := range []string{"127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1%lo", "100.64.0.1", "203.0.113.9"} {
 		named := netip.MustParseAddr("203.0.113.9")

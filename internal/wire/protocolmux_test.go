@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-func newSplit(t *testing.T, o ProtocolMuxOptions) *ProtocolMux {
+// newTestMux returns a ProtocolMux on a loopback port. The cleanup of the test closes it.
+func newTestMux(t *testing.T, o ProtocolMuxOptions) *ProtocolMux {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,6 +30,7 @@ func newSplit(t *testing.T, o ProtocolMuxOptions) *ProtocolMux {
 	return s
 }
 
+// dial returns a client connection to s whose reads and writes fail after 10 s.
 func dial(t *testing.T, s *ProtocolMux) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", s.HTTPListener().Addr().String())
@@ -42,7 +44,7 @@ func dial(t *testing.T, s *ProtocolMux) net.Conn {
 	return c
 }
 
-// binding is a Binding request in its frame, for that username.
+// binding returns a STUN Binding request with that USERNAME, in a frame.
 func binding(username string) []byte {
 	padded := (len(username) + 3) &^ 3
 	m := make([]byte, 0, 64)
@@ -58,23 +60,24 @@ func binding(username string) []byte {
 	return append(m, make([]byte, padded-len(username))...)
 }
 
+// frame returns b in a frame.
 func frame(b string) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...) }
 
-func TestClassifyKnowsProtocolsByTheirFirstBytes(t *testing.T) {
+func TestClassifyDetectsProtocolsByFirstBytes(t *testing.T) {
 	turn := append([]byte{0x00, 0x03, 0x00, 0x08, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 20)...)
 	for name, c := range map[string]struct {
 		first []byte
 		want  protocol
 	}{
-		"nothing yet":      {nil, undecided},
-		"HTTP":             {[]byte("G"), protocolHTTP},
-		"TLS":              {[]byte{0x16}, protocolHTTP},
-		"the start of ICE": {binding("a:b")[:9], undecided},
-		"ICE":              {binding("a:b")[:10], protocolICE},
-		"TURN":             {turn, protocolTURN},
-		"STUN":             {binding("")[2:], protocolTURN},
-		"zeros":            {make([]byte, 10), protocolUnknown},
-		"a frame of media": {frame(strings.Repeat("\x80", 200)), protocolUnknown},
+		"no bytes":       {nil, undecided},
+		"HTTP":           {[]byte("G"), protocolHTTP},
+		"TLS":            {[]byte{0x16}, protocolHTTP},
+		"incomplete ICE": {binding("a:b")[:9], undecided},
+		"ICE":            {binding("a:b")[:10], protocolICE},
+		"TURN":           {turn, protocolTURN},
+		"STUN":           {binding("")[2:], protocolTURN},
+		"zeros":          {make([]byte, 10), protocolUnknown},
+		"framed RTP":     {frame(strings.Repeat("\x80", 200)), protocolUnknown},
 	} {
 		if got := classify(c.first); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -82,7 +85,9 @@ func TestClassifyKnowsProtocolsByTheirFirstBytes(t *testing.T) {
 	}
 }
 
-func FuzzFirst(f *testing.F) {
+// FuzzClassify checks that classify never changes its decision, and that the parsers of frames and fragments accept any
+// bytes.
+func FuzzClassify(f *testing.F) {
 	f.Add(binding("local:remote"))
 	f.Add([]byte("GET / HTTP/1.1\r\n"))
 	f.Add(binding(""))
@@ -116,25 +121,25 @@ func FuzzFirst(f *testing.F) {
 	})
 }
 
-func TestLocalFragmentIsReadFromTheRequest(t *testing.T) {
+func TestLocalFragmentReadsUsername(t *testing.T) {
 	if u := localFragment(binding("ours:theirs")[2:]); u != "ours" {
 		t.Errorf("fragment %q", u)
 	}
 	for _, b := range [][]byte{nil, binding("nocolon")[2:], binding("a:b")[2:30], frame("short")} {
 		if u := localFragment(b); u != "" {
-			t.Errorf("fragment %q of %x", u, b)
+			t.Errorf("fragment %q in %x", u, b)
 		}
 	}
 }
 
 func TestHTTPAndICEShareOnePort(t *testing.T) {
-	s := newSplit(t, ProtocolMuxOptions{})
+	s := newTestMux(t, ProtocolMuxOptions{})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(append([]byte("you said "), body...))
 	})}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.HTTPListener()) }() // ends with Close below
+	go func() { served <- server.Serve(s.HTTPListener()) }() // ends when Close is called below
 	defer func() {
 		_ = server.Close()
 		<-served
@@ -146,7 +151,7 @@ func TestHTTPAndICEShareOnePort(t *testing.T) {
 	}
 	c := dial(t, s)
 	request := binding("ours:theirs")
-	for _, b := range request { // byte by byte, as a network may
+	for _, b := range request { // byte by byte, as TCP may deliver them
 		if _, err := c.Write([]byte{b}); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +181,7 @@ func TestHTTPAndICEShareOnePort(t *testing.T) {
 	}
 }
 
-// closedByServer waits until the server has closed c.
+// closedByServer fails the test unless the server closes c.
 func closedByServer(t *testing.T, c net.Conn) {
 	t.Helper()
 	if n, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -184,14 +189,14 @@ func closedByServer(t *testing.T, c net.Conn) {
 	}
 }
 
-func TestStrangersAreClosed(t *testing.T) {
-	s := newSplit(t, ProtocolMuxOptions{SniffTimeout: 50 * time.Millisecond})
+func TestConnectionWithoutValidFirstBytesIsClosed(t *testing.T) {
+	s := newTestMux(t, ProtocolMuxOptions{SniffTimeout: 50 * time.Millisecond})
 	for name, first := range map[string][]byte{
-		"silent":             nil,
-		"stops in between":   binding("a:b")[:20],
-		"nobody's fragment":  binding("nobody:x"),
-		"neither":            make([]byte, 30),
-		"a bad STUN message": append(binding("a:b")[:22], 0xff, 0xff, 0xff, 0xff, 0xff),
+		"no bytes":           nil,
+		"incomplete message": binding("a:b")[:20],
+		"unknown fragment":   binding("nobody:x"),
+		"unknown protocol":   make([]byte, 30),
+		"malformed STUN":     append(binding("a:b")[:22], 0xff, 0xff, 0xff, 0xff, 0xff),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, s)
@@ -203,9 +208,9 @@ func TestStrangersAreClosed(t *testing.T) {
 	}
 }
 
-// Those who say nothing cannot keep out those who do.
-func TestSilentConnectionsGiveWay(t *testing.T) {
-	s := newSplit(t, ProtocolMuxOptions{SniffTimeout: time.Hour, MaxUnsniffed: 4})
+// Connections that send nothing must not keep others out.
+func TestOldestSilentConnectionsAreClosedAtTheLimit(t *testing.T) {
+	s := newTestMux(t, ProtocolMuxOptions{SniffTimeout: time.Hour, MaxUnsniffed: 4})
 	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -226,9 +231,9 @@ func TestSilentConnectionsGiveWay(t *testing.T) {
 	}
 }
 
-// A client that does not read loses packets; it neither blocks who writes nor takes memory without end.
-func TestSlowStreamDropsPackets(t *testing.T) {
-	s := newSplit(t, ProtocolMuxOptions{})
+// A client that does not read must neither block the writer nor use unbounded memory.
+func TestStreamWithoutReaderDropsPackets(t *testing.T) {
+	s := newTestMux(t, ProtocolMuxOptions{})
 	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +246,7 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const packets = 50_000 // some 60 MB, far more than kernels buffer
+	const packets = 50_000 // 60 MB, far more than kernels buffer
 	for range packets {
 		if _, err := conn.WriteTo(make([]byte, 1200), from); err != nil {
 			t.Fatal(err)
@@ -249,14 +254,14 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 	}
 	streams := conn.(*TCPMuxedConn)
 	streams.mu.Lock()
-	one := streams.streams[0]
+	stream := streams.streams[0]
 	streams.mu.Unlock()
-	one.mu.Lock()
-	if n := len(one.queued) + cap(one.spare); n > 3*maxQueuedBytes {
-		t.Errorf("%d bytes wait", n)
+	stream.mu.Lock()
+	if n := len(stream.queued) + cap(stream.spare); n > 3*maxQueuedBytes {
+		t.Errorf("%d bytes are queued", n)
 	}
-	one.mu.Unlock()
-	if err := conn.Close(); err != nil { // what arrives is whole frames
+	stream.mu.Unlock()
+	if err := conn.Close(); err != nil { // the client has received only whole frames
 		t.Fatal(err)
 	}
 	reader, got := bufio.NewReaderSize(c, frameBuffer), 0
@@ -277,8 +282,8 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 	}
 }
 
-func TestWriteAllocatesNothing(t *testing.T) {
-	s := newSplit(t, ProtocolMuxOptions{})
+func TestTCPWriteDoesNotAllocate(t *testing.T) {
+	s := newTestMux(t, ProtocolMuxOptions{})
 	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +298,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	drained := make(chan struct{})
-	go func() { // ends with the connection
+	go func() { // ends when c is closed
 		_, _ = io.Copy(io.Discard, c)
 		close(drained)
 	}()

@@ -14,9 +14,9 @@ import (
 	"meet/test/measure"
 )
 
-// TestClientComesBackWithTheSamePort kills a client, without a word to the server, and starts it again with the same port: it is
-// connected long before ICE gives up the first connection, whoever checks paths and whoever begins DTLS.
-func TestClientComesBackWithTheSamePort(t *testing.T) {
+// A client is killed without notifying the server and restarted with the same port. It must be connected long before ICE
+// detects that the first connection is dead, regardless of who sends ICE checks and who starts DTLS.
+func TestRestartedClientConnectsWithTheSamePort(t *testing.T) {
 	for name, tt := range map[string]struct{ lite, serverOffers bool }{
 		"ICE-lite, DTLS server": {true, true},
 		"ICE-lite, DTLS client": {true, false},
@@ -35,34 +35,34 @@ func TestClientComesBackWithTheSamePort(t *testing.T) {
 				local = udp.LocalAddr().(*net.UDPAddr)
 				clientMux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp})
 				server, client := peerOf(t, mux, tt.lite), peerOf(t, clientMux, false)
-				said := make(chan string, 10)
+				received := make(chan string, 10)
 				start := time.Now()
 				if tt.serverOffers {
-					exchange(t, connect(t, server, client, said), said, "hello")
+					exchange(t, connect(t, server, client, received), received, "hello")
 				} else {
-					exchange(t, connect(t, client, server, said), said, "hello")
+					exchange(t, connect(t, client, server, received), received, "hello")
 				}
 				took = time.Since(start)
-				_ = errors.Join(clientMux.Close(), udp.Close()) // one of which closes it
+				_ = errors.Join(clientMux.Close(), udp.Close()) // both close the same socket
 			}
 			measure.Within(t, "connected", took, 2*time.Second)
 		})
 	}
 }
 
-// TestSpoofedRequestsInterruptNobody sends valid requests for an attacker's connection from the address of a victim that is
-// silent. The victim is heard afterwards.
-func TestSpoofedRequestsInterruptNobody(t *testing.T) {
+// An attacker sends valid requests for its own connection with the address of a silent victim. Afterwards, messages of the
+// victim must still arrive.
+func TestSpoofedRequestsDoNotInterruptTheVictim(t *testing.T) {
 	mux, socket := socket(t)
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	clientMux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp})
-	t.Cleanup(func() { _ = errors.Join(clientMux.Close(), udp.Close()) }) // one of which closes it
-	said, ignored := make(chan string, 10), make(chan string, 10)
-	dc := connect(t, peerOf(t, mux, true), peerOf(t, clientMux, false), said)
-	exchange(t, dc, said, "before")
+	t.Cleanup(func() { _ = errors.Join(clientMux.Close(), udp.Close()) }) // both close the same socket
+	received, ignored := make(chan string, 10), make(chan string, 10)
+	dc := connect(t, peerOf(t, mux, true), peerOf(t, clientMux, false), received)
+	exchange(t, dc, received, "before")
 
 	attacked, attacker := peerOf(t, mux, true), peer(t)
 	connect(t, attacked, attacker, ignored)
@@ -86,10 +86,10 @@ func TestSpoofedRequestsInterruptNobody(t *testing.T) {
 			attacking = false
 		}
 	}
-	exchange(t, dc, said, "after")
+	exchange(t, dc, received, "after")
 }
 
-// credentials returns the username fragment and the password of a peer's side of ICE.
+// credentials returns the ICE username fragment and password in the local description of pc.
 func credentials(t *testing.T, pc *webrtc.PeerConnection) (found [2]string) {
 	t.Helper()
 	for line := range strings.Lines(pc.LocalDescription().SDP) {
@@ -100,7 +100,7 @@ func credentials(t *testing.T, pc *webrtc.PeerConnection) (found [2]string) {
 		}
 	}
 	if found[0] == "" || found[1] == "" {
-		t.Fatal("no credentials in the description")
+		t.Fatal("the description has no ICE credentials")
 	}
 	return found
 }

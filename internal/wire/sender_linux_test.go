@@ -6,14 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSenderFallsBackWhenSegmentsAreRefused refuses segmented messages as devices and paths do and expects every packet
-// to arrive plainly.
-func TestSenderFallsBackWhenSegmentsAreRefused(t *testing.T) {
-	for errno, stays := range map[unix.Errno]bool{unix.EIO: false, unix.EINVAL: true} {
+// Segmented messages fail like with some network devices and path MTUs. Every packet must still arrive.
+func TestSenderFallsBackWhenSegmentationFails(t *testing.T) {
+	for errno, want := range map[unix.Errno]bool{unix.EIO: false, unix.EINVAL: true} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 			if !from.Stats().Offload {
-				t.Skip("the kernel does not segment")
+				t.Skip("the kernel does not support UDP_SEGMENT")
 			}
 			from.sendMu.Lock()
 			from.out.call = func(fd uintptr) bool {
@@ -22,7 +21,7 @@ func TestSenderFallsBackWhenSegmentsAreRefused(t *testing.T) {
 					s.sent, s.errno = 0, errno
 					return true
 				}
-				// Up to the first segmented message the kernel would have gone on.
+				// Send only the messages before the next segmented one, as the kernel would.
 				all := s.count
 				for s.count = s.from; s.count < all && s.messages[s.count].header.Control == nil; s.count++ {
 				}
@@ -38,8 +37,8 @@ func TestSenderFallsBackWhenSegmentsAreRefused(t *testing.T) {
 			}
 			from.sendMu.Unlock()
 			expect(t, to, addrPort(from), 120, size)
-			if from.Stats().Offload != stays {
-				t.Errorf("offload is %v, want %v", !stays, stays)
+			if from.Stats().Offload != want {
+				t.Errorf("offload is %v, want %v", !want, want)
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// stunMessage is a STUN message of that type, with nothing in it.
+// stunMessage returns a STUN message of that type without attributes.
 func stunMessage(kind uint16) []byte {
 	m := binary.BigEndian.AppendUint16(nil, kind)
 	m = binary.BigEndian.AppendUint16(m, 0)
@@ -17,25 +17,25 @@ func stunMessage(kind uint16) []byte {
 	return append(m, "transaction "...)
 }
 
-func TestIsAsideKnowsWhatIsNotMedia(t *testing.T) {
+func TestIsSTUNTrafficExcludesPacketsOfPeerConnections(t *testing.T) {
 	for name, c := range map[string]struct {
 		packet []byte
 		want   bool
 	}{
-		"nothing":                        {nil, false},
-		"RTP":                            {append([]byte{0x80}, make([]byte, 30)...), false},
-		"DTLS":                           {append([]byte{22}, make([]byte, 30)...), false},
-		"ICE's Binding request":          {binding("ours:theirs")[2:], false},
-		"its answer":                     {stunMessage(0x0101), false},
-		"its error":                      {stunMessage(0x0111), false},
-		"its indication":                 {stunMessage(0x0011), false},
-		"somebody asks where he is":      {stunMessage(stunBinding), true},
-		"TURN's Allocate":                {stunMessage(stunAllocate), true},
-		"TURN's Send indication":         {stunMessage(0x0016), true},
-		"TURN's ChannelBind":             {stunMessage(0x0009), true},
-		"TURN's data":                    {[]byte{0x40, 0x01, 0, 1, 9}, true},
-		"a short STUN":                   {stunMessage(stunAllocate)[:19], false},
-		"something that begins likewise": {make([]byte, 30), false},
+		"no bytes":                         {nil, false},
+		"RTP":                              {append([]byte{0x80}, make([]byte, 30)...), false},
+		"DTLS":                             {append([]byte{22}, make([]byte, 30)...), false},
+		"Binding request of ICE":           {binding("ours:theirs")[2:], false},
+		"Binding success response":         {stunMessage(0x0101), false},
+		"Binding error response":           {stunMessage(0x0111), false},
+		"Binding indication":               {stunMessage(0x0011), false},
+		"Binding request without USERNAME": {stunMessage(stunBinding), true},
+		"Allocate":                         {stunMessage(stunAllocate), true},
+		"Send indication":                  {stunMessage(0x0016), true},
+		"ChannelBind":                      {stunMessage(0x0009), true},
+		"ChannelData":                      {[]byte{0x40, 0x01, 0, 1, 9}, true},
+		"short STUN message":               {stunMessage(stunAllocate)[:19], false},
+		"zeros":                            {make([]byte, 30), false},
 	} {
 		if got := isSTUNTraffic(c.packet); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -43,19 +43,20 @@ func TestIsAsideKnowsWhatIsNotMedia(t *testing.T) {
 	}
 }
 
-func FuzzIsAside(f *testing.F) {
+// FuzzIsSTUNTraffic checks that no packet that begins like RTP counts as STUN traffic.
+func FuzzIsSTUNTraffic(f *testing.F) {
 	f.Add(stunMessage(stunAllocate))
 	f.Add(binding("ours:theirs")[2:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if isSTUNTraffic(b) && len(b) > 0 && b[0] >= 0x80 {
-			t.Errorf("% x is media", b)
+			t.Errorf("% x begins like RTP, but counts as STUN traffic", b)
 		}
 	})
 }
 
-// TestAsideAndMediaShareOneSocket sends media and TURN to one socket: each reader gets its own, and who asks aside is
-// answered from the socket.
-func TestAsideAndMediaShareOneSocket(t *testing.T) {
+// Media and TURN arrive at one socket. Each reader must receive its own packets, and the response leaves from the same
+// socket.
+func TestSTUNConnAndMediaShareOneSocket(t *testing.T) {
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -64,9 +65,9 @@ func TestAsideAndMediaShareOneSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside := c.STUNConn()
-	if c.STUNConn() != aside {
-		t.Error("a socket has two asides")
+	stun := c.STUNConn()
+	if c.STUNConn() != stun {
+		t.Error("a socket has two STUNConns")
 	}
 	client, err := net.Dial("udp", udp.LocalAddr().String())
 	if err != nil {
@@ -81,23 +82,23 @@ func TestAsideAndMediaShareOneSocket(t *testing.T) {
 	}
 	buf := make([]byte, 100)
 	if n, _, err := c.ReadFrom(buf); err != nil || !bytes.Equal(buf[:n], media) {
-		t.Fatalf("the media's reader got % x, %v", buf[:n], err)
+		t.Fatalf("the reader of media got % x, %v", buf[:n], err)
 	}
-	n, from, err := aside.ReadFrom(buf)
+	n, from, err := stun.ReadFrom(buf)
 	if err != nil || !bytes.Equal(buf[:n], stunMessage(stunAllocate)) || from.String() != client.LocalAddr().String() {
-		t.Fatalf("the other got % x from %v, %v", buf[:n], from, err)
+		t.Fatalf("the STUNConn got % x from %v, %v", buf[:n], from, err)
 	}
-	if _, err := aside.WriteTo([]byte("answer"), from); err != nil {
+	if _, err := stun.WriteTo([]byte("answer"), from); err != nil {
 		t.Fatal(err)
 	}
 	_ = client.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if n, err := client.Read(buf); err != nil || string(buf[:n]) != "answer" {
-		t.Fatalf("answered %q, %v", buf[:n], err)
+		t.Fatalf("the client got %q, %v", buf[:n], err)
 	}
-	if err := errors.Join(aside.Close(), c.Close()); err != nil {
+	if err := errors.Join(stun.Close(), c.Close()); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := aside.ReadFrom(buf); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a closed one reads %v", err)
+	if _, _, err := stun.ReadFrom(buf); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a read of a closed STUNConn returned %v", err)
 	}
 }

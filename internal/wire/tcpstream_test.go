@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// A stream that closes does not wait for a client that takes nothing as long as one that goes on would: the port's closing
-// waits for all of them.
-func TestClosingStreamWaitsBriefly(t *testing.T) {
+// ProtocolMux.Close waits for all streams, so a client that reads nothing must not delay a stream by the longer
+// streamWriteTimeout.
+func TestClosingStreamWaitsAtMostStreamCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe() // nobody reads
+		ours, theirs := net.Pipe() // nobody reads from theirs
 		defer func() { _ = theirs.Close() }()
 		s := newTCPStream(ours)
 		var writer sync.WaitGroup
 		writer.Go(s.writeAll)
 		s.write([]byte("media"))
-		synctest.Wait() // it is being written
-		began := time.Now()
+		synctest.Wait() // until writeAll blocks in Write
+		start := time.Now()
 		s.close()
 		writer.Wait()
-		if took := time.Since(began); took > streamCloseTimeout {
-			t.Errorf("it took %v to close, of %v", took, streamCloseTimeout)
+		if took := time.Since(start); took > streamCloseTimeout {
+			t.Errorf("closing took %v, want at most %v", took, streamCloseTimeout)
 		}
 	})
 }

@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// request is a STUN Binding request of a client to the fragment ours, answer what pion replies to it.
+// request returns a STUN Binding request of a client to the server's username fragment ours.
 func request(ours string) []byte { return binding(ours + ":theirs")[2:] }
 
+// answer returns the Binding success response of the server.
 func answer() []byte {
 	m := request("")
 	binary.BigEndian.PutUint16(m, stunBindingSuccess)
 	return m
 }
 
-// muxed is a mux and a client of it.
+// muxed is a UDPMux with a client.
 type muxed struct {
 	t testing.TB
 	*UDPMux
@@ -27,6 +28,7 @@ type muxed struct {
 	address netip.AddrPort // of the client
 }
 
+// newMuxed returns a UDPMux on a loopback socket and a client socket. The cleanup of the test closes both.
 func newMuxed(t testing.TB) *muxed {
 	t.Helper()
 	m := NewUDPMux(listen(t, "udp4", "127.0.0.1:0", Options{}))
@@ -42,6 +44,7 @@ func newMuxed(t testing.TB) *muxed {
 	return &muxed{t, m, client, addrPort(client)}
 }
 
+// open returns a connection for ufrag.
 func (m *muxed) open(ufrag string) *UDPMuxedConn {
 	m.t.Helper()
 	c, err := m.GetConn(ufrag, m.LocalAddr())
@@ -51,7 +54,7 @@ func (m *muxed) open(ufrag string) *UDPMuxedConn {
 	return c.(*UDPMuxedConn)
 }
 
-// send has the client send b, and tells which of the connections it reaches.
+// send sends b from the client and returns the connection in among that receives it.
 func (m *muxed) send(b []byte, among ...*UDPMuxedConn) *UDPMuxedConn {
 	m.t.Helper()
 	if _, err := m.client.WriteToUDPAddrPort(b, addrPort(m.conn)); err != nil {
@@ -70,10 +73,11 @@ func (m *muxed) send(b []byte, among ...*UDPMuxedConn) *UDPMuxedConn {
 			return c
 		}
 	}
-	m.t.Fatalf("%x reaches nobody", b)
+	m.t.Fatalf("no connection receives %x", b)
 	return nil
 }
 
+// reply sends a Binding success response to the client on c.
 func (m *muxed) reply(c *UDPMuxedConn) {
 	m.t.Helper()
 	if _, err := c.WriteToAddrPort(answer(), m.address); err != nil {
@@ -86,61 +90,60 @@ var (
 	handshake = dtlsRecord(recordHandshake, 0, 20)
 )
 
-// TestRequestsGoByFragment: whoever has the address, a request reaches the connection it names; the rest goes to who
-// answered.
-func TestRequestsGoByFragment(t *testing.T) {
+// All other packets go to the connection that sent a response to the client.
+func TestRequestsGoToTheConnectionOfTheirFragment(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
 	if m.send(request("a"), a, b) != a || m.send(request("b"), a, b) != b {
-		t.Error("a request goes astray")
+		t.Error("a request was received by the wrong connection")
 	}
 	m.reply(b)
 	if m.send(media, a, b) != b || m.send(handshake, a, b) != b || m.send(request("a"), a, b) != a {
-		t.Error("what follows a reply goes astray")
+		t.Error("a packet after a reply was received by the wrong connection")
 	}
-	// The second connection of a fragment, made for another address of this machine, gets its packets when the first is gone.
+	// A second connection of the same fragment, for another address of this machine, receives packets after the first is closed.
 	second := m.open("b")
 	if m.send(request("b"), b, second) != b {
-		t.Error("two of one fragment: not the first")
+		t.Error("a request was not received by the first of two connections")
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if m.send(request("b"), a, second) != second {
-		t.Error("the first of two is gone, and the second not asked")
+		t.Error("a request was not received by the remaining connection")
 	}
 }
 
-func TestDatagramsCloseEndsReadsAndWrites(t *testing.T) {
+func TestClosedUDPMuxedConnFailsReadsAndWrites(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")
 	m.reply(c)
 	read := make(chan error)
-	go func() { // ends with Close
+	go func() { // ends when the connection is closed
 		_, _, err := c.ReadFrom(make([]byte, 10))
 		read <- err
 	}()
 	m.RemoveConnByUfrag("c")
 	if err := <-read; !errors.Is(err, io.EOF) {
-		t.Errorf("a read ends with %v", err)
+		t.Errorf("read failed with %v", err)
 	}
 	if _, err := c.WriteTo(answer(), net.UDPAddrFromAddrPort(m.address)); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("a write ends with %v", err)
+		t.Errorf("write failed with %v", err)
 	}
 	m.claim(c, m.address, true)
 	if len(m.fragments)+len(m.owners) > 0 {
-		t.Errorf("%d fragments and %d addresses stay", len(m.fragments), len(m.owners))
+		t.Errorf("%d fragments and %d addresses remain", len(m.fragments), len(m.owners))
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)
 	}
 	if _, err := m.GetConn("d", m.LocalAddr()); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a closed mux makes a connection: %v", err)
+		t.Errorf("GetConn of a closed mux returned %v", err)
 	}
 }
 
-// TestOwnedAddressesAreBounded: a client that comes from ever new addresses gives up its oldest.
-func TestOwnedAddressesAreBounded(t *testing.T) {
+// A client with ever new addresses must lose its oldest ones.
+func TestNumberOfOwnedAddressesIsBounded(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")
 	for port := range uint16(2 * maxOwned) {
@@ -151,8 +154,7 @@ func TestOwnedAddressesAreBounded(t *testing.T) {
 	}
 }
 
-// TestFullQueueDropsOnlyItsOwnPackets: who does not read loses packets, and nobody else does.
-func TestFullQueueDropsOnlyItsOwnPackets(t *testing.T) {
+func TestFullQueueAffectsNoOtherConnection(t *testing.T) {
 	m := newMuxed(t)
 	idle, c := m.open("idle"), m.open("c")
 	for range datagramQueue + 10 {
@@ -160,13 +162,14 @@ func TestFullQueueDropsOnlyItsOwnPackets(t *testing.T) {
 			continue
 		}
 		if len(idle.in) != datagramQueue {
-			t.Fatalf("refused after %d", len(idle.in))
+			t.Fatalf("the queue refused a packet after %d", len(idle.in))
 		}
 	}
 	m.send(request("c"), c)
 }
 
-func FuzzFind(f *testing.F) {
+// FuzzRoute checks that a packet reaches a connection other than the owner only if it contains that connection's fragment.
+func FuzzRoute(f *testing.F) {
 	m := newMuxed(f)
 	a, b := m.open("a"), m.open("b")
 	m.claim(a, m.address, true)
@@ -176,9 +179,9 @@ func FuzzFind(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		switch to, _ := m.route(packet, m.address); {
 		case to == b && localFragment(packet) != "b":
-			t.Errorf("%x reaches b, which it does not name", packet)
+			t.Errorf("b receives %x, which does not contain its fragment", packet)
 		case to == nil && stunType(packet) != stunBinding:
-			t.Errorf("%x does not reach who has the address", packet)
+			t.Errorf("the owner does not receive %x", packet)
 		}
 	})
 }

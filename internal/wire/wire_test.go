@@ -16,6 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// listen returns a PacketConn on address. The cleanup of the test closes it. The test is skipped if this machine has no such
+// address.
 func listen(t testing.TB, network, address string, opts Options) *PacketConn {
 	t.Helper()
 	addr, err := net.ResolveUDPAddr(network, address)
@@ -24,7 +26,7 @@ func listen(t testing.TB, network, address string, opts Options) *PacketConn {
 	}
 	udp, err := net.ListenUDP(network, addr)
 	if err != nil {
-		t.Skipf("no %s here: %v", address, err)
+		t.Skipf("cannot listen on %s: %v", address, err)
 	}
 	c, err := New(udp, opts)
 	if err != nil {
@@ -38,16 +40,17 @@ func listen(t testing.TB, network, address string, opts Options) *PacketConn {
 	return c
 }
 
+// addrPort returns the local address of c.
 func addrPort(c net.PacketConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// payload is a packet that tells its number and that it arrived whole.
+// payload returns packet number n with size bytes, which all depend on n.
 func payload(n, size int) []byte {
 	b := bytes.Repeat([]byte{byte(n)}, size)
 	binary.BigEndian.PutUint32(b, uint32(n))
 	return b
 }
 
-func TestPacketConnKeepsOrderAndContent(t *testing.T) {
+func TestPacketConnPreservesOrderAndContent(t *testing.T) {
 	sizes := map[string]func(n int) int{
 		"equal":  func(int) int { return 1100 },
 		"mixed":  func(n int) int { return 20 + n*7919%1180 },
@@ -76,7 +79,7 @@ func TestPacketConnKeepsOrderAndContent(t *testing.T) {
 				}
 				close(start)
 				readers.Wait()
-				if err := from.Close(); err != nil { // a packet counts as sent a moment after it was
+				if err := from.Close(); err != nil { // packets are counted only after they have been sent
 					t.Error(err)
 				}
 				stats := from.Stats()
@@ -88,6 +91,7 @@ func TestPacketConnKeepsOrderAndContent(t *testing.T) {
 	}
 }
 
+// expect reads packets 0 to packets-1 from c and checks their content and sender.
 func expect(t *testing.T, c *PacketConn, from netip.AddrPort, packets int, size func(int) int) {
 	b := make([]byte, 9000)
 	for n := range packets {
@@ -138,7 +142,7 @@ func TestPacketConnServesBothIPFamilies(t *testing.T) {
 	}
 }
 
-func TestEmptyDatagramArrives(t *testing.T) {
+func TestEmptyDatagramIsDelivered(t *testing.T) {
 	a, b := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	for _, text := range []string{"", "x", ""} {
 		if _, err := a.WriteToAddrPort([]byte(text), addrPort(b)); err != nil {
@@ -153,11 +157,11 @@ func TestEmptyDatagramArrives(t *testing.T) {
 	}
 }
 
-func TestRefusedDestinationLosesOnlyItsOwn(t *testing.T) {
+func TestUnreachableDestinationDropsNoOtherPackets(t *testing.T) {
 	from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
-	nowhere := netip.MustParseAddrPort("[2001:db8::1]:9") // an IPv4 socket cannot reach it
+	unreachable := netip.MustParseAddrPort("[2001:db8::1]:9") // an IPv4 socket cannot reach it
 	for n := range 10 {
-		if _, err := from.WriteToAddrPort(payload(n, 100), nowhere); err != nil {
+		if _, err := from.WriteToAddrPort(payload(n, 100), unreachable); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := from.WriteToAddrPort(payload(n, 100), addrPort(to)); err != nil {
@@ -174,20 +178,20 @@ func TestRefusedDestinationLosesOnlyItsOwn(t *testing.T) {
 	}
 }
 
-func TestBadWritesAreRefused(t *testing.T) {
+func TestInvalidWritesFail(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if _, err := c.WriteTo([]byte("x"), &net.TCPAddr{}); err == nil {
 		t.Error("wrote to a TCP address")
 	}
 	if _, err := c.WriteToAddrPort([]byte("x"), netip.AddrPort{}); err == nil {
-		t.Error("wrote to no address")
+		t.Error("wrote to the zero address")
 	}
 	if _, err := c.WriteToAddrPort(make([]byte, maxDatagram+1), addrPort(c)); !errors.Is(err, errTooLong) {
-		t.Errorf("wrote too much: %v", err)
+		t.Errorf("wrote an oversized packet: %v", err)
 	}
 }
 
-func TestCloseSendsAndEnds(t *testing.T) {
+func TestCloseSendsQueuedPacketsAndEndsReads(t *testing.T) {
 	from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	for n := range 100 {
 		if _, err := from.WriteToAddrPort(payload(n, 200), addrPort(to)); err != nil {
@@ -195,7 +199,7 @@ func TestCloseSendsAndEnds(t *testing.T) {
 		}
 	}
 	reading := make(chan error)
-	go func() { // ends with the read, which Close ends
+	go func() { // ends when Close interrupts the read
 		_, _, err := from.ReadFrom(make([]byte, 10))
 		reading <- err
 	}()
@@ -211,7 +215,7 @@ func TestCloseSendsAndEnds(t *testing.T) {
 	expect(t, to, addrPort(from), 100, func(int) int { return 200 })
 }
 
-func TestReadEndsAtItsDeadline(t *testing.T) {
+func TestReadFailsAtItsDeadline(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if err := c.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
 		t.Fatal(err)
@@ -222,7 +226,7 @@ func TestReadEndsAtItsDeadline(t *testing.T) {
 	}
 }
 
-func TestPacketConnAllocatesNothing(t *testing.T) {
+func TestWriteAndReadDoNotAllocate(t *testing.T) {
 	from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	target, b, buf := addrPort(to), payload(0, 1100), make([]byte, 1500)
 	allocs := testing.AllocsPerRun(2000, func() {
@@ -238,12 +242,12 @@ func TestPacketConnAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestPacketConnGathersWritesIntoBatches(t *testing.T) {
+func TestPacketConnSendsPacketsInBatches(t *testing.T) {
 	from := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if !from.Stats().Offload {
-		t.Skip("the kernel does not segment")
+		t.Skip("the kernel does not support UDP_SEGMENT")
 	}
-	// Hold the socket so that the batch fills, as it does while the network is busy.
+	// While sendMu is held nothing is sent, so the batch fills as it does on a busy network.
 	to := listen(t, "udp4", "127.0.0.1:0", Options{})
 	from.sendMu.Lock()
 	for n := range 300 {
