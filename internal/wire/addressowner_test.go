@@ -67,7 +67,7 @@ func TestSpoofedRequestDoesNotTakeTheAddress(t *testing.T) {
 	m.expectReceivers("after the attack", media, "victim")
 }
 
-// A client that received a part of the DTLS handshake over TCP may have done without the packets sent to the address.
+// A client that received a part of the DTLS handshake over TCP has not proved that it receives UDP packets at the address.
 func TestHandshakePartlyOverTCPDoesNotTakeTheAddress(t *testing.T) {
 	m, s := newMuxed(t), newTestMux(t, ProtocolMuxOptions{})
 	m.SetTCPMux(s.TCPMux())

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// checked lets c send n checks to the address a and returns how many of them leave the server.
-func (m *muxed) checked(c *UDPMuxedConn, a netip.AddrPort, n int) (sent int) {
+// sendChecks lets c send n checks to the address a and returns how many of them leave the server.
+func (m *muxed) sendChecks(c *UDPMuxedConn, a netip.AddrPort, n int) (sent int) {
 	m.t.Helper()
 	m.conn.flush() // packets sent before
 	before := m.conn.Stats().PacketsOut
@@ -27,24 +27,24 @@ func TestChecksToSilentAddressesAreLimited(t *testing.T) {
 	m.now = func() time.Time { return now }
 	victim := addrPort(listen(t, "udp4", "127.0.0.1:0", Options{}).udp)
 	attacker := m.open("attacker")
-	if n := m.checked(attacker, victim, 10*maxConnChecks); n != maxConnChecks {
+	if n := m.sendChecks(attacker, victim, 10*maxConnChecks); n != maxConnChecks {
 		t.Errorf("%d checks were sent to a silent address", n)
 	}
 	m.send(request("attacker"), attacker)
 	m.reply(attacker)
 	m.send(media, attacker)
-	if n := m.checked(attacker, m.address, 10*maxConnChecks); n != 10*maxConnChecks {
+	if n := m.sendChecks(attacker, m.address, 10*maxConnChecks); n != 10*maxConnChecks {
 		t.Errorf("%d of %d checks were sent to an address that responds", n, 10*maxConnChecks)
 	}
 
 	total := maxConnChecks
 	for range 2 * checkBurst / maxConnChecks {
-		total += m.checked(m.open("another"), victim, maxConnChecks)
+		total += m.sendChecks(m.open("another"), victim, maxConnChecks)
 	}
 	if total != checkBurst {
 		t.Errorf("%d checks in total were sent to a silent address", total)
 	}
-	if now = now.Add(time.Second); m.checked(m.open("later"), victim, maxConnChecks) != maxConnChecks {
+	if now = now.Add(time.Second); m.sendChecks(m.open("later"), victim, maxConnChecks) != maxConnChecks {
 		t.Error("no checks were sent one second later")
 	}
 }
