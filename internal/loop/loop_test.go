@@ -22,7 +22,7 @@ func start(t *testing.T, l *Loop) {
 }
 
 // Callers of Len limit themselves by it, so it has to include closures that Run has removed from the queue but not started.
-func TestLenIncludesClosuresOfABatchThatHaveNotStarted(t *testing.T) {
+func TestLenIncludesUnstartedClosuresOfABatch(t *testing.T) {
 	l := New(Options{})
 	gate, started := make(chan struct{}), make(chan struct{})
 	l.Post(func() { close(started); <-gate })
@@ -95,7 +95,7 @@ func TestLoopWithOnPanicContinuesAfterAPanic(t *testing.T) {
 	}
 }
 
-func TestAfterRunsOnceForEachBatch(t *testing.T) {
+func TestAfterBatchRunsOnceForEachBatch(t *testing.T) {
 	var order []string
 	note := func(s string) func() { return func() { order = append(order, s) } }
 	l := New(Options{AfterBatch: note("after")})

@@ -15,8 +15,8 @@ type AnswerPreferences struct {
 	Disabled []*livekit.Codec
 }
 
-// SendPreference describes how a client wants to send one track in one codec. A track with two codecs (simulcast codecs) has
-// two.
+// SendPreference describes how a client wants to send one track in one codec. A track that is sent in two codecs (simulcast
+// codecs) has two.
 type SendPreference struct {
 	Kind        livekit.TrackType
 	CIDs        []string // the IDs that the track may have in the client's SDP
@@ -113,7 +113,7 @@ func preferCodec(m *sdp.MediaDescription, mime string) {
 	})
 }
 
-// keepCodec removes all other codecs from the media section, if the section has the codec mime.
+// keepCodec removes all codecs except mime from the media section. If the section does not have mime, it does nothing.
 func keepCodec(m *sdp.MediaDescription, mime string) {
 	keepCodecs(m, func(name string) bool { return name == codecName(mime) })
 }

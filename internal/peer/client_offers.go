@@ -14,11 +14,11 @@ import (
 // clientOffers is the state of negotiation if the client makes the offers. It matters only if the client also receives media
 // on the connection.
 type clientOffers struct {
-	// free is the number of the client's receive-only sections that carried no track in the latest answer.
+	// free is the number of the client's receive-only sections, by kind, that carried no track in the latest answer.
 	free map[webrtc.RTPCodecType]int
 	// carried is the track ID of each section that carries a track in the latest answer, by mid.
 	carried map[string]string
-	// requested is the number of sections requested from the client since its latest offer.
+	// requested is the number of sections, by kind, requested from the client since its latest offer.
 	requested map[webrtc.RTPCodecType]uint32
 	// needsOffer is set when a track was added to or removed from an existing section, so an offer is needed even if no
 	// further section is.

@@ -23,7 +23,7 @@ const (
 	// maxCandidates bounds the candidates of a client that are used between two ICE restarts. Each makes the server send to an
 	// address that the client chooses. The server does not depend on them: it answers checks from any address.
 	maxCandidates = 32
-	// maxCandidate bounds the length of a candidate in bytes. Real ones have about 200.
+	// maxCandidate bounds the length of a candidate in bytes. Browsers write about 200.
 	maxCandidate = 2048
 	// restartInterval is the minimum time between two ICE restarts of a client that each allow further candidates.
 	restartInterval = time.Second

@@ -20,7 +20,7 @@ func offerSection(mid int, attributes ...string) string {
 		strings.Join(append(attributes, ""), "\r\n")
 }
 
-// limited parses text as a client's offer and returns it after limitDescription.
+// limited parses text as a client's offer, applies limitDescription, and returns the resulting SDP.
 func limited(t *Transport, text string) (string, error) {
 	d := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}
 	parsed := &sdp.SessionDescription{}
@@ -59,7 +59,7 @@ func TestTooManySectionsOrAttributesAreRefused(t *testing.T) {
 	}
 }
 
-// Candidates with addresses that only this machine or its local network can reach are not used either.
+// Candidates whose addresses only this machine or its local network can reach are refused, too.
 func TestCandidatesAreLimitedInNumberAndAddress(t *testing.T) {
 	candidate := func(address string) string {
 		return "1 1 udp 2130706431 " + address + " 40000 typ host"

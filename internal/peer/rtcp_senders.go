@@ -85,8 +85,8 @@ func (c limitedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// limit wraps conn, which a mux returned together with err, in a limitedConn. All connections of one peer connection share
-// s.
+// limit wraps conn in a limitedConn. conn and err are the results of a mux; if err is not nil, limit returns both unchanged.
+// All connections of one peer connection share s.
 func (s *rtcpSenders) limit(conn net.PacketConn, err error) (net.PacketConn, error) {
 	if c, ok := conn.(packetConn); ok && err == nil {
 		return limitedConn{c, s}, nil

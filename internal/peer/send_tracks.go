@@ -59,8 +59,8 @@ func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 	})
 }
 
-// Negotiate makes added and removed tracks take effect. If the server makes the offers, it sends one, after the pending
-// answer if there is one. Otherwise it asks the client for an offer.
+// Negotiate makes added and removed tracks take effect. If the server makes the offers, it sends one; if an earlier offer is
+// still unanswered, it waits for the answer first. If the client makes the offers, Negotiate asks the client for one.
 func (t *Transport) Negotiate() {
 	if t.options.Publishes {
 		t.work.Post(t.requestSections)

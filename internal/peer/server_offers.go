@@ -38,10 +38,10 @@ type reuse struct {
 	free    map[webrtc.RTPCodecType]int // number of free sections
 }
 
-// offerSent records that an offer with the dropped sections as inactive was sent.
+// offerSent records that an offer was sent in which the dropped sections are inactive.
 func (r *reuse) offerSent() { r.dropped, r.leaving = nil, append(r.leaving, r.dropped...) }
 
-// answerReceived marks the sections as free that were inactive in the answered offer.
+// answerReceived records that the client has answered the latest offer, so the sections that are inactive in it are free.
 func (r *reuse) answerReceived() {
 	if r.free == nil {
 		r.free = map[webrtc.RTPCodecType]int{}
@@ -96,9 +96,9 @@ func (t *Transport) addTrack(d *sfu.DownTrack, mimes []string) error {
 	return tr.SetCodecPreferences(codecs)
 }
 
-// offeredCodecs returns the codecs that a media section offers for a track with the MIME types mimes. Until
-// the client has answered a section of that kind, all other codecs of the kind follow, because Pion takes the client's first
-// answer as the full list of its codecs.
+// offeredCodecs returns the codecs that a media section offers for a track with the MIME types mimes. Until the client has
+// answered a section of that kind, all other codecs of the kind follow, because Pion takes the client's first answer as the
+// full list of its codecs.
 func (t *Transport) offeredCodecs(kind webrtc.RTPCodecType, mimes []string) []webrtc.RTPCodecParameters {
 	supported := t.serverOffers.clientCodecs[kind]
 	if supported == nil {

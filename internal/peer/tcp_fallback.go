@@ -55,16 +55,16 @@ func (f *TCPFallback) SetTCPOnly(k ClientKey, tcp bool, now time.Time) {
 	f.storeLocked(k, transportPreference{tcp: tcp, updated: now})
 }
 
-// RecordFailure records that a connection of the client k failed at now and had worked for lasted, and reports whether k
-// must use only TCP.
-func (f *TCPFallback) RecordFailure(k ClientKey, lasted time.Duration, now time.Time) bool {
+// RecordFailure records that a connection of the client k has failed, and reports whether k must use only TCP from then on.
+// lifetime is how long the connection lasted.
+func (f *TCPFallback) RecordFailure(k ClientKey, lifetime time.Duration, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[k]
 	if now.Sub(c.updated) >= preferenceTTL {
 		c = transportPreference{}
 	}
-	c.tcp = c.tcp || lasted < minConnectionTime || !c.failed.IsZero() && now.Sub(c.failed) < failureWindow
+	c.tcp = c.tcp || lifetime < minConnectionTime || !c.failed.IsZero() && now.Sub(c.failed) < failureWindow
 	c.failed, c.updated = now, now
 	f.storeLocked(k, c)
 	return c.tcp

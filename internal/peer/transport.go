@@ -64,7 +64,7 @@ type Hooks struct {
 // Transport is one peer connection of a participant. Its methods may be called from any goroutine. Those that may take time
 // in Pion only queue the work for the Transport's worker, in the order of the calls; Hooks report the outcome.
 type Transport struct {
-	// These are set once and are safe for concurrent use.
+	// Tap, Feedback and Allocator are set once and are safe for concurrent use.
 	Tap       *sfu.Tap
 	Feedback  *sfu.Feedback  // sends feedback about the media that the client publishes
 	Allocator *sfu.Allocator // divides the bandwidth to the client between its DownTracks

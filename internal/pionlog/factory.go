@@ -11,7 +11,7 @@ import (
 // Factory is a logging.LoggerFactory whose loggers write to Log at debug level.
 type Factory struct{ Log *slog.Logger }
 
-// NewLogger returns a logger for one scope of Pion, such as "ice", as the attribute "pion".
+// NewLogger returns a logger for one part of Pion, such as "ice". Its name is logged as the attribute "pion".
 func (f Factory) NewLogger(scope string) logging.LeveledLogger {
 	return logger{f.Log.With("pion", scope)}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Trusted lists the networks of reverse proxies whose headers are believed about the client's address. An empty list means
-// all loopback, private and link-local addresses.
+// Trusted lists the networks of the reverse proxies that are trusted to report the client's address. An empty list means all
+// loopback, private and link-local addresses.
 type Trusted []netip.Prefix
 
 // Contains reports whether a is the address of a trusted proxy.

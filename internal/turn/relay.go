@@ -78,8 +78,9 @@ func (rs *relays) permits(_ net.Addr, peer net.IP) bool {
 	return ok && (a.Unmap() == rs.v4 || a == rs.v6)
 }
 
-// find returns the relay of session whose address is to, or nil. TURN permissions (RFC 8656, section 9) cannot keep sessions
-// apart: a permission names only an IP address, and all relays have the same one. So find compares sessions.
+// find returns the relay with the address to if it belongs to session, otherwise nil. TURN permissions (RFC 8656, section 9)
+// cannot keep sessions apart: a permission names only an IP address, and all relays have the same one. So find compares
+// sessions.
 func (rs *relays) find(session string, to net.Addr) *relay {
 	udp, ok := to.(*net.UDPAddr)
 	if !ok || !rs.permits(nil, udp.IP) {

@@ -104,7 +104,7 @@ func ownAddresses() (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
-// Credentials returns new credentials for the TURN user named user. Relays can reach each other only if their users are equal, so
+// Credentials returns new credentials for the given TURN user. Relays can reach each other only if their users are equal, so
 // both browsers of a call need the same user.
 func (s *Server) Credentials(user string) Credentials {
 	return mint(s.secret, user, time.Now().Add(CredentialTTL))

@@ -34,8 +34,8 @@ type addressOwner struct {
 	sharers     []*UDPMuxedConn // oldest first; copied on change, guarded by UDPMux.mu
 }
 
-// route returns the connection for a packet b that came from the address from, or nil, and the sharers that receive copies.
-// A Binding request goes to the connection with its username fragment, all other packets to the owner and sharers of the
+// route returns the connection that receives the packet b, or nil, and the sharers that receive copies. A Binding request
+// goes to the connection with its username fragment. All other packets go to the owner and the sharers of the source
 // address.
 func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxedConn) {
 	from = unmapped(from)
@@ -90,9 +90,9 @@ func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, isResponse bool) {
 	}
 }
 
-// confirm makes c the owner of the address a, because a DTLS handshake has proved that the client of c receives packets
-// there. If a part of the handshake went over TCP, it proves nothing, and confirm does nothing.
-func (m *UDPMux) confirm(c *UDPMuxedConn, a netip.AddrPort) {
+// confirmOwner makes c the owner of the address a. It is called when a DTLS handshake has proved that the client of c
+// receives packets there. If a part of the handshake went over TCP, this is not proved, and confirmOwner does nothing.
+func (m *UDPMux) confirmOwner(c *UDPMuxedConn, a netip.AddrPort) {
 	if m.tcp.Load().handshakeStarted(c.key.ufrag) {
 		return
 	}
@@ -109,14 +109,15 @@ func (m *UDPMux) ownerSilent(o *addressOwner) bool {
 	return m.now().UnixNano()-o.lastRequest.Load() > int64(ownerSilence)
 }
 
-// replaceLocked makes c the owner of a in place of o. The connection of o becomes a sharer when it next sends a response.
+// replaceLocked makes c the owner of the address a in place of o. The connection of o becomes a sharer when it next sends a
+// response.
 func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
 	o.conn.owned = without(o.conn.owned, a)
 	c.shared = without(c.shared, a)
 	m.ownLocked(c, a, without(o.sharers, c))
 }
 
-// ownLocked makes c the owner of a, with sharers. If c owns maxOwned addresses, it loses the oldest.
+// ownLocked makes c the owner of the address a, with sharers. If c owns maxOwned addresses already, it loses the oldest.
 func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxedConn) {
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])
@@ -130,7 +131,7 @@ func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxe
 	c.owned = append(c.owned, a)
 }
 
-// releaseLocked takes a from its owner c and makes the oldest sharer the owner, if there is one.
+// releaseLocked takes the address a from its owner c and makes the oldest sharer the owner, if there is one.
 func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	c.owned = without(c.owned, a)
 	sharers := m.owners[a].sharers
@@ -141,7 +142,8 @@ func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	}
 }
 
-// shareLocked makes c a sharer of a, whose owner is o.
+// shareLocked makes c a sharer of the address a, which o owns. If a has maxSharers, or c shares maxOwned addresses, the
+// oldest is removed.
 func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
 	if len(o.sharers) == maxSharers {
 		m.unshareLocked(o.sharers[0], a)
@@ -153,7 +155,7 @@ func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort)
 	c.shared = append(c.shared, a)
 }
 
-// unshareLocked removes c from the sharers of a.
+// unshareLocked removes c from the sharers of the address a.
 func (m *UDPMux) unshareLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	c.shared = without(c.shared, a)
 	if o := m.owners[a]; o != nil {

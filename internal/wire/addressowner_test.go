@@ -21,7 +21,8 @@ func (m *muxed) receivers(b []byte) []string {
 	return all
 }
 
-// expectReceivers checks receivers. when describes the situation in the output.
+// expectReceivers checks that receivers returns want for the packet b. The parameter when describes the situation in the
+// output.
 func (m *muxed) expectReceivers(when string, b []byte, want ...string) {
 	m.t.Helper()
 	if got := m.receivers(b); !slices.Equal(got, want) {
@@ -112,7 +113,7 @@ func TestCompleteHandshakeTakesTheAddress(t *testing.T) {
 	m.expectReceivers("without the owner", media, "third")
 }
 
-// A client has moved to the address of a client that has disappeared, whose checks are missing.
+// A client receives the address of another client that has disappeared and sends no more requests.
 func TestSilentOwnerIsReplaced(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()

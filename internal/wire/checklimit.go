@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Limits of connectivity checks (RFC 8445, section 7.2.4) to addresses from which nothing has been received. A client names the
-// addresses that the server checks, so they may be addresses of a victim, and a check is larger than the candidate that names an
-// address. The server does not depend on these checks: clients send checks themselves, which are always answered.
+// Limits of connectivity checks (RFC 8445, section 7.2.4) to addresses from which nothing has been received. A client
+// chooses the addresses that the server checks, so they may be addresses of a victim, and a check is larger than the
+// candidate that causes it. The server does not depend on these checks: clients send checks themselves, which are always
+// answered.
 const (
 	// maxConnChecks bounds the checks of one connection until ICE restarts: about ten candidates with a few checks each.
 	maxConnChecks = 100
@@ -24,7 +25,7 @@ type checkLimiter struct {
 	bucket bucket
 }
 
-// allow reports whether a check may be sent at the time at, and counts it.
+// allow reports whether a check may be sent. If so, it counts the check. at is the current time.
 func (c *checkLimiter) allow(at time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

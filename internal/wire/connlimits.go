@@ -29,7 +29,7 @@ const refusedReportInterval = time.Minute
 type connCounter struct {
 	protocol  string
 	limits    ConnLimits
-	onRefused func(kind string, total uint64) // may be nil
+	onRefused func(protocol string, total uint64) // may be nil
 	isProxy   func(netip.Addr) bool           // may be nil
 	now       func() time.Time
 
@@ -40,16 +40,16 @@ type connCounter struct {
 	lastReport time.Time
 }
 
-// newConnCounter returns a counter with limits, or with defaults if limits is zero.
-func newConnCounter(kind string, quota, defaults ConnLimits, o ProtocolMuxOptions) *connCounter {
-	if quota == (ConnLimits{}) {
-		quota = defaults
+// newConnCounter returns a counter for a protocol with limits, or with defaults if limits is zero.
+func newConnCounter(protocol string, limits, defaults ConnLimits, o ProtocolMuxOptions) *connCounter {
+	if limits == (ConnLimits{}) {
+		limits = defaults
 	}
-	return &connCounter{protocol: kind, limits: quota, onRefused: o.OnRefused, isProxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
+	return &connCounter{protocol: protocol, limits: limits, onRefused: o.OnRefused, isProxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
 }
 
-// acquire counts a connection from a and returns true, or returns false if the limits do not allow another one. After true,
-// the caller has to call release when the connection ends.
+// acquire counts a connection from a and reports whether the limits allow it. If it returns true, the caller has to call
+// release when the connection ends. If it returns false, the connection has to be closed.
 func (c *connCounter) acquire(a netip.Addr) bool {
 	network := source.Prefix(a)
 	c.mu.Lock()

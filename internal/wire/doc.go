@@ -51,8 +51,7 @@
 //
 // Goroutines of UDP: one flusher for each PacketConn, and one for each UDPMux that distributes received packets. Close ends
 // them. Locks: PacketConn.sendMu is held while a batch is sent, and PacketConn.mu is taken under it for the moment in which
-// batches are swapped; writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter are held alone,
-// except that UDPMux.mu is held while a connection's channel is closed.
+// batches are swapped; writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter are held alone.
 //
 // Goroutines of TCP: one that accepts connections, one for each connection whose protocol is not yet known or that carries
 // ICE, and one that writes to each connection that carries ICE. ProtocolMux.Close ends all of them and waits. Locks:

@@ -49,10 +49,10 @@ type dtlsFilter struct {
 	severalPeers bool           // the server has sent others to other addresses
 }
 
-// observeSent records a packet that the server sends to the address to. It reports whether the packet completes the server's
-// side of a handshake whose records were all sent to that address. If so, the client of the handshake can read packets sent
-// there: the server sends Finished only after the client has signed the random number in the server's first message, or has
-// proved that it derived its keys from that number.
+// observeSent records that the server sends the packet b. It reports whether b completes the server's side of a handshake
+// whose records were all sent to one address. If so, the client of the handshake can read packets sent there: the server
+// sends Finished only after the client has signed the random number in the server's first message, or has proved that it
+// derived its keys from that number.
 func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
@@ -80,7 +80,7 @@ func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	return proved
 }
 
-// recordPeer records that a plaintext record of the handshake is sent to the address to.
+// recordPeer records the destination of a plaintext handshake record that the server sends.
 func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,7 +90,7 @@ func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.severalPeers = f.severalPeers || f.peer != unmapped(to)
 }
 
-// sentOnlyTo reports whether all plaintext records of the handshake were sent to the address to.
+// sentOnlyTo reports whether no other address than to has received plaintext handshake records from the server.
 func (f *dtlsFilter) sentOnlyTo(to netip.AddrPort) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -104,7 +104,7 @@ func (f *dtlsFilter) handshakeStarted() bool {
 	return f.peer.IsValid()
 }
 
-// updateEnded sets handshakeEnded if both sides have sent encrypted records.
+// updateEnded sets handshakeEnded if the server has sent Finished and has received an encrypted record.
 func (f *dtlsFilter) updateEnded() {
 	if f.sentFinished.Load() && f.receivedEncrypted.Load() {
 		f.handshakeEnded.Store(true)

@@ -121,8 +121,8 @@ func exchange(t *testing.T, dc *webrtc.DataChannel, received <-chan string, text
 	}
 }
 
-// lossyConn is a socket that drops the first left datagrams that begin with a ChangeCipherSpec record, as the last flight of
-// a handshake does.
+// lossyConn is a socket that drops datagrams that begin with a ChangeCipherSpec record, as the last flight of a handshake
+// does. The field left is the number of datagrams still to drop.
 type lossyConn struct {
 	*net.UDPConn
 	left atomic.Int32

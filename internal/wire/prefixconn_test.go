@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// shortTimeout is a timeout that the tests let pass.
+// shortTimeout is a timeout that expires during a test.
 const shortTimeout = 100 * time.Millisecond
 
 // serveHTTP serves HTTP with h on the port of s until the test ends.

@@ -39,7 +39,7 @@ type sender struct {
 	packets  [batchPackets]int32 // number of datagrams in each message
 	count    int                 // number of messages in use
 
-	// Arguments and results of call. They are fields so that the closure is allocated only once.
+	// from, sent and errno are arguments and results of call. They are fields so that call is allocated only once.
 	from, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool
@@ -173,7 +173,7 @@ func (s *sender) prepare(b *batch, skip int, segment bool) {
 	}
 }
 
-// startMessage adds a message to the destination to, with one packet.
+// startMessage adds a message with its destination and its first packet.
 func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	m := s.count
 	s.count++
@@ -187,7 +187,7 @@ func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	h.SetControllen(0)
 }
 
-// name stores the address to as the destination of message m and returns its length in bytes.
+// name sets the destination of message m and returns the length of the socket address in bytes.
 func (s *sender) name(m int, to netip.AddrPort) uint32 {
 	if !s.six {
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.names[m]))

@@ -52,7 +52,7 @@ func newSTUNLimiter() *stunLimiter {
 	return &stunLimiter{start: time.Now(), sources: make(map[netip.Prefix]bucket, maxSources)}
 }
 
-// allow reports whether to answer a request that arrives from the address from at the time at.
+// allow reports whether to answer a request. It arrives at the time at from the client address from.
 func (a *stunLimiter) allow(from netip.Addr, at time.Time) bool {
 	now, network := at.Sub(a.start), source.Prefix(from)
 	a.mu.Lock()

@@ -33,7 +33,7 @@ type inbound struct {
 	from   *tcpStream
 }
 
-// add adds s and reports whether the number of connections allows it.
+// add adds s to c. It returns false if c is closed or has maxStreams connections.
 func (c *TCPMuxedConn) add(s *tcpStream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +44,7 @@ func (c *TCPMuxedConn) add(s *tcpStream) bool {
 	return true
 }
 
-// remove closes and removes s.
+// remove closes s and removes it from c.
 func (c *TCPMuxedConn) remove(s *tcpStream) {
 	s.close()
 	c.mu.Lock()
@@ -78,8 +78,8 @@ func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort queues one packet for the TCP connection whose remote address is to. The packet is dropped without an
-// error if that connection has ended or its queue is full.
+// WriteToAddrPort queues one packet for the TCP connection with that remote address. The packet is dropped without an error
+// if the connection has ended or its queue is full.
 func (c *TCPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	c.mu.Lock()
 	closed := c.closed

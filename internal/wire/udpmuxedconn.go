@@ -15,8 +15,8 @@ const (
 	datagramQueue = 256
 	// maxDatagramIn is the largest packet in bytes that is read; Pion accepts no larger ones.
 	maxDatagramIn = 8192
-	// maxOwned bounds the addresses that one connection owns, and those that it shares; the oldest is given up first. A client
-	// has a few addresses, and further ones when it changes networks.
+	// maxOwned bounds the client addresses that one connection owns, and those that it shares, see addressOwner. The oldest is
+	// given up first. A client has a few addresses, and further ones when it changes networks.
 	maxOwned = 64
 )
 
@@ -48,7 +48,8 @@ type UDPMuxedConn struct {
 	owned, shared []netip.AddrPort
 }
 
-// enqueue queues d for ReadFrom and reports whether the queue had room. After true, the caller must not use d.
+// enqueue queues d for ReadFrom and reports whether the queue had room. If it returns true, the caller must not use d any
+// more.
 func (c *UDPMuxedConn) enqueue(d *datagram) bool {
 	select {
 	case c.in <- d:
@@ -91,7 +92,7 @@ func (c *UDPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
 		}
 		c.mux.claim(c, to, t == stunBindingSuccess)
 	} else if c.dtls.observeSent(b, to) {
-		c.mux.confirm(c, to)
+		c.mux.confirmOwner(c, to)
 	}
 	return c.mux.conn.WriteToAddrPort(b, to)
 }

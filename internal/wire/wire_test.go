@@ -43,7 +43,7 @@ func listen(t testing.TB, network, address string, opts Options) *PacketConn {
 // addrPort returns the local address of c.
 func addrPort(c net.PacketConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// payload returns packet number n with size bytes, which all depend on n.
+// payload returns a packet of size bytes whose content depends on its number n.
 func payload(n, size int) []byte {
 	b := bytes.Repeat([]byte{byte(n)}, size)
 	binary.BigEndian.PutUint32(b, uint32(n))

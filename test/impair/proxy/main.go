@@ -98,7 +98,7 @@ func handle(p *impair.Proxy, line []byte) answer {
 	return answer{}
 }
 
-// profile converts p.
+// profile returns p as an impair.Profile.
 func (p profile) profile() impair.Profile {
 	ms := func(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
 	return impair.Profile{Loss: p.Loss, Reorder: p.Reorder, Delay: ms(p.DelayMs), Jitter: ms(p.JitterMs), Rate: p.Rate, Queue: ms(p.QueueMs)}
