@@ -130,8 +130,8 @@ func headerExtensions(o Options) []headerExtension {
 		}, sharedExtensions(o, out)...)
 	}
 	if o.Subscribes {
-		// Chrome offers later sections with the extensions that were negotiated for earlier ones. If a section on which Chrome
-		// only receives had fewer, Chrome could not publish simulcast afterwards.
+		// Chrome offers later sections with the extensions that were negotiated for earlier ones. If a section on which
+		// Chrome only receives had fewer, Chrome could not publish simulcast afterwards.
 		in = append(in, webrtc.RTPTransceiverDirectionSendonly)
 	}
 	return append([]headerExtension{

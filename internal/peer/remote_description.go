@@ -20,8 +20,8 @@ const (
 	maxSections = 1000
 	// maxSectionLines bounds the attributes of each media section and of the session. Browsers write about 200.
 	maxSectionLines = 1000
-	// maxCandidates bounds the candidates of a client that are used between two ICE restarts. Each makes the server send to an
-	// address that the client chooses. The server does not depend on them: it answers checks from any address.
+	// maxCandidates bounds the candidates of a client that are used between two ICE restarts. Each makes the server send to
+	// an address that the client chooses. The server does not depend on them: it answers checks from any address.
 	maxCandidates = 32
 	// maxCandidate bounds the length of a candidate in bytes. Browsers write about 200.
 	maxCandidate = 2048

@@ -41,8 +41,8 @@ type Options struct {
 // Hooks are called by a Transport when something happens. The worker and Pion's goroutines call them, so they must not
 // block: they may only post to a loop. Only DataChannel may do more.
 type Hooks struct {
-	// Offer and Answer send a description to the client. Its MidToTrackId has the track ID for each media section on which the
-	// server sends.
+	// Offer and Answer send a description to the client. Its MidToTrackId has the track ID for each media section on which
+	// the server sends.
 	Offer, Answer func(*livekit.SessionDescription)
 	// NeedSections asks the client for a new offer with this many additional receive-only media sections. Both may be 0.
 	NeedSections func(audio, video uint32)
@@ -136,8 +136,8 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 const (
 	// highWater is the queue length of the worker above which WaitBackpressure waits.
 	highWater = 16
-	// largeMessage is the message size in bytes above which WaitBackpressure waits for every message, because the queue holds
-	// whole messages in memory.
+	// largeMessage is the message size in bytes above which WaitBackpressure waits for every message, because the queue
+	// holds whole messages in memory.
 	largeMessage = 64 << 10
 )
 
@@ -235,8 +235,8 @@ func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.S
 		return nil, err
 	}
 	timeout := time.After(gatherLimit)
-	// After an ICE restart Pion has already begun to gather here, and webrtc.GatheringCompletePromise would never complete if
-	// gathering completed during its call.
+	// After an ICE restart Pion has already begun to gather here, and webrtc.GatheringCompletePromise would never complete
+	// if gathering completed during its call.
 	for t.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
 		select {
 		case <-t.gathered:

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// firstPort and lastPort bound the ports of relays, which only identify a relay inside this process: no socket uses them.
-	// The range is that of dynamic ports (RFC 6335, section 6).
+	// firstPort and lastPort bound the ports of relays, which only identify a relay inside this process: no socket uses
+	// them. The range is that of dynamic ports (RFC 6335, section 6).
 	firstPort, lastPort = 49152, 65535
-	// relayQueue is the capacity in bytes of a relay's queue towards its browser. Packets that do not fit are dropped. It holds
-	// 250 ms of a video of 4 Mbit/s.
+	// relayQueue is the capacity in bytes of a relay's queue towards its browser. Packets that do not fit are dropped. It
+	// holds 250 ms of a video of 4 Mbit/s.
 	relayQueue = 128 << 10
 )
 

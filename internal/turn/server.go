@@ -19,8 +19,9 @@ const (
 	realm = "meet"
 	// maxRelays bounds all relays. A call that needs relays uses two for each connection that a browser tries.
 	maxRelays = 4096
-	// maxUserRelays bounds the relays of one user, that is of the two browsers of a call. Each browser allocates one relay for
-	// each pair of its own network interfaces and the server's UDP and TCP ports, and further ones when it changes networks.
+	// maxUserRelays bounds the relays of one user, that is of the two browsers of a call. Each browser allocates one relay
+	// for each pair of its own network interfaces and the server's UDP and TCP ports, and further ones when it changes
+	// networks.
 	maxUserRelays = 32
 )
 

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// ownerSilence is how long no request for the owner may come from the address before a sharer replaces the owner. Clients
-	// send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE itself declares a connection failed after
-	// 15 s (peer/engine.go).
+	// ownerSilence is how long no request for the owner may come from the address before a sharer replaces the owner.
+	// Clients send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE itself declares a connection
+	// failed after 15 s (peer/engine.go).
 	ownerSilence = 15 * time.Second
 	// maxSharers bounds the sharers of an address; the oldest is removed first. Each receives a copy of every packet.
 	maxSharers = 8

@@ -30,7 +30,7 @@ type connCounter struct {
 	protocol  string
 	limits    ConnLimits
 	onRefused func(protocol string, total uint64) // may be nil
-	isProxy   func(netip.Addr) bool           // may be nil
+	isProxy   func(netip.Addr) bool               // may be nil
 	now       func() time.Time
 
 	mu         sync.Mutex

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// recordHeader is the length in bytes of the header of a DTLS 1.2 record: type, version, epoch, sequence number and length
-	// (RFC 6347, section 4.1).
+	// recordHeader is the length in bytes of the header of a DTLS 1.2 record: type, version, epoch, sequence number and
+	// length (RFC 6347, section 4.1).
 	recordHeader = 13
 	// recordChangeCipherSpec to recordData are the types of DTLS records (RFC 5246, section 6.2.1).
 	recordChangeCipherSpec, recordAlert, recordHandshake, recordData = 20, 21, 22, 23
@@ -17,8 +17,8 @@ const (
 	// (RFC 7983, section 7).
 	firstDTLS, lastDTLS   = 20, 63
 	firstMedia, lastMedia = 128, 191
-	// maxHandshake bounds the handshake records of one connection in bytes. A handshake has 2 to 4 KB in each direction, and is
-	// repeated at most ten times, with doubling timeouts, in the 30 s until Pion gives up.
+	// maxHandshake bounds the handshake records of one connection in bytes. A handshake has 2 to 4 KB in each direction, and
+	// is repeated at most ten times, with doubling timeouts, in the 30 s until Pion gives up.
 	maxHandshake = 64 << 10
 )
 

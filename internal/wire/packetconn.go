@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// defaultBatchDelay is the default of Options.BatchDelay. A publisher sends the packets of a video frame in one burst, which
-	// arrives within that time. On an idle machine a timer takes up to 1 ms longer, which jitter buffers still absorb.
+	// defaultBatchDelay is the default of Options.BatchDelay. A publisher sends the packets of a video frame in one burst,
+	// which arrives within that time. On an idle machine a timer takes up to 1 ms longer, which jitter buffers still absorb.
 	defaultBatchDelay = 200 * time.Microsecond
-	// busyBatch is the number of packets in a batch after which the flusher waits for BatchDelay: one packet for each of a few
-	// dozen subscribers.
+	// busyBatch is the number of packets in a batch after which the flusher waits for BatchDelay: one packet for each of a
+	// few dozen subscribers.
 	busyBatch = 32
 	// defaultBuffer is the default size in bytes of the kernel's buffers. It holds about 50 ms of 1 Gbit/s, so pauses of the
 	// garbage collector or the scheduler lose no packets.

@@ -12,9 +12,9 @@ const (
 	// writeChunk is the size in bytes of the parts in which data is written. ProtocolMuxOptions.WriteTimeout applies to each
 	// part.
 	writeChunk = 64 << 10
-	// kernelSendBuffer is the size in bytes of the kernel's send buffer of one connection. It also determines how fast a client
-	// has to read, because the kernel accepts more data only when a third of the buffer is free: 3 KB/s with the default
-	// WriteTimeout.
+	// kernelSendBuffer is the size in bytes of the kernel's send buffer of one connection. It also determines how fast a
+	// client has to read, because the kernel accepts more data only when a third of the buffer is free: 3 KB/s with the
+	// default WriteTimeout.
 	kernelSendBuffer = 256 << 10
 )
 

@@ -27,21 +27,22 @@ type ProtocolMuxOptions struct {
 	// SniffTimeout is how long a connection may take to send the first bytes, and how long a TURN connection may take to
 	// allocate a relay; 10 s if zero.
 	SniffTimeout time.Duration
-	// MaxUnsniffed is how many connections may be open whose protocol is not yet known; 1024 if zero. Another one replaces the
-	// oldest, so that connections without data cannot keep others out.
+	// MaxUnsniffed is how many connections may be open whose protocol is not yet known; 1024 if zero. Another one replaces
+	// the oldest, so that connections without data cannot keep others out.
 	MaxUnsniffed int
-	// WriteTimeout is how long the client of an HTTP or TURN connection may read nothing while data waits for it; 30 s if zero.
+	// WriteTimeout is how long the client of an HTTP or TURN connection may read nothing while data waits for it; 30 s if
+	// zero.
 	WriteTimeout time.Duration
 
 	// IsProxy reports whether an address belongs to a reverse proxy, which carries the connections of many clients, so that
 	// ConnLimits.PerAddress does not apply to it. Private, loopback and link-local addresses always count as proxies. It may
 	// be nil.
 	IsProxy func(netip.Addr) bool
-	// HTTP, TURN and ICE limit the open connections of each protocol. Further connections are closed immediately. The zero value
-	// means the default.
+	// HTTP, TURN and ICE limit the open connections of each protocol. Further connections are closed immediately. The zero
+	// value means the default.
 	HTTP, TURN, ICE ConnLimits
-	// OnRefused is called when a connection has been closed because of ConnLimits, at most once a minute for each protocol, with
-	// the number of connections of that protocol closed since the start. It may be nil.
+	// OnRefused is called when a connection has been closed because of ConnLimits, at most once a minute for each protocol,
+	// with the number of connections of that protocol closed since the start. It may be nil.
 	OnRefused func(protocol string, total uint64)
 }
 

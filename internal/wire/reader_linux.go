@@ -16,8 +16,8 @@ import (
 const (
 	// ringMessages is the number of messages that one recvmmsg call can return. With UDP_GRO, each may hold many packets.
 	ringMessages = 32
-	// ringBytes is the buffer size of one message in bytes with UDP_GRO. ringBytesPlain is the size without it, which exceeds
-	// any MTU in use.
+	// ringBytes is the buffer size of one message in bytes with UDP_GRO. ringBytesPlain is the size without it, which
+	// exceeds any MTU in use.
 	ringBytes      = 64 << 10
 	ringBytesPlain = 10 << 10
 )

@@ -17,21 +17,23 @@ const (
 const sniffBytes = 10
 
 const (
-	// stunHeader is the length of a STUN header in bytes. stunCookie is the magic cookie in bytes 4 to 7 (RFC 8489, section 5).
+	// stunHeader is the length of a STUN header in bytes. stunCookie is the magic cookie in bytes 4 to 7 (RFC 8489, section
+	// 5).
 	stunHeader = 20
 	stunCookie = 0x2112A442
-	// stunBinding is the message type of a Binding request, stunAllocate of a TURN Allocate request. An ICE connection begins
-	// with a Binding request, a TURN connection with either.
+	// stunBinding is the message type of a Binding request, stunAllocate of a TURN Allocate request. An ICE connection
+	// begins with a Binding request, a TURN connection with either.
 	stunBinding, stunAllocate = 0x0001, 0x0003
-	// stunAllocateSuccess is the message type of a successful Allocate response, which grants a relay (RFC 8656, section 17).
+	// stunAllocateSuccess is the message type of a successful Allocate response, which grants a relay (RFC 8656, section
+	// 17).
 	stunAllocateSuccess = 0x0103
-	// stunBindingSuccess is the message type of a successful Binding response. notSTUN is no message type, because the first two
-	// bits of a message type are 0.
+	// stunBindingSuccess is the message type of a successful Binding response. notSTUN is no message type, because the first
+	// two bits of a message type are 0.
 	stunBindingSuccess, notSTUN = 0x0101, 0xffff
 	// stunUsername is the USERNAME attribute, which contains the username fragments of both peers (RFC 8489, section 14.3).
 	stunUsername = 0x0006
-	// maxFirstMessage bounds the first message of an ICE connection. A Binding request with all attributes in use has about 150
-	// bytes.
+	// maxFirstMessage bounds the first message of an ICE connection. A Binding request with all attributes in use has about
+	// 150 bytes.
 	maxFirstMessage = 1024
 )
 

@@ -53,10 +53,11 @@ func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 }
 
 const (
-	// channelData is the upper half of the first byte of TURN ChannelData messages, 0x40 to 0x4f (RFC 8656, section 12). RTP,
-	// RTCP and DTLS begin with other bytes (RFC 7983, section 7).
+	// channelData is the upper half of the first byte of TURN ChannelData messages, 0x40 to 0x4f (RFC 8656, section 12).
+	// RTP, RTCP and DTLS begin with other bytes (RFC 7983, section 7).
 	channelData = 0x4
-	// stunMethod and stunClass are the masks of method and class in a message type (RFC 8489, section 5). Class 0 is a request.
+	// stunMethod and stunClass are the masks of method and class in a message type (RFC 8489, section 5). Class 0 is a
+	// request.
 	stunMethod, stunClass = 0x3eef, 0x0110
 )
 

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// sourceRate (per second) and sourceBurst are the token bucket of one client address. A client sends about 20 requests when a
-	// direct call starts: one for its public address and some for relays, on each of its networks. So hundreds of clients behind
-	// one carrier-grade NAT (RFC 6598) can start calls within seconds. Responses have 40 to 64 bytes, up to 3.2 times the size
-	// of their requests (1.9 times with IP and UDP headers), so an attacker who spoofs a victim's address can have at most
-	// 13 KB/s sent there for long.
+	// sourceRate (per second) and sourceBurst are the token bucket of one client address. A client sends about 20 requests
+	// when a direct call starts: one for its public address and some for relays, on each of its networks. So hundreds of
+	// clients behind one carrier-grade NAT (RFC 6598) can start calls within seconds. Responses have 40 to 64 bytes, up to
+	// 3.2 times the size of their requests (1.9 times with IP and UDP headers), so an attacker who spoofs a victim's address
+	// can have at most 13 KB/s sent there for long.
 	sourceRate, sourceBurst = 200, 2000
 	// totalRate (per second) and totalBurst are the token bucket of all addresses together: 320 KB/s of responses.
 	totalRate, totalBurst = 5000, 10_000

@@ -101,7 +101,8 @@ func TestRequestsGoToTheConnectionOfTheirFragment(t *testing.T) {
 	if m.send(media, a, b) != b || m.send(handshake, a, b) != b || m.send(request("a"), a, b) != a {
 		t.Error("a packet after a reply was received by the wrong connection")
 	}
-	// A second connection of the same fragment, for another address of this machine, receives packets after the first is closed.
+	// A second connection of the same fragment, for another address of this machine, receives packets after the first is
+	// closed.
 	second := m.open("b")
 	if m.send(request("b"), b, second) != b {
 		t.Error("a request was not received by the first of two connections")

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// datagramQueue is the capacity in packets of a connection's queue: 50 ms of about 40 Mbit/s. Packets that do not fit are
-	// dropped.
+	// datagramQueue is the capacity in packets of a connection's queue: 50 ms of about 40 Mbit/s. Packets that do not fit
+	// are dropped.
 	datagramQueue = 256
 	// maxDatagramIn is the largest packet in bytes that is read; Pion accepts no larger ones.
 	maxDatagramIn = 8192
-	// maxOwned bounds the client addresses that one connection owns, and those that it shares, see addressOwner. The oldest is
-	// given up first. A client has a few addresses, and further ones when it changes networks.
+	// maxOwned bounds the client addresses that one connection owns, and those that it shares, see addressOwner. The oldest
+	// is given up first. A client has a few addresses, and further ones when it changes networks.
 	maxOwned = 64
 )
 

@@ -82,8 +82,8 @@ func (l *oneWayLink) accept(now time.Time, data []byte, send func([]byte)) {
 	}
 }
 
-// next removes and returns the first datagram if it is due at now. Otherwise ok is false, and wait is the time until the first
-// datagram is due, or 0 if none is in flight.
+// next removes and returns the first datagram if it is due at now. Otherwise ok is false, and wait is the time until the
+// first datagram is due, or 0 if none is in flight.
 func (l *oneWayLink) next(now time.Time) (d datagram, wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

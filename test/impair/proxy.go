@@ -110,8 +110,8 @@ func (p *Proxy) readClients() {
 	}
 }
 
-// upstream returns the client's socket towards the target, opening it if necessary. It returns nil if that fails, if there are
-// maxClients already, or if the proxy is closed.
+// upstream returns the client's socket towards the target, opening it if necessary. It returns nil if that fails, if there
+// are maxClients already, or if the proxy is closed.
 func (p *Proxy) upstream(client netip.AddrPort) *net.UDPConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
