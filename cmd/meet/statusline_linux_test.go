@@ -93,7 +93,7 @@ func TestJoinAndLoadTestUpdateTheStatusLineOnATerminal(t *testing.T) {
 	if status := run(t.Context(), append([]string{"load-test", "--subscribers", "1", "--publishers", "1", "--packets", "1", "--settle", "0s", "--duration", "1s"}, args...), env); status != 0 {
 		t.Errorf("load-test: status %d", status)
 	}
-	for _, want := range []string{"\r\x1b[K1s with 0 others: 0 frames sent", "\r\x1b[Kjoining: 2 of 2 participants", "\r\x1b[Kmeasuring: 1 of 1 s, ", "\r\x1b[Kpeople       1 publishers"} {
+	for _, want := range []string{"\r\x1b[K1s with 0 others: 0 frames sent", "\r\x1b[Kjoining: 2 of 2 participants", "\r\x1b[Kmeasuring: 1 of 1 s, ", "\r\x1b[Kparticipants 1 publishers"} {
 		poll(t, func() string {
 			if !strings.Contains(shown.String(), want) {
 				return fmt.Sprintf("%q is not shown in %q", want, shown.String())

@@ -225,9 +225,9 @@ func (c *Client) transports() []*transport {
 // unexpectedFirst returns an error that describes a first message of the wrong type.
 func unexpectedFirst(msg *livekit.SignalResponse) error {
 	if leave := msg.GetLeave(); leave != nil {
-		return fmt.Errorf("the server said to leave: %s, %s", leave.Reason, leave.Action)
+		return fmt.Errorf("the server sent Leave: %s, %s", leave.Reason, leave.Action)
 	}
-	return fmt.Errorf("the server began with an unexpected %T", msg.Message)
+	return fmt.Errorf("unexpected first message %T", msg.Message)
 }
 
 // Done returns a channel that is closed when the session ends: because of Close, Leave, a Leave of the server, or a

@@ -44,7 +44,7 @@ func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, erro
 	}
 	frames, err := pc.CreateDataChannel(dataTrackLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once})
 	if err != nil {
-		return nil, fmt.Errorf("open channel of data tracks: %w", err)
+		return nil, fmt.Errorf("open data track channel: %w", err)
 	}
 	for _, dc := range []*webrtc.DataChannel{reliable, lossy, frames} {
 		dc.OnOpen(func() { c.update(func() {}) })
@@ -112,10 +112,10 @@ func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, 
 // not full.
 func (c *Client) PublishDataTrackPacket(ctx context.Context, packet []byte) error {
 	if err := c.awaitSendable(ctx, c.data.dataTrack); err != nil {
-		return fmt.Errorf("publish a frame: %w", err)
+		return fmt.Errorf("publish a data track packet: %w", err)
 	}
 	if err := c.data.dataTrack.Send(packet); err != nil {
-		return fmt.Errorf("publish a frame: %w", err)
+		return fmt.Errorf("publish a data track packet: %w", err)
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (c *Client) awaitSendable(ctx context.Context, dc *webrtc.DataChannel) erro
 		return nil
 	}
 	if err := c.Until(ctx, func() bool { return dc.BufferedAmount() <= maxBufferedAmount/2 }); err != nil {
-		return fmt.Errorf("wait for room in the data channel: %w", err)
+		return fmt.Errorf("wait until the data channel is not full: %w", err)
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (d *dataChannels) resend(accepted uint32) error {
 			continue
 		}
 		if err := send(d.reliable, packet); err != nil {
-			return fmt.Errorf("replay data: %w", err)
+			return fmt.Errorf("resend data: %w", err)
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ const clientVersion = "2.18.0"
 func joinURL(server string, opts *Options, offer *livekit.SessionDescription, resumeSID string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil {
-		return "", fmt.Errorf("read server address: %w", err)
+		return "", fmt.Errorf("parse server URL: %w", err)
 	}
 	switch u.Scheme {
 	case "ws", "wss":
@@ -32,7 +32,7 @@ func joinURL(server string, opts *Options, offer *livekit.SessionDescription, re
 	case "https":
 		u.Scheme = "wss"
 	default:
-		return "", fmt.Errorf("the server address %q must begin with ws, wss, http or https", server)
+		return "", fmt.Errorf("the server URL %q must begin with ws, wss, http or https", server)
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/") + "/rtc"
 	q := url.Values{}

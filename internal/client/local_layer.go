@@ -78,7 +78,7 @@ func (l *LocalLayer) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParamete
 			rtp.NewRandomSequencer(), codec.ClockRate)
 		return codec, nil
 	}
-	return webrtc.RTPCodecParameters{}, fmt.Errorf("the server does not take %s", l.mime)
+	return webrtc.RTPCodecParameters{}, fmt.Errorf("the server does not accept %s", l.mime)
 }
 
 // Unbind stops the layer. pion calls it when the layer is no longer sent.

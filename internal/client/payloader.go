@@ -28,7 +28,7 @@ func payloaderFor(mime string) (rtp.Payloader, error) {
 	case strings.ToLower(webrtc.MimeTypePCMU), strings.ToLower(webrtc.MimeTypePCMA):
 		return &codecs.G711Payloader{}, nil
 	}
-	return nil, fmt.Errorf("there is no way to pack %q into RTP", mime)
+	return nil, fmt.Errorf("codec %q is not supported", mime)
 }
 
 // vp8Payloader packetizes VP8 with a 15-bit picture id in every packet (RFC 7741, section 4.2). pion's payloader

@@ -157,10 +157,10 @@ func (p *Publication) announce(ctx context.Context, req *livekit.AddTrackRequest
 		return p.info != nil || refused != nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for the server to accept it: %w", err)
+		return fmt.Errorf("wait for the server's response: %w", err)
 	}
 	if p.info == nil {
-		return fmt.Errorf("the server refused it: %s %s", refused.Reason, refused.Message)
+		return fmt.Errorf("the server refused the track: %s %s", refused.Reason, refused.Message)
 	}
 	if req.Sid == "" {
 		c.update(func() { c.session.publications[p.info.Sid] = p })
@@ -192,7 +192,7 @@ func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 		p.c.spawn(func() { p.readRTCP(sender, i, opts.OnKeyFrameRequest) })
 	}
 	if err := p.c.Until(ctx, func() bool { return t.answered(id) && t.connected() }); err != nil {
-		return fmt.Errorf("negotiate it: %w", err)
+		return fmt.Errorf("negotiate the track: %w", err)
 	}
 	return nil
 }
@@ -283,7 +283,7 @@ func (p *Publication) SetMuted(muted bool) error {
 // detects that the media section has become inactive.
 func (c *Client) Unpublish(ctx context.Context, p *Publication) error {
 	if p.transceiver == nil {
-		return errors.New("unpublish: the track was never published")
+		return errors.New("unpublish: the track is not published")
 	}
 	if err := c.publisher.pc.RemoveTrack(p.transceiver.Sender()); err != nil {
 		return fmt.Errorf("unpublish: %w", err)
@@ -294,7 +294,7 @@ func (c *Client) Unpublish(ctx context.Context, p *Publication) error {
 		return fmt.Errorf("unpublish: %w", err)
 	}
 	if err := c.Until(ctx, func() bool { return c.publisher.answered(id) }); err != nil {
-		return fmt.Errorf("unpublish: negotiate it: %w", err)
+		return fmt.Errorf("unpublish: negotiate: %w", err)
 	}
 	return nil
 }

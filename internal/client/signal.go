@@ -137,7 +137,7 @@ func (c *Client) handle(msg *livekit.SignalResponse) error {
 	switch m := msg.Message.(type) {
 	case *livekit.SignalResponse_Offer:
 		if c.subscriber == nil {
-			return errors.New("the server made an offer although there is one peer connection")
+			return errors.New("the server made an offer, but with a single peer connection only the client does")
 		}
 		c.storeMids(m.Offer)
 		return c.subscriber.acceptOffer(m.Offer)

@@ -34,7 +34,7 @@ type transport struct {
 func newTransport(media *webrtc.API, target livekit.SignalTarget, proxy netip.AddrPort, send func(*livekit.SignalRequest) error) (*transport, error) {
 	pc, err := media.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
-		return nil, fmt.Errorf("make peer connection: %w", err)
+		return nil, fmt.Errorf("create peer connection: %w", err)
 	}
 	t := &transport{pc: pc, target: target, udpProxy: proxy, send: send}
 	pc.OnICECandidate(func(cand *webrtc.ICECandidate) {
@@ -58,7 +58,7 @@ func (t *transport) firstOffer() (*livekit.SessionDescription, error) {
 	defer t.mu.Unlock()
 	offer, err := t.pc.CreateOffer(nil)
 	if err != nil {
-		return nil, fmt.Errorf("make the first offer: %w", err)
+		return nil, fmt.Errorf("create the first offer: %w", err)
 	}
 	t.offerID++
 	t.offerPending, t.localOffer = true, &offer
@@ -100,7 +100,7 @@ func (t *transport) offer(restart bool) (uint32, error) {
 func (t *transport) offerLocked(restart bool) error {
 	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
 	if err != nil {
-		return fmt.Errorf("make offer: %w", err)
+		return fmt.Errorf("create offer: %w", err)
 	}
 	if err := t.pc.SetLocalDescription(offer); err != nil {
 		return fmt.Errorf("apply own offer: %w", err)
@@ -186,7 +186,7 @@ func (t *transport) acceptOffer(desc *livekit.SessionDescription) error {
 	}
 	answer, err := t.pc.CreateAnswer(nil)
 	if err != nil {
-		return fmt.Errorf("make answer: %w", err)
+		return fmt.Errorf("create answer: %w", err)
 	}
 	if err := t.pc.SetLocalDescription(answer); err != nil {
 		return fmt.Errorf("apply own answer: %w", err)
@@ -199,7 +199,7 @@ func (t *transport) acceptOffer(desc *livekit.SessionDescription) error {
 func (t *transport) addCandidate(init string) error {
 	var cand webrtc.ICECandidateInit
 	if err := json.Unmarshal([]byte(init), &cand); err != nil {
-		return fmt.Errorf("read candidate: %w", err)
+		return fmt.Errorf("parse candidate: %w", err)
 	}
 	if cand.Candidate != "" {
 		if cand.Candidate = replaceCandidates(t.udpProxy, cand.Candidate); cand.Candidate == "" {
@@ -233,7 +233,7 @@ func (t *transport) addReceivers(kind webrtc.RTPCodecType, n int) error {
 			Direction: webrtc.RTPTransceiverDirectionRecvonly,
 		})
 		if err != nil {
-			return fmt.Errorf("add a %s section: %w", kind, err)
+			return fmt.Errorf("add a %s media section: %w", kind, err)
 		}
 	}
 	return nil

@@ -245,9 +245,9 @@ func TestInvalidSettingsAreRefusedWithTheReason(t *testing.T) {
 		{"no such file", config.Source{File: "missing.yaml"}, []string{"missing.yaml"}},
 		{"file from the environment", config.Source{Environ: []string{"MEET_CONFIG=missing.yaml"}}, []string{"missing.yaml"}},
 		{"unknown webhook key", config.Source{Flags: map[string]string{"webhook_url": "http://a", "webhook_key": "nobody"}}, []string{`webhook_key: got "nobody"`}},
-		{"two webhook keys for one URL", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 receivers"}},
-		{"two sources of the front end", config.Source{Flags: map[string]string{"frontend_url": "http://a", "frontend_repository": "a/b"}}, []string{"frontend_url: got an address and frontend_repository too"}},
-		{"updates without a source", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{`frontend_update: got "start" and nowhere`}},
+		{"two webhook keys for one URL", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 webhook URLs"}},
+		{"two sources of the front end", config.Source{Flags: map[string]string{"frontend_url": "http://a", "frontend_repository": "a/b"}}, []string{"frontend_url: got frontend_repository too"}},
+		{"updates without a source", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{`frontend_update: got "start" without a source`}},
 		{"one invalid webhook URL of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
 		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},
 		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET: got no value"}},
@@ -256,9 +256,9 @@ func TestInvalidSettingsAreRefusedWithTheReason(t *testing.T) {
 		{"one key, two secrets", config.Source{Flags: map[string]string{"keys": "k: a", "key_file": write(t, "k.yaml", "k: b\n")}}, []string{`two secrets for API key "k"`}},
 		{"same key twice", config.Source{Flags: map[string]string{"keys": "k: a\nk: b"}}, []string{"--keys:"}},
 		{"nested mapping as keys", config.Source{Flags: map[string]string{"keys": "k: {a: b}"}}, []string{"--keys:"}},
-		{"no keys in the file", config.Source{Flags: map[string]string{"key_file": write(t, "k.yaml", "{}")}}, []string{"no key in it"}},
-		{"UTF-16 without a byte order mark", config.Source{DotEnv: write(t, ".env", "M\x00E\x00=\x00x\x00")}, []string{".env: it is not text"}},
-		{".env", config.Source{DotEnv: write(t, ".env", "LIVEKIT_API_SECRET hunter2\n")}, []string{".env: got a line"}},
+		{"no keys in the file", config.Source{Flags: map[string]string{"key_file": write(t, "k.yaml", "{}")}}, []string{"it contains no key"}},
+		{"UTF-16 without a byte order mark", config.Source{DotEnv: write(t, ".env", "M\x00E\x00=\x00x\x00")}, []string{".env: it is not a text file"}},
+		{".env", config.Source{DotEnv: write(t, ".env", "LIVEKIT_API_SECRET hunter2\n")}, []string{".env: got an invalid line"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := config.Load(tc.src)

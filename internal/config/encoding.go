@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-var errNotText = errors.New("it is not text; save it as UTF-8")
+var errNotText = errors.New("it is not a text file; save it as UTF-8")
 
 // readText reads a file with decodeText.
 func readText(path string) ([]byte, error) {

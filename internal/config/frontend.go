@@ -43,7 +43,7 @@ func setFrontendBranch(c *Config, v string) error {
 }
 
 // errToken does not contain the invalid value, which may be a secret.
-var errToken = errors.New("got something that is no token")
+var errToken = errors.New("got an invalid token")
 
 func setFrontendToken(c *Config, v string) error {
 	if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -83,10 +83,10 @@ func setAddress(field func(*Config) *string) func(*Config, string) error {
 // frontendProblems returns an error for each contradiction between front end settings.
 func (c *Config) frontendProblems() (problems []error) {
 	if c.FrontendRepository != "" && c.FrontendURL != "" {
-		problems = append(problems, errors.New("frontend_url: got an address and frontend_repository too, want one of them"))
+		problems = append(problems, errors.New("frontend_url: got frontend_repository too, want one of them"))
 	}
 	if c.FrontendUpdate != "off" && c.FrontendRepository == "" && c.FrontendURL == "" {
-		problems = append(problems, fmt.Errorf("frontend_update: got %q and nowhere to take builds from, want frontend_repository or frontend_url as well", c.FrontendUpdate))
+		problems = append(problems, fmt.Errorf("frontend_update: got %q without a source, want frontend_repository or frontend_url too", c.FrontendUpdate))
 	}
 	return problems
 }

@@ -15,10 +15,10 @@ import (
 
 // These errors about API keys do not contain the invalid text, which may be a secret.
 var (
-	errPairs         = errors.New(`got something else than "key: secret" lines (with a space after the colon)`)
-	errDuplicate     = errors.New("the same name stands there twice")
-	errWorldReadable = errors.New("other users of this machine can read it; run chmod 600 on it")
-	errNoKeys        = errors.New("there is no key in it")
+	errPairs         = errors.New(`got invalid lines, want "key: secret" (with a space after the colon)`)
+	errDuplicate     = errors.New("got the same key twice")
+	errWorldReadable = errors.New("other users can access it; run chmod 600 on it")
+	errNoKeys        = errors.New("it contains no key")
 )
 
 type pair struct{ name, value string }
@@ -93,16 +93,16 @@ func LoadOrCreateKeys(path string) ([]Key, error) {
 	k := NewKey()
 	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // with mode 0600
 	if err != nil {
-		return nil, fmt.Errorf("make key file: %w", err)
+		return nil, fmt.Errorf("create key file: %w", err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // fails if it was renamed
 	_, err = f.WriteString(k.Line())
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
-		return nil, fmt.Errorf("make key file: %w", err)
+		return nil, fmt.Errorf("create key file: %w", err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return nil, fmt.Errorf("make key file: %w", err)
+		return nil, fmt.Errorf("create key file: %w", err)
 	}
 	return []Key{k}, nil
 }

@@ -101,11 +101,11 @@ func conflictingKeys(keys []Key) (problems []error) {
 // webhookProblems returns an error if the webhook keys do not match the webhook URLs or the API keys.
 func (c *Config) webhookProblems() (problems []error) {
 	if n := len(c.WebhookKeys); n > 1 && n != len(c.WebhookURLs) {
-		problems = append(problems, fmt.Errorf("webhook_key: got %d keys for %d receivers, want one for all or one for each", n, len(c.WebhookURLs)))
+		problems = append(problems, fmt.Errorf("webhook_key: got %d keys for %d webhook URLs, want one for all or one for each", n, len(c.WebhookURLs)))
 	}
 	for _, name := range c.WebhookKeys {
 		if !slices.ContainsFunc(c.Keys, func(k Key) bool { return k.Name == name }) {
-			problems = append(problems, fmt.Errorf("webhook_key: got %q, want an API key named by the settings, whose secret is known", name))
+			problems = append(problems, fmt.Errorf("webhook_key: got %q, want an API key in the settings", name))
 		}
 	}
 	return problems
@@ -122,7 +122,7 @@ func variables(src Source) (map[string]string, error) {
 		}
 		if vars, err = godotenv.UnmarshalBytes(text); err != nil {
 			// godotenv's error contains the line, which may hold a secret.
-			return nil, fmt.Errorf("%s: got a line that is not NAME=value, want only such lines and comments", src.DotEnv)
+			return nil, fmt.Errorf("%s: got an invalid line, want only NAME=value lines and comments", src.DotEnv)
 		}
 	}
 	for _, v := range src.Environ {
@@ -157,7 +157,7 @@ func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 		switch {
 		case !ok || region == "" || value == "":
 		case !isServerURL(value):
-			problems = append(problems, fmt.Errorf("%s: got %q, want an address, such as wss://live.example.org", name, value))
+			problems = append(problems, fmt.Errorf("%s: got %q, want a URL such as wss://live.example.org", name, value))
 		default:
 			regions[region] = value
 		}
@@ -202,7 +202,7 @@ func fileLayer(path string) (settingsLayer, []error) {
 	}
 	var nodes map[string]yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
-		return nil, []error{fmt.Errorf("%s: got something else than YAML settings, want \"name: value\" lines: %w", path, err)}
+		return nil, []error{fmt.Errorf("%s: got invalid YAML, want \"name: value\" lines: %w", path, err)}
 	}
 	l := settingsLayer{}
 	var problems []error

@@ -23,7 +23,7 @@ type setting struct {
 }
 
 // errValue is returned for an invalid value. The caller adds the value to the message.
-var errValue = errors.New("not what is wanted")
+var errValue = errors.New("invalid value")
 
 // settings lists all settings in the order in which those of one source are applied: key_file follows keys because it
 // adds to them.
@@ -32,24 +32,24 @@ var settings = []setting{
 	{"data_dir", "a folder", func(c *Config, v string) error { c.DataDir = v; return nil }},
 	{"node_ip", "an IP address that browsers can reach, without port or zone, such as 192.0.2.10", setNodeIP},
 	{"dev", "true or false", setDev},
-	{"keys", `"key: secret", one pair a line`, setKeys},
-	{"key_file", `a file of "key: secret" lines that only its owner can read`, setKeyFile},
-	{"livekit_url", "an address, such as wss://live.example.org", setLiveKitURL},
-	{"region_urls", `"region: address", one pair a line`, setRegionURLs},
+	{"keys", `"key: secret" lines`, setKeys},
+	{"key_file", `a file of "key: secret" lines that only its owner can access`, setKeyFile},
+	{"livekit_url", "a URL such as wss://live.example.org", setLiveKitURL},
+	{"region_urls", `"region: URL" lines`, setRegionURLs},
 	{"allowed_origins", "origins such as https://example.org, separated by commas or one a line", setAllowedOrigins},
 	{"trusted_proxies", "addresses or networks such as 192.0.2.0/24, separated by commas or one a line", setTrustedProxies},
 	{"base_path", `a path, such as "/meet"`, setBasePath},
-	{"frontend_repository", "a repository on GitHub, as owner/name", setFrontendRepository},
-	{"frontend_branch", "a branch's name without spaces", setFrontendBranch},
-	{"frontend_url", "an address of http or https that holds a manifest.json", setAddress(func(c *Config) *string { return &c.FrontendURL })},
+	{"frontend_repository", "a GitHub repository, as owner/name", setFrontendRepository},
+	{"frontend_branch", "the name of a branch without spaces", setFrontendBranch},
+	{"frontend_url", "an http or https URL of a folder with a manifest.json", setAddress(func(c *Config) *string { return &c.FrontendURL })},
 	{"frontend_token", "a token without spaces", setFrontendToken},
-	{"frontend_api_url", "the address of a GitHub Enterprise Server", setAddress(func(c *Config) *string { return &c.FrontendAPIURL })},
-	{"frontend_pages_url", "an address of http or https", setAddress(func(c *Config) *string { return &c.FrontendPagesURL })},
+	{"frontend_api_url", "the URL of a GitHub Enterprise Server", setAddress(func(c *Config) *string { return &c.FrontendAPIURL })},
+	{"frontend_pages_url", "an http or https URL", setAddress(func(c *Config) *string { return &c.FrontendPagesURL })},
 	{"frontend_key", "a public key of minisign, 56 characters that begin with RW", setFrontendKey},
 	{"frontend_update", "off, start or hourly", setFrontendUpdate},
 	{"remote_unmute", "true or false", setRemoteUnmute},
 	{"direct_rooms", "true or false", setDirectRooms},
-	{"webhook_url", "addresses of http or https, one a line", setWebhookURLs},
+	{"webhook_url", "http or https URLs, one a line", setWebhookURLs},
 	{"webhook_key", "one of the API keys, or one for each webhook_url, one a line", setWebhookKeys},
 	{"webhook_private", "true or false", setWebhookPrivate},
 	{"metrics_token", "a secret of at least 16 characters without spaces", setMetricsToken},
@@ -168,7 +168,7 @@ func setRemoteUnmute(c *Config, v string) (err error) {
 }
 
 // errWeak does not contain the invalid value, which may be a secret.
-var errWeak = errors.New("got something that is easily guessed")
+var errWeak = errors.New("got a weak secret")
 
 func setMetricsToken(c *Config, v string) error {
 	if len(v) < 16 || strings.ContainsFunc(v, unicode.IsSpace) {

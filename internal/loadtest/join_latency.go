@@ -24,9 +24,9 @@ type population struct {
 
 // populations are the rooms in which joins are measured. The first is the smallest possible.
 var populations = []population{
-	{name: "two people", video: 1},
-	{name: "100 people, 10 pictures", video: 10, listeners: 89},
-	{name: "100 people, 100 voices", video: 1, audio: 98},
+	{name: "two participants", video: 1},
+	{name: "100 participants, 10 video tracks", video: 10, listeners: 89},
+	{name: "100 participants, 98 audio tracks", video: 1, audio: 98},
 }
 
 // joinTimes are the times of one join, from its start.
@@ -50,9 +50,9 @@ type JoinReport []JoinTimes
 // String returns a table of the medians.
 func (r JoinReport) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-26s %10s %10s %10s %10s   medians, ms\n", "room", "connected", "packet", "key frame", "all")
+	fmt.Fprintf(&b, "%-34s %10s %10s %10s %10s   medians, ms\n", "room", "connected", "packet", "key frame", "all")
 	for _, w := range r {
-		fmt.Fprintf(&b, "%-26s %10.1f %10.1f %10.1f %10.1f   of %d joins\n", w.Room, w.Connected.P50, w.FirstPacket.P50, w.FirstKeyFrame.P50, w.AllKeyFrames.P50, w.Joins)
+		fmt.Fprintf(&b, "%-34s %10.1f %10.1f %10.1f %10.1f   of %d joins\n", w.Room, w.Connected.P50, w.FirstPacket.P50, w.FirstKeyFrame.P50, w.AllKeyFrames.P50, w.Joins)
 	}
 	return b.String()
 }
@@ -78,7 +78,7 @@ func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int
 		if err := p.fill(ctx, c, &sending, &clients); err != nil {
 			return nil, fmt.Errorf("fill the room of %s: %w", c.name, err)
 		}
-		progress(fmt.Sprintf("the room of %s is full", c.name))
+		progress(fmt.Sprintf("joined the room of %s", c.name))
 	}
 	waits := make([][]joinTimes, len(crowds))
 	for round := range rounds {
@@ -90,7 +90,7 @@ func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int
 			}
 			waits[n] = append(waits[n], a)
 		}
-		progress(fmt.Sprintf("%d of %d joins of each room", round+1, rounds))
+		progress(fmt.Sprintf("measured %d of %d joins of each room", round+1, rounds))
 	}
 	for n, c := range crowds {
 		of := func(get func(joinTimes) time.Duration) Percentiles {
@@ -238,7 +238,7 @@ func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a jo
 	select {
 	case <-w.done:
 	case <-ctx.Done():
-		err = fmt.Errorf("%d of %d pictures came: %w", len(w.keyFrames), want, ctx.Err())
+		err = fmt.Errorf("received %d of %d video tracks: %w", len(w.keyFrames), want, ctx.Err())
 	}
 	err = errors.Join(err, c.Leave())
 	w.mu.Lock()

@@ -137,7 +137,7 @@ func FuzzRecordDelay(f *testing.F) {
 
 func TestReportStringContainsEveryValue(t *testing.T) {
 	r := Report{Publishers: 3, Subscribers: 2, VideoTracks: 3, Rooms: 1, Disconnected: 2, Seconds: 20, Packets: 999, Lost: 1, LossRatio: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
-	for _, want := range []string{"3 publishers, 2 subscribers of 3 pictures each, in 1 rooms", "2 people lost their connection", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
+	for _, want := range []string{"3 publishers, 2 subscribers of 3 video tracks each, in 1 rooms", "2 participants lost their connection", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
 		if !strings.Contains(r.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, r)
 		}

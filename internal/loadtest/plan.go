@@ -54,18 +54,18 @@ func (p *Plan) Validate() error {
 	}
 	check(p.Rooms >= 1, "--rooms: got %d, want at least one", p.Rooms)
 	check(p.VideoPublishers >= 0 && p.AudioPublishers >= 0 && p.VideoPublishers+p.AudioPublishers > 0, "--publishers: got %d and %d --audio-publishers, want at least one", p.VideoPublishers, p.AudioPublishers)
-	check(p.Subscribers >= 0, "--subscribers: got %d, want a number of people", p.Subscribers)
+	check(p.Subscribers >= 0, "--subscribers: got %d, want a number of participants", p.Subscribers)
 	people := p.Rooms * (p.VideoPublishers + p.AudioPublishers + p.Subscribers)
-	check(people <= maxParticipants, "--subscribers: that makes %d people, want at most %d", people, maxParticipants)
-	check(p.Layout == Layout{} || p.VideoPublishers > 0, "--layout: nobody publishes a picture; give --publishers too")
-	check(p.FrameRate >= 1 && p.FrameRate <= 120, "--frames: got %d, want 1 to 120 a second", p.FrameRate)
-	check(p.PacketsPerFrame >= 1 && p.PacketsPerFrame <= 500, "--packets: got %d, want 1 to 500 for each picture", p.PacketsPerFrame)
+	check(people <= maxParticipants, "--subscribers: that makes %d participants, want at most %d", people, maxParticipants)
+	check(p.Layout == Layout{} || p.VideoPublishers > 0, "--layout: nobody publishes video; give --publishers too")
+	check(p.FrameRate >= 1 && p.FrameRate <= 120, "--frames: got %d, want 1 to 120 frames a second", p.FrameRate)
+	check(p.PacketsPerFrame >= 1 && p.PacketsPerFrame <= 500, "--packets: got %d, want 1 to 500 packets for each frame", p.PacketsPerFrame)
 	check(p.PacketSize >= minPacketSize && p.PacketSize <= 1200, "--size: got %d, want %d to 1200 bytes", p.PacketSize, minPacketSize)
 	check(p.JoinRate >= 0, "--ramp: got %v, want joins a second", p.JoinRate)
-	check(p.Settle >= 0, "--settle: got %v, want a span such as 3s", p.Settle)
-	check(p.Duration > 0, "--duration: got %v, want a span such as 20s", p.Duration)
+	check(p.Settle >= 0, "--settle: got %v, want a duration such as 3s", p.Settle)
+	check(p.Duration > 0, "--duration: got %v, want a duration such as 20s", p.Duration)
 	if _, err := residentBytes(p.PID); err != nil {
-		check(false, "--pid: there is no process %d on this machine whose figures can be read", p.PID)
+		check(false, "--pid: there is no process %d on this machine whose CPU time and memory can be read", p.PID)
 	}
 	return errors.Join(errs...)
 }

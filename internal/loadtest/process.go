@@ -42,15 +42,15 @@ func residentBytes(pid int) (uint64, error) {
 	}
 	raw, err := os.ReadFile(procPath(pid) + "/statm")
 	if err != nil {
-		return 0, fmt.Errorf("look at the server's process: %w", err)
+		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
 	fields := strings.Fields(string(raw))
 	if len(fields) < 2 {
-		return 0, fmt.Errorf("look at the server's process: %q is not what it should be", raw)
+		return 0, fmt.Errorf("read the memory of process %d: unexpected content %q of statm", pid, raw)
 	}
 	pages, err := strconv.ParseUint(fields[1], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("look at the server's process: %w", err)
+		return 0, fmt.Errorf("read the memory of process %d: %w", pid, err)
 	}
 	return pages * uint64(os.Getpagesize()), nil
 }

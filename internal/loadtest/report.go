@@ -126,19 +126,19 @@ func mbits(r client.TrackStats, took time.Duration) float64 {
 // String returns the report as text.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "people       %d publishers, %d subscribers of %d pictures each, in %d rooms, measured for %.0f s\n", r.Publishers, r.Subscribers, r.VideoTracks, r.Rooms, r.Seconds)
+	fmt.Fprintf(&b, "participants %d publishers, %d subscribers of %d video tracks each, in %d rooms, measured for %.0f s\n", r.Publishers, r.Subscribers, r.VideoTracks, r.Rooms, r.Seconds)
 	if r.Disconnected > 0 {
-		fmt.Fprintf(&b, "gone         %d people lost their connection\n", r.Disconnected)
+		fmt.Fprintf(&b, "disconnected %d participants lost their connection\n", r.Disconnected)
 	}
-	fmt.Fprintf(&b, "delivered    %.0f packets/s of %.0f, %.1f Mbit/s; each: half of them %.2f, 99 %% of them %.2f, all %.2f or more\n",
+	fmt.Fprintf(&b, "delivered    %.0f of %.0f packets/s, %.1f Mbit/s; per subscriber: 50 %% have at least %.2f, 99 %% %.2f, all %.2f\n",
 		r.Rate, r.Expected, r.Mbits, r.MbitsPerSubscriber.P50, r.MbitsPerSubscriber.P99, r.MbitsPerSubscriber.Worst)
-	fmt.Fprintf(&b, "lost         %d of %d packets (%.4f %%); half of them %.2f %%, 99 %% of them %.2f, all %.2f or less\n",
+	fmt.Fprintf(&b, "lost         %d of %d packets (%.4f %%); per subscriber: 50 %% lost at most %.2f %%, 99 %% %.2f, all %.2f\n",
 		r.Lost, r.Packets+r.Lost, 100*r.LossRatio, 100*r.LossPerSubscriber.P50, 100*r.LossPerSubscriber.P99, 100*r.LossPerSubscriber.Worst)
 	for _, row := range []struct {
 		what string
 		p    Percentiles
 	}{{"join", r.Join}, {"first media", r.FirstMedia}, {"delay", r.Delay}} {
-		fmt.Fprintf(&b, "%-12s half within %.1f ms, 90 %% %.1f, 99 %% %.1f, all %.1f\n", row.what, row.p.P50, row.p.P90, row.p.P99, row.p.Max)
+		fmt.Fprintf(&b, "%-12s 50 %% within %.1f ms, 90 %% %.1f, 99 %% %.1f, all %.1f\n", row.what, row.p.P50, row.p.P90, row.p.P99, row.p.Max)
 	}
 	if r.Memory > 0 {
 		fmt.Fprintf(&b, "server CPU   %.2f µs per delivered packet, %.0f %% of a core\n", r.ServerCPU, 100*r.ServerCores)

@@ -14,7 +14,7 @@ var (
 	// ErrFormat is returned for a file in an unsupported format.
 	ErrFormat = errors.New("want IVF (VP8, VP9 or AV1), H264 (Annex B) or Ogg (Opus)")
 	// ErrDamaged is returned when a file is truncated or damaged, so that no more frames can be read.
-	ErrDamaged = errors.New("it is cut off or damaged")
+	ErrDamaged = errors.New("it is truncated or damaged")
 
 	errPixelFormat = errors.New("its pixel format is not 8-bit 4:2:0, the only one that all browsers decode; encode it with ffmpeg's -pix_fmt yuv420p")
 )

@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	errReorder    = errors.New("its pictures are not in the order in which they are shown, which calls cannot carry; encode it without B-frames (ffmpeg's -bf 0)")
-	errInterlaced = errors.New("it is interlaced, which calls cannot carry; encode it with ffmpeg's -vf bwdif")
-	errSlices     = errors.New("it has slice groups or data partitions, which browsers do not decode; encode it with ffmpeg's -c:v libx264 -bf 0")
+	errReorder    = errors.New("it has B-frames, which WebRTC cannot send; encode it with ffmpeg's -bf 0")
+	errInterlaced = errors.New("it is interlaced, which WebRTC cannot send; encode it with ffmpeg's -vf bwdif")
+	errSlices     = errors.New("it has slice groups or data partitions, which browsers cannot decode; encode it with ffmpeg's -c:v libx264 -bf 0")
 )
 
 const (

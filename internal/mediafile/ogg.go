@@ -12,7 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-var errChannels = errors.New("it has several Opus streams, one for each part of its channels, which calls cannot carry; encode it with ffmpeg's -ac 2")
+var errChannels = errors.New("its channels are in several Opus streams, which WebRTC cannot send; encode it with ffmpeg's -ac 2")
 
 const (
 	// maxOggPacket is the largest Ogg packet in bytes. Opus needs 1,275 for each of at most 48 frames (RFC 6716,

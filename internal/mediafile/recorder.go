@@ -18,7 +18,7 @@ const (
 )
 
 // ErrCodec is returned for a codec that cannot be recorded.
-var ErrCodec = errors.New("there is no file format for this codec here")
+var ErrCodec = errors.New("this codec cannot be recorded")
 
 // Recorder writes the frames of a received track to a file, in the order in which they were sent. After a loss it
 // writes no frames until the next key frame, because decoders could not show them.

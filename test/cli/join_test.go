@@ -316,7 +316,7 @@ func TestJoinReportsDamagedFileOnceAndStays(t *testing.T) {
 					if err != nil {
 						t.Errorf("%v\n%s", err, out)
 					}
-					if bytes.Count(out, []byte(`"file ends early"`)) != 1 || !bytes.Contains(out, []byte(`"reason":"it is cut off or damaged"`)) || !bytes.Contains(out, []byte(`"left"`)) {
+					if bytes.Count(out, []byte(`"file ends early"`)) != 1 || !bytes.Contains(out, []byte(`"reason":"it is truncated or damaged"`)) || !bytes.Contains(out, []byte(`"left"`)) {
 						t.Errorf("the output is\n%s", out)
 					}
 				})
@@ -354,7 +354,7 @@ func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 		{[]string{"r", "--video", webm}, 2, "it is video/webm, want IVF (VP8, VP9 or AV1), H264 (Annex B) or Ogg (Opus); make one with ffmpeg -i FILE -c:v libvpx -b:v 1M -g 60 video.ivf\n"},
 		{[]string{"r", "--audio", webm}, 2, "; make one with ffmpeg -i FILE -vn -c:a libopus -ac 2 audio.ogg\n"},
 		{[]string{"r", "--audio", silent, "--loop"}, 1, "meet: the files contain no frames\n"},
-		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", picture}, 1, "the server refused it"},
+		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", picture}, 1, "the server refused the track"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
