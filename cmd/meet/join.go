@@ -39,7 +39,7 @@ func (join) Help() string {
 joins later waits for the next key frame of the video; ffmpeg's option -g sets the interval between key frames.
 
 Example:
-  meet join myroom --identity bot --video film.ivf --audio film.ogg --loop`
+  meet join myroom --identity bot --video video.ivf --audio audio.ogg --loop`
 }
 
 // Run joins the room, publishes the files, and leaves when they have ended, when --duration has passed, or on a

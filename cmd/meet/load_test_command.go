@@ -43,7 +43,7 @@ Example:
   meet load-test --publishers 10 --audio-publishers 10 --subscribers 100 --layout 3x3 --simulcast --ramp 20`
 }
 
-// Run puts the load on the server and prints the report.
+// Run executes the load test and prints the report.
 func (l loadTest) Run(ctx context.Context, env environment) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -77,7 +77,7 @@ func (l loadTest) Run(ctx context.Context, env environment) error {
 	return err
 }
 
-// layout is the screen that the flags describe.
+// layout returns the subscriber's layout that --layout or --tiles describes.
 func (l loadTest) layout() (loadtest.Layout, error) {
 	switch {
 	case l.Tiles != 0 && l.Layout != "":
@@ -94,7 +94,8 @@ func (l loadTest) layout() (loadtest.Layout, error) {
 	return layout, nil
 }
 
-// checkJoins refuses what has no meaning for --join-latency, which fills rooms of its own.
+// checkJoins returns an error if a flag was given that has no effect with --join-latency, which uses rooms of its
+// own.
 func (l loadTest) checkJoins() error {
 	if l.Joins < 0 {
 		return fmt.Errorf("--join-latency: got %d, want a number of joins", l.Joins)
@@ -154,7 +155,8 @@ func (l loadTest) plan(env environment) (plan loadtest.Plan, err error) {
 	return plan, nil
 }
 
-// loadProgress tells how far a run is: on the error stream, so that a program can read the report.
+// loadProgress prints the progress of a load test to standard error, so that standard output contains only the
+// report.
 type loadProgress struct {
 	env      environment
 	status   *statusLine
@@ -166,7 +168,8 @@ func newLoadProgress(env environment) *loadProgress {
 	return &loadProgress{env: env, status: newStatusLine(env.stderr)}
 }
 
-// show shows the progress on a terminal's status line; elsewhere in a line for each stage, and one each five seconds.
+// show updates the status line on a terminal. Otherwise it prints one line for each stage, and one every five
+// seconds.
 func (l *loadProgress) show(p loadtest.Progress) {
 	text := fmt.Sprintf("%s: %d of %d", p.Stage, p.Done, p.Total)
 	if p.Stage == "measuring" {

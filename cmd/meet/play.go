@@ -29,10 +29,11 @@ type player struct {
 }
 
 const (
-	// maxStartDelay is how long sending the first frames waits for subscribers. A subscription takes a few round
+	// maxStartDelay is the longest time that the first frames wait for subscribers. A subscription takes a few round
 	// trips, and in a busy browser up to a second.
 	maxStartDelay = 2 * time.Second
-	// restartWindow is how long after its start a file restarts for a subscriber that missed the first key frame.
+	// restartWindow is the time after the start in which files restart for a subscriber that missed the first key
+	// frame.
 	restartWindow = 2 * time.Second
 	// keyFrameInFlight is the time after sending a key frame in which a request for one is ignored: the subscriber
 	// sent the request before the key frame arrived. It is about a round trip.

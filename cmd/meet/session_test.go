@@ -136,14 +136,14 @@ func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 }
 
 func TestJoinExitsWithStatus0WhenInterruptedWithoutResponse(t *testing.T) {
-	asked := make(chan struct{}, 10)
+	requested := make(chan struct{}, 10)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
+		requested <- struct{}{}
 		<-r.Context().Done()
 	}))
 	defer silent.Close()
 	r := startCommand(t, silent.URL, "join", "r")
-	<-asked
+	<-requested
 	r.cancel()
 	r.waitExit(t, 0)
 }

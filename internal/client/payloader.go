@@ -32,7 +32,7 @@ func payloaderFor(mime string) (rtp.Payloader, error) {
 }
 
 // vp8Payloader packetizes VP8 with a 15-bit picture id in every packet (RFC 7741, section 4.2). pion's payloader
-// omits the picture id 0, that is, in the first and every 32,768th frame. After a frame without an id, libwebrtc
+// writes no id if it is 0, which it is for the first and every 32,768th frame. After a frame without an id, libwebrtc
 // cannot decode until the next key frame.
 type vp8Payloader struct{ pictureID uint16 }
 

@@ -69,11 +69,11 @@ func TestAllH264ParameterSetsAreSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	units := [][]byte{{0x67, 1, 1}, {0x68, 1, 1}, {0x68, 2, 2}, {0x65, 0x88, 3}}
-	var picture []byte
+	var frame []byte
 	for _, unit := range units {
-		picture = append(append(picture, 0, 0, 0, 1), unit...)
+		frame = append(append(frame, 0, 0, 0, 1), unit...)
 	}
-	if got := payloader.Payload(maxPayload, picture); !slices.EqualFunc(got, units, bytes.Equal) {
+	if got := payloader.Payload(maxPayload, frame); !slices.EqualFunc(got, units, bytes.Equal) {
 		t.Errorf("sent %x, want %x", got, units)
 	}
 }

@@ -42,8 +42,8 @@ func unknownVariables(vars map[string]string) (unknown []UnknownVariable) {
 // listenSynonyms are the names of variables that set the listen address of other servers.
 var listenSynonyms = []string{"MEET_PORT", "MEET_HOST", "MEET_ADDR", "MEET_ADDRESS", "MEET_BIND"}
 
-// closest returns the variable that sets the same in Meet, or else the most similar name. It returns "" if more than
-// a third of the letters differ.
+// closest returns the variable of the setting with the most similar name, or "" if more than a third of the letters
+// differ. For the names in listenSynonyms it returns MEET_LISTEN.
 func closest(name string, known []string) string {
 	if slices.Contains(listenSynonyms, strings.ToUpper(name)) {
 		return variable("listen")

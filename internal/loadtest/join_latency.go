@@ -251,33 +251,33 @@ func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a jo
 
 // readFirstKeyFrame reads a track until its first key frame is complete.
 func (w *videoWaiter) readFirstKeyFrame(t *client.RemoteTrack) {
-	begun := false
+	started := false
 	for {
 		packet, err := t.ReadRTP()
 		if err != nil {
 			return
 		}
 		now := time.Now()
-		begun = begun || beginsKeyFrame(packet.Payload)
+		started = started || startsKeyFrame(packet.Payload)
 		w.mu.Lock()
 		if w.firstPacket.IsZero() {
 			w.firstPacket = now
 		}
-		whole := begun && packet.Marker
-		if whole {
+		complete := started && packet.Marker
+		if complete {
 			if w.keyFrames = append(w.keyFrames, now); len(w.keyFrames) == w.want {
 				close(w.done)
 			}
 		}
 		w.mu.Unlock()
-		if whole {
+		if complete {
 			return
 		}
 	}
 }
 
-// beginsKeyFrame reports whether the payload begins with a key frame that writeVP8Header wrote. It finds the start
+// startsKeyFrame reports whether the payload begins with a key frame that writeVP8Header wrote. It finds the start
 // code behind a payload descriptor of any length.
-func beginsKeyFrame(payload []byte) bool {
+func startsKeyFrame(payload []byte) bool {
 	return strings.Contains(string(payload[:min(len(payload), 16)]), "\x9d\x01\x2a")
 }

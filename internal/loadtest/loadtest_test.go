@@ -131,7 +131,7 @@ func FuzzRecordDelay(f *testing.F) {
 				t.Errorf("a delay of %v", d)
 			}
 		}
-		beginsKeyFrame(packet)
+		startsKeyFrame(packet)
 	})
 }
 

@@ -120,13 +120,13 @@ func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) er
 	}
 	o := r.clientOptions()
 	o.NoAutoSubscribe = true // only subscribers should receive
-	began := time.Now()
+	start := time.Now()
 	c, err := client.Join(joining, r.URL, raw, o)
 	if err != nil {
 		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 	}
 	r.mu.Lock()
-	r.clients, r.publisherJoins = append(r.clients, c), append(r.publisherJoins, time.Since(began))
+	r.clients, r.publisherJoins = append(r.clients, c), append(r.publisherJoins, time.Since(start))
 	r.mu.Unlock()
 	if n < r.VideoPublishers {
 		cam, err := r.publishVideo(joining, c)

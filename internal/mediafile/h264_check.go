@@ -80,8 +80,8 @@ func checkSPS(set *mch264.SPS) error {
 	return nil
 }
 
-// checkPPS checks a picture parameter set. It parses the fields up to num_slice_groups_minus1 (ITU-T H.264, section
-// 7.3.2.2).
+// checkPPS returns an error if a picture parameter set is damaged or has several slice groups. It parses the set up
+// to num_slice_groups_minus1 (ITU-T H.264, section 7.3.2.2).
 func checkPPS(unit []byte) error {
 	if len(unit) > maxParameterSetSize {
 		return ErrDamaged

@@ -25,9 +25,9 @@ func TestH264FrameRateIsTheRequestedOrElseTheStated(t *testing.T) {
 		}
 		_ = f.Close()
 	}
-	for _, told := range []float64{0, -1, 0.5, 1000, math.Inf(1), math.NaN()} {
-		if got := frameRate(0, told); got != 30 {
-			t.Errorf("a file that states the rate %v is played at %v", told, got)
+	for _, stated := range []float64{0, -1, 0.5, 1000, math.Inf(1), math.NaN()} {
+		if got := frameRate(0, stated); got != 30 {
+			t.Errorf("a file that states the rate %v is played at %v", stated, got)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestH264KeyFrameIncludesAllParameterSets(t *testing.T) {
 			data = append(append(data, 0), unit...) // start codes of four bytes
 		}
 		if frame, err := f.Next(); err != nil || !bytes.Equal(frame.Data, data) || frame.KeyFrame != want.key {
-			t.Errorf("picture %d: %x, key %v, %v; want %x", i, frame.Data, frame.KeyFrame, err, data)
+			t.Errorf("frame %d: %x, key %v, %v; want %x", i, frame.Data, frame.KeyFrame, err, data)
 		}
 	}
 }
@@ -205,12 +205,12 @@ func TestH264StartCodeMayFollowAnyNumberOfZeros(t *testing.T) {
 			frame, err := f.Next()
 			if err != nil {
 				if n != 10 {
-					t.Errorf("%d more zeros: %d pictures, then %v; want 10", zeros, n, err)
+					t.Errorf("%d more zeros: %d frames, then %v; want 10", zeros, n, err)
 				}
 				break
 			}
 			if frame.Data[len(frame.Data)-1] == 0 {
-				t.Errorf("%d more zeros: picture %d ends in zeros", zeros, n)
+				t.Errorf("%d more zeros: frame %d ends in zeros", zeros, n)
 			}
 		}
 		_ = f.Close()

@@ -59,7 +59,7 @@ func (o *reorderBuffer) skipMissing() {
 	}
 }
 
-// deliverNext delivers waiting packets up to the next missing one. lost applies to the first of them.
+// deliverNext delivers waiting packets up to the next missing one. It passes lost with the first of them.
 func (o *reorderBuffer) deliverNext(lost bool, now time.Time) {
 	for p := o.waiting[o.next]; p != nil; p = o.waiting[o.next] {
 		delete(o.waiting, o.next)

@@ -26,10 +26,10 @@ const expired = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
 func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	ts.Defer(cancel)
-	who, err := client.Join(ctx, "ws://127.0.0.1:"+ts.Getenv("PORT"), strings.TrimSpace(ts.ReadFile(args[2])), client.Options{HostOnly: true})
+	participant, err := client.Join(ctx, "ws://127.0.0.1:"+ts.Getenv("PORT"), strings.TrimSpace(ts.ReadFile(args[2])), client.Options{HostOnly: true})
 	if neg {
 		if err == nil {
-			_ = who.Close() // the script has failed
+			_ = participant.Close() // the script has failed
 			ts.Fatalf("%s joined, want a refusal", args[1])
 		}
 		ts.Logf("refused: %v", err)
@@ -39,12 +39,12 @@ func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	var sending sync.WaitGroup
 	ts.Defer(func() {
 		cancel()
-		_ = who.Close() // some scripts have removed the participant
+		_ = participant.Close() // some scripts have removed the participant
 		sending.Wait()
 	})
 	silence, keyFrame := []byte{0xf8, 0xff, 0xfe}, []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 	for mime, sample := range map[string][]byte{"audio/opus": silence, "video/VP8": keyFrame} {
-		p, err := who.Publish(ctx, client.PublishOptions{MimeType: mime})
+		p, err := participant.Publish(ctx, client.PublishOptions{MimeType: mime})
 		ts.Check(err)
 		sending.Go(func() { send(ctx, p, sample) }) // ends with ctx
 	}

@@ -104,12 +104,12 @@ func TestRunningServerServesUpdatedFrontend(t *testing.T) {
 	if before == "" {
 		t.Fatal("the lobby has no script")
 	}
-	began := time.Now()
+	start := time.Now()
 	out, err := updateCommand(t.Context(), t, data, server.URL).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	t.Logf("the update took %v: %s", time.Since(began), out)
+	t.Logf("the update took %v: %s", time.Since(start), out)
 	if after := lobbyScript.FindString(page(t, address)); after != "/static/assets/lobby-fresh.js" {
 		t.Errorf("the lobby's script is %s", after)
 	}

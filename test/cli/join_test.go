@@ -33,7 +33,7 @@ func makeFile(t *testing.T, name string, args ...string) string {
 // One process publishes files of every codec and another records them. The recordings have all frames.
 func TestJoinRecordsEveryCodecThatJoinPublishes(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
-	sound := makeFile(t, "a.ogg", "-c:a", "libopus", "-ac", "2")
+	audio := makeFile(t, "a.ogg", "-c:a", "libopus", "-ac", "2")
 	for name, args := range map[string][]string{
 		"vp8.ivf":  {"-c:v", "libvpx", "-g", "15"},
 		"vp9.ivf":  {"-c:v", "libvpx-vp9", "-g", "15", "-lag-in-frames", "0", "-deadline", "realtime", "-cpu-used", "8"},
@@ -46,7 +46,7 @@ func TestJoinRecordsEveryCodecThatJoinPublishes(t *testing.T) {
 			defer cancel()
 			room := strings.ReplaceAll(name, ".", "-")
 			events, stop := startRecorder(ctx, t, address, room)
-			out, err := clientCommand(ctx, t, address, "join", room, "--identity", "the video/maker", "--audio", sound, "--video", makeFile(t, name, args...)).Output()
+			out, err := clientCommand(ctx, t, address, "join", room, "--identity", "the video/maker", "--audio", audio, "--video", makeFile(t, name, args...)).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
@@ -59,9 +59,9 @@ func TestJoinRecordsEveryCodecThatJoinPublishes(t *testing.T) {
 				if !strings.HasPrefix(filepath.Base(path), "the_video_maker-TR_") {
 					t.Errorf("recorded as %s", filepath.Base(path))
 				}
-				all, film := countFrames(t, path)
-				if !strings.HasSuffix(path, ".ogg") && !isComplete(film, 45, out, 45+151) {
-					t.Errorf("%s contains %d of 45 video frames", path, film)
+				all, large := countFrames(t, path)
+				if !strings.HasSuffix(path, ".ogg") && !isComplete(large, 45, out, 45+151) {
+					t.Errorf("%s contains %d of 45 video frames", path, large)
 				}
 				if strings.HasSuffix(path, ".ogg") && !isComplete(all, 151, out, 45+151) {
 					t.Errorf("%s contains %d of 151 packets", path, all)
@@ -167,7 +167,7 @@ func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 
 // countFrames decodes a file with ffmpeg, which must find no errors. It returns the number of all frames and of those
 // with at least 100 bytes: when a VP8 or H264 track ends, the server adds smaller black frames.
-func countFrames(t *testing.T, path string) (all, film int) {
+func countFrames(t *testing.T, path string) (all, large int) {
 	t.Helper()
 	for _, size := range strings.Fields(ffprobe(t, path, "packet=size")) {
 		bytes, err := strconv.Atoi(strings.Trim(size, ","))
@@ -175,13 +175,13 @@ func countFrames(t *testing.T, path string) (all, film int) {
 			t.Fatal(err)
 		}
 		if all++; bytes >= 100 {
-			film++
+			large++
 		}
 	}
 	if decoded, err := strconv.Atoi(ffprobe(t, path, "stream=nb_read_frames")); err != nil || (decoded != all && !strings.HasSuffix(path, ".ogg")) {
 		t.Errorf("%s contains %d frames, of which %d can be decoded; %v", path, all, decoded, err)
 	}
-	return all, film
+	return all, large
 }
 
 func ffprobe(t *testing.T, path, entry string) string {
@@ -208,9 +208,9 @@ func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
 	if err := recorder.Start(); err != nil {
 		t.Fatal(err)
 	}
-	sound := makeFile(t, "short.ogg", "-t", "0.9", "-c:a", "libopus", "-ac", "2")
-	picture := makeFile(t, "short.ivf", "-t", "1", "-c:v", "libvpx", "-g", "15")
-	if out, err := clientCommand(ctx, t, address, "join", "loop", "--audio", sound, "--video", picture, "--loop", "--duration", "5s").Output(); err != nil {
+	audio := makeFile(t, "short.ogg", "-t", "0.9", "-c:a", "libopus", "-ac", "2")
+	video := makeFile(t, "short.ivf", "-t", "1", "-c:v", "libvpx", "-g", "15")
+	if out, err := clientCommand(ctx, t, address, "join", "loop", "--audio", audio, "--video", video, "--loop", "--duration", "5s").Output(); err != nil {
 		t.Fatalf("publisher: %v\n%s", err, out)
 	}
 	if err := recorder.Wait(); err != nil {
@@ -260,10 +260,10 @@ func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 			waitForText(ctx, t, events, `"participant left"`)
 			stop()
 			for record := range recordedFiles(t, readFile(t, events), 1) {
-				if _, film := countFrames(t, record); !isComplete(film, 45, out, 45) {
-					t.Errorf("%d of 45 frames", film)
+				if _, large := countFrames(t, record); !isComplete(large, 45, out, 45) {
+					t.Errorf("%d of 45 frames", large)
 				}
-				if firstPicture(t, record) != firstPicture(t, path) {
+				if firstFrame(t, record) != firstFrame(t, path) {
 					t.Error("the recording does not begin with the first frame of the file")
 				}
 			}
@@ -271,8 +271,8 @@ func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 	}
 }
 
-// firstPicture returns a hash of the first video frame in a file.
-func firstPicture(t *testing.T, path string) string {
+// firstFrame returns a hash of the first video frame in a file.
+func firstFrame(t *testing.T, path string) string {
 	t.Helper()
 	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-f", "md5", "-").Output()
 	if err != nil {
@@ -328,10 +328,10 @@ func TestJoinReportsDamagedFileOnceAndStays(t *testing.T) {
 // The error is reported before anything is published.
 func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
-	picture := makeFile(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
-	sound := makeFile(t, "long.ogg", "-c:a", "libopus", "-ac", "2")
+	video := makeFile(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
+	audio := makeFile(t, "long.ogg", "-c:a", "libopus", "-ac", "2")
 	silent := filepath.Join(t.TempDir(), "silent.ogg")
-	if raw, err := os.ReadFile(sound); err != nil {
+	if raw, err := os.ReadFile(audio); err != nil {
 		t.Fatal(err)
 	} else if err := os.WriteFile(silent, raw[:bytes.LastIndex(raw[:1024], []byte("OggS"))], 0o600); err != nil { // only headers
 		t.Fatal(err)
@@ -348,23 +348,23 @@ func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 		status int
 		says   string
 	}{
-		{[]string{"r", "--audio", picture}, 2, "meet: --audio: " + picture + " contains video/VP8\n"},
+		{[]string{"r", "--audio", video}, 2, "meet: --audio: " + video + " contains video/VP8\n"},
 		{[]string{"r", "--video", reordered}, 2, "B-frames"},
 		{[]string{"r", "--video", deep}, 2, "its pixel format is not 8-bit 4:2:0"},
 		{[]string{"r", "--video", webm}, 2, "it is video/webm, want IVF (VP8, VP9 or AV1), H264 (Annex B) or Ogg (Opus); make one with ffmpeg -i FILE -c:v libvpx -b:v 1M -g 60 video.ivf\n"},
 		{[]string{"r", "--audio", webm}, 2, "; make one with ffmpeg -i FILE -vn -c:a libopus -ac 2 audio.ogg\n"},
 		{[]string{"r", "--audio", silent, "--loop"}, 1, "meet: the files contain no frames\n"},
-		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", picture}, 1, "the server refused the track"},
+		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", video}, 1, "the server refused the track"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			cmd := clientCommand(ctx, t, address, append([]string{"join"}, tt.args...)...)
-			var said bytes.Buffer
-			cmd.Stderr = &said
+			var output bytes.Buffer
+			cmd.Stderr = &output
 			_ = cmd.Run() // the exit status is checked below
-			if got := cmd.ProcessState.ExitCode(); got != tt.status || !strings.Contains(said.String(), tt.says) || strings.Count(said.String(), "\n") != 1 {
-				t.Errorf("status %d, want %d with one line that contains %q; the output is\n%s", got, tt.status, tt.says, said.String())
+			if got := cmd.ProcessState.ExitCode(); got != tt.status || !strings.Contains(output.String(), tt.says) || strings.Count(output.String(), "\n") != 1 {
+				t.Errorf("status %d, want %d with one line that contains %q; the output is\n%s", got, tt.status, tt.says, output.String())
 			}
 		})
 	}

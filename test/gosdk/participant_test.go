@@ -39,21 +39,21 @@ type participant struct {
 
 func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *participant {
 	t.Helper()
-	g := &participant{t: t, packets: map[string]int{}, payload: map[string][]byte{}, muted: map[string]bool{}}
+	pt := &participant{t: t, packets: map[string]int{}, payload: map[string][]byte{}, muted: map[string]bool{}}
 	callback := &lksdk.RoomCallback{
-		OnReconnected: func() { g.locked(func() { g.reconnections++ }) },
+		OnReconnected: func() { pt.locked(func() { pt.reconnections++ }) },
 		OnParticipantDisconnected: func(p *lksdk.RemoteParticipant) {
-			g.locked(func() { g.disconnected = append(g.disconnected, p.Identity()) })
+			pt.locked(func() { pt.disconnected = append(pt.disconnected, p.Identity()) })
 		},
 		ParticipantCallback: lksdk.ParticipantCallback{
-			OnTrackSubscribed: g.read,
+			OnTrackSubscribed: pt.read,
 			OnDataPacket: func(data lksdk.DataPacket, params lksdk.DataReceiveParams) {
 				if user, ok := data.(*lksdk.UserDataPacket); ok {
-					g.locked(func() { g.data = append(g.data, params.SenderIdentity+": "+string(user.Payload)) })
+					pt.locked(func() { pt.data = append(pt.data, params.SenderIdentity+": "+string(user.Payload)) })
 				}
 			},
-			OnTrackMuted:   func(p lksdk.TrackPublication, _ lksdk.Participant) { g.locked(func() { g.muted[p.Name()] = true }) },
-			OnTrackUnmuted: func(p lksdk.TrackPublication, _ lksdk.Participant) { g.locked(func() { g.muted[p.Name()] = false }) },
+			OnTrackMuted:   func(p lksdk.TrackPublication, _ lksdk.Participant) { pt.locked(func() { pt.muted[p.Name()] = true }) },
+			OnTrackUnmuted: func(p lksdk.TrackPublication, _ lksdk.Participant) { pt.locked(func() { pt.muted[p.Name()] = false }) },
 		},
 	}
 	r, err := lksdk.ConnectToRoom(server.url, lksdk.ConnectInfo{
@@ -62,57 +62,57 @@ func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *par
 	if err != nil {
 		t.Fatalf("%s joins: %v", identity, err)
 	}
-	g.Room = r
+	pt.Room = r
 	t.Cleanup(r.Disconnect)
-	return g
+	return pt
 }
 
-func (g *participant) locked(f func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (pt *participant) locked(f func()) {
+	pt.mu.Lock()
+	defer pt.mu.Unlock()
 	f()
 }
 
-func (g *participant) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
+func (pt *participant) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
 	go func() { // ends with the track
 		for {
 			packet, _, err := track.ReadRTP()
 			if err != nil {
 				return
 			}
-			g.locked(func() {
-				g.packets[pub.Name()]++
-				g.payload[pub.Name()] = packet.Payload
+			pt.locked(func() {
+				pt.packets[pub.Name()]++
+				pt.payload[pub.Name()] = packet.Payload
 			})
 		}
 	}()
 }
 
 // publish publishes a track and sends samples until the test ends. change may modify the publication options.
-func (g *participant) publish(name, mime string, source livekit.TrackSource, change ...func(*lksdk.TrackPublicationOptions)) *lksdk.LocalTrackPublication {
-	g.t.Helper()
+func (pt *participant) publish(name, mime string, source livekit.TrackSource, change ...func(*lksdk.TrackPublicationOptions)) *lksdk.LocalTrackPublication {
+	pt.t.Helper()
 	sample, rate, every := keyFrame, uint32(90_000), 33*time.Millisecond
 	if mime == webrtc.MimeTypeOpus {
 		sample, rate, every = silence, 48_000, 20*time.Millisecond
 	}
 	track, err := lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: mime, ClockRate: rate})
 	if err != nil {
-		g.t.Fatal(err)
+		pt.t.Fatal(err)
 	}
 	options := lksdk.TrackPublicationOptions{Name: name, Source: source, VideoWidth: 640, VideoHeight: 360}
 	for _, f := range change {
 		f(&options)
 	}
-	pub, err := g.LocalParticipant.PublishTrack(track, &options)
+	pub, err := pt.LocalParticipant.PublishTrack(track, &options)
 	if err != nil {
-		g.t.Fatalf("publish %s: %v", name, err)
+		pt.t.Fatalf("publish %s: %v", name, err)
 	}
-	g.sendSamples(track, sample, every)
+	pt.sendSamples(track, sample, every)
 	return pub
 }
 
 // sendSamples writes the sample to the track at the given interval until the test ends.
-func (g *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every time.Duration) {
+func (pt *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every time.Duration) {
 	var sending sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	sending.Go(func() { // ends with ctx
@@ -125,35 +125,35 @@ func (g *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every 
 			<-tick.C
 		}
 	})
-	g.t.Cleanup(func() { cancel(); sending.Wait() })
+	pt.t.Cleanup(func() { cancel(); sending.Wait() })
 }
 
 // await polls until cond returns "". cond returns what is missing; the participant is locked meanwhile.
-func (g *participant) await(cond func() string) {
-	g.t.Helper()
+func (pt *participant) await(cond func() string) {
+	pt.t.Helper()
 	deadline, tick := time.After(15*time.Second), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for {
-		g.mu.Lock()
+		pt.mu.Lock()
 		missing := cond()
-		g.mu.Unlock()
+		pt.mu.Unlock()
 		if missing == "" {
 			return
 		}
 		select {
 		case <-deadline:
-			g.t.Fatalf("%s: gave up waiting: %s", g.LocalParticipant.Identity(), missing)
+			pt.t.Fatalf("%s: gave up waiting: %s", pt.LocalParticipant.Identity(), missing)
 		case <-tick.C:
 		}
 	}
 }
 
-func (g *participant) awaitPackets(names ...string) {
-	g.t.Helper()
-	g.await(func() string {
+func (pt *participant) awaitPackets(names ...string) {
+	pt.t.Helper()
+	pt.await(func() string {
 		for _, name := range names {
-			if g.packets[name] < 20 {
-				return fmt.Sprintf("%d packets of %s", g.packets[name], name)
+			if pt.packets[name] < 20 {
+				return fmt.Sprintf("%d packets of %s", pt.packets[name], name)
 			}
 		}
 		return ""
@@ -161,28 +161,28 @@ func (g *participant) awaitPackets(names ...string) {
 }
 
 // awaitMorePackets waits for 20 more packets of each track.
-func (g *participant) awaitMorePackets(names ...string) {
-	g.t.Helper()
+func (pt *participant) awaitMorePackets(names ...string) {
+	pt.t.Helper()
 	before := map[string]int{}
-	g.locked(func() { maps.Copy(before, g.packets) })
-	g.await(func() string {
+	pt.locked(func() { maps.Copy(before, pt.packets) })
+	pt.await(func() string {
 		for _, name := range names {
-			if g.packets[name] < before[name]+20 {
-				return fmt.Sprintf("%d packets of %s after %d", g.packets[name], name, before[name])
+			if pt.packets[name] < before[name]+20 {
+				return fmt.Sprintf("%d packets of %s after %d", pt.packets[name], name, before[name])
 			}
 		}
 		return ""
 	})
 }
 
-func (g *participant) awaitData(want string) {
-	g.t.Helper()
-	g.await(func() string {
-		for _, got := range g.data {
+func (pt *participant) awaitData(want string) {
+	pt.t.Helper()
+	pt.await(func() string {
+		for _, got := range pt.data {
 			if got == want {
 				return ""
 			}
 		}
-		return fmt.Sprintf("no %q in %q", want, g.data)
+		return fmt.Sprintf("no %q in %q", want, pt.data)
 	})
 }
