@@ -61,6 +61,7 @@ func (b buildFrontend) Run(ctx context.Context, env environment) error {
 	return err
 }
 
+// check validates the flags.
 func (b buildFrontend) check() error {
 	if b.BasePath != "" && (!strings.HasPrefix(b.BasePath, "/") || strings.HasSuffix(b.BasePath, "/")) {
 		return fmt.Errorf(`--base-path: got %q, want a path such as "/meet"`, b.BasePath)
@@ -90,6 +91,7 @@ func (b buildFrontend) vite(ctx context.Context, env environment, out string) er
 	return npm(ctx, env, b.Source, "run", "--silent", "build", "--", "--logLevel", "warn", "--emptyOutDir", "--outDir", out)
 }
 
+// npm runs npm in dir, with its output on standard error.
 func npm(ctx context.Context, env environment, dir string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "npm", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, env.stderr, env.stderr

@@ -43,6 +43,7 @@ type completionModel struct {
 	Verbs []completionVerb
 }
 
+// completionVerb is the completion of one command.
 type completionVerb struct {
 	Name, Help string
 	Default    bool // the command that runs when none is named
@@ -59,12 +60,14 @@ func (v completionVerb) Words() []string {
 	return words
 }
 
+// completionFlag is the completion of one flag.
 type completionFlag struct {
 	Name, Help       string
 	HasValue, IsPath bool     // HasValue: the flag takes a value; IsPath: the value is a file or folder
 	Values           []string // permitted values, if the flag's tag lists them
 }
 
+// newCompletionModel collects the commands and flags of the program.
 func newCompletionModel(app *kong.Application) completionModel {
 	m := completionModel{Name: app.Name}
 	for _, verb := range app.Leaves(true) {
@@ -105,6 +108,7 @@ func zshHelp(s string) string {
 	return "[" + strings.NewReplacer("[", `\[`, "]", `\]`).Replace(s) + "]"
 }
 
+// zshColons escapes colons, which separate the fields of zsh's _describe.
 func zshColons(s string) string { return strings.ReplaceAll(s, ":", `\:`) }
 
 // zshAction returns the part of an _arguments specification that completes the flag's value, or "" if it takes none.

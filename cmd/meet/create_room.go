@@ -30,7 +30,8 @@ Example:
 
 // Run creates the room and prints it.
 func (c createRoom) Run(ctx context.Context, env environment) error {
-	if err := fill(target{"--name", "the name of the room", &c.Name}).from(c.NameArg); err != nil {
+	required := targets{{"--name", "the name of the room", &c.Name}}
+	if err := required.fill(c.NameArg); err != nil {
 		return err
 	}
 	empty, err := wholeSeconds("--empty-timeout", c.EmptyTimeout)

@@ -77,6 +77,7 @@ func (t createToken) Run(env environment) error {
 	return err
 }
 
+// check validates the combination of flags.
 func (t createToken) check() error {
 	switch {
 	case !t.any() && t.SHA256 == "":

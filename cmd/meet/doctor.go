@@ -67,6 +67,7 @@ func (d doctorCommand) print(env environment, findings []doctor.Finding) error {
 // 7518, section 3.2).
 const minSecretLength = 32
 
+// settingsFindings reports problems of the settings, unknown variables and weak API keys.
 func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 	var findings []doctor.Finding
 	for _, problem := range splitErrors(problems) {
@@ -99,6 +100,7 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 	return findings
 }
 
+// ownKeyFinding reports the state of the API key that the server generates if none is configured.
 func ownKeyFinding(cfg config.Config) doctor.Finding {
 	keys, err := usableKeys(cfg)
 	f := doctor.Finding{Check: "API keys", Status: doctor.OK, Text: "the key in " + cfg.GeneratedKeyFile() + ", which the server generated"}

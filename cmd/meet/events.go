@@ -81,6 +81,7 @@ func (s *session) reportTracks(owner string, before, after []*livekit.TrackInfo)
 	}
 }
 
+// muted returns the name of the event that what was muted or unmuted.
 func muted(what string, muted bool) string {
 	if muted {
 		return what + " muted"
@@ -119,8 +120,10 @@ type textStreams struct {
 	open map[streamKey]*textStream
 }
 
+// streamKey identifies a text stream by the identity of its sender and its id.
 type streamKey struct{ from, id string }
 
+// textStream is a text stream that is being received.
 type textStream struct {
 	topic   string
 	content []byte
@@ -132,6 +135,7 @@ const (
 	maxTextStreams, maxTextSize = 64, 64 << 10
 )
 
+// begin handles the header of a text stream.
 func (t *textStreams) begin(from string, h *livekit.DataStream_Header) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,6 +147,7 @@ func (t *textStreams) begin(from string, h *livekit.DataStream_Header) {
 	}
 }
 
+// add handles a chunk of a text stream. It ignores streams whose header was not received.
 func (t *textStreams) add(from string, c *livekit.DataStream_Chunk) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

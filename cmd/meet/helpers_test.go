@@ -102,6 +102,7 @@ func (r *runningCommand) waitOutput(t *testing.T, want ...string) {
 	})
 }
 
+// poll calls problem every 10 ms until it returns "", for at most 20 seconds. problem returns what is missing.
 func poll(t *testing.T, problem func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

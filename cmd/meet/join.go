@@ -67,6 +67,7 @@ func (j join) Run(ctx context.Context, env environment) (err error) {
 	return newSession(j, env).run(ctx, address, raw, files)
 }
 
+// check validates the combination of flags.
 func (j join) check() error {
 	switch {
 	case j.FPS != nil && (*j.FPS < 1 || *j.FPS > 240):

@@ -121,6 +121,7 @@ func (l loadTest) checkJoins() error {
 	return nil
 }
 
+// plan returns the plan that the flags describe, with the server and the API key.
 func (l loadTest) plan(env environment) (plan loadtest.Plan, err error) {
 	layout, err := l.layout()
 	if err == nil {
@@ -188,6 +189,7 @@ func (l *loadProgress) show(p loadtest.Progress) {
 	l.line(text)
 }
 
+// line prints a line above the status line.
 func (l *loadProgress) line(text string) {
 	l.status.above(func() { fmt.Fprintln(l.env.stderr, text) })
 }

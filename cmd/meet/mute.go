@@ -82,6 +82,7 @@ func (c mute) wanted(ctx context.Context, server *admin.Client, room, identity s
 	return sids, err
 }
 
+// failed adds to an error what was to be muted.
 func (c mute) failed(room, identity string, err error) error {
 	return withAdvice(fmt.Errorf("%s %q in room %q: %w", c.verb("m", "unm"), identity, room, err))
 }
@@ -94,6 +95,7 @@ func (c mute) verb(muting, unmuting string) string {
 	return muting + "ute"
 }
 
+// sources returns the sources of --source, or the default.
 func (c mute) sources() []string {
 	if len(c.Source) == 0 {
 		return []string{"microphone", "camera"}

@@ -56,6 +56,7 @@ func (j *eventPrinter) print(what string, pairs ...any) {
 	j.printLocked(what, pairs)
 }
 
+// printLocked prints an event. j.mu must be held.
 func (j *eventPrinter) printLocked(what string, pairs []any) {
 	at := time.Since(j.start)
 	if j.json {
@@ -78,6 +79,7 @@ func (j *eventPrinter) printLocked(what string, pairs []any) {
 // hasStatusLine reports whether a status line is shown: only for text output on a terminal.
 func (j *eventPrinter) hasStatusLine() bool { return j.status != nil }
 
+// showStatus replaces the text of the status line, if there is one.
 func (j *eventPrinter) showStatus(format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

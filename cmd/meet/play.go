@@ -85,6 +85,7 @@ func (s *session) playAll(ctx context.Context, files []*mediafile.File) error {
 	return nil
 }
 
+// publishAll publishes a track for each file.
 func (s *session) publishAll(ctx context.Context, files []*mediafile.File) (players []*player, err error) {
 	for _, f := range files {
 		p := &player{file: f, keyFrameRequests: make(chan struct{}, 1)}
@@ -227,6 +228,7 @@ func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan
 	}
 }
 
+// send sends a frame, or advances the RTP clock if the frame is a pause.
 func (s *session) send(p *player, frame mediafile.Frame) error {
 	if frame.Data == nil {
 		p.track.AdvanceClock(frame.Duration)

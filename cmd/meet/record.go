@@ -101,6 +101,7 @@ func (t *trackRecording) close() {
 	}
 }
 
+// requestKeyFrame requests a key frame, at most once in each keyFrameInterval.
 func (t *trackRecording) requestKeyFrame() {
 	if now := time.Now(); now.Sub(t.lastKeyFrameRequest) >= keyFrameInterval {
 		t.lastKeyFrameRequest = now

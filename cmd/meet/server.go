@@ -37,6 +37,7 @@ func (s serverFlags) connect(env environment) (*admin.Client, error) {
 	return c, nil
 }
 
+// addressError returns the usageError for an invalid server URL.
 func addressError(address string) error {
 	return usageError{fmt.Errorf("--url: got %q, %w", address, admin.ErrAddress)}
 }

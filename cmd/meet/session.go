@@ -42,6 +42,7 @@ func newSession(flags join, env environment) *session {
 	return &session{join: flags, events: newEventPrinter(env, flags.JSON), recordingErr: make(chan error, 1), participants: map[string]*livekit.ParticipantInfo{}}
 }
 
+// run joins the room, plays the files and waits until the session ends.
 func (s *session) run(ctx context.Context, address, raw string, files []*mediafile.File) error {
 	if err := s.joinRoom(ctx, address, raw); err != nil {
 		if ctx.Err() != nil {
@@ -67,6 +68,7 @@ func (s *session) run(ctx context.Context, address, raw string, files []*mediafi
 	return err
 }
 
+// joinRoom joins the room and prints the event.
 func (s *session) joinRoom(ctx context.Context, address, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
@@ -152,6 +154,7 @@ func (s *session) fail(err error) {
 	}
 }
 
+// recordingError returns the error of a recording, or nil if there is none.
 func (s *session) recordingError() error {
 	select {
 	case err := <-s.recordingErr:

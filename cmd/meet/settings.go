@@ -106,12 +106,14 @@ func load(env environment, file string, flags map[string]string) (config.Config,
 	return c, err
 }
 
+// warnUnknown prints a warning for each unknown MEET_ variable.
 func warnUnknown(env environment, c config.Config) {
 	for _, v := range c.UnknownVariables {
 		_, _ = fmt.Fprintf(env.stderr, "meet: %s: %s\n", v.Name, unknownText(v))
 	}
 }
 
+// loadQuietly reads the settings from all sources without printing warnings. Invalid settings are a usageError.
 func loadQuietly(env environment, file string, flags map[string]string) (config.Config, error) {
 	c, err := config.Load(config.Source{File: file, DotEnv: ".env", Environ: env.environ, Flags: flags})
 	if err != nil {

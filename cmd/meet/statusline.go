@@ -15,6 +15,7 @@ type statusLine struct {
 	text     string
 }
 
+// newStatusLine returns a status line for w, or nil if w is not a terminal.
 func newStatusLine(w io.Writer) *statusLine {
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {

@@ -14,9 +14,10 @@ type roomTarget struct {
 	R       string `name:"r" hidden:"" help:"Same as --room; used by early LiveKit tools."`
 }
 
+// name returns the name of the room. It is an error if none is given.
 func (t roomTarget) name() (string, error) {
 	room := cmp.Or(t.Room, t.R)
-	return room, fill(target{"--room", "the name of the room", &room}).from(t.RoomArg)
+	return room, targets{{"--room", "the name of the room", &room}}.fill(t.RoomArg)
 }
 
 // participantTarget is the participant that a command acts on: a room and an identity, given as arguments or as
@@ -30,9 +31,10 @@ type participantTarget struct {
 	P           string `name:"p" hidden:"" help:"Same as --identity; used by early LiveKit tools."`
 }
 
+// names returns the room and the identity. It is an error if one of them is not given.
 func (t participantTarget) names() (room, identity string, err error) {
 	room, identity = cmp.Or(t.Room, t.R), cmp.Or(t.Identity, t.P)
-	err = fill(target{"--room", "the name of the room", &room}, target{"--identity", "the identity of the participant", &identity}).from(t.RoomArg, t.IdentityArg)
+	err = targets{{"--room", "the name of the room", &room}, {"--identity", "the identity of the participant", &identity}}.fill(t.RoomArg, t.IdentityArg)
 	return room, identity, err
 }
 
@@ -42,13 +44,12 @@ type target struct {
 	value      *string
 }
 
+// targets are the required values of a command, in the order of its arguments.
 type targets []target
 
-func fill(t ...target) targets { return t }
-
-// from sets each target without a value to the next of the arguments. It fails if a target has no value or an
+// fill sets each target without a value to the next of the arguments. It fails if a target has no value or an
 // argument is left.
-func (t targets) from(args ...string) error {
+func (t targets) fill(args ...string) error {
 	for _, one := range t {
 		if *one.value == "" && len(args) > 0 {
 			*one.value, args = args[0], args[1:]

@@ -26,6 +26,7 @@ func (p *updateProgress) found(o assets.Outcome) {
 	p.printf("Found build %s: %s\n", o.ID, describePlan(o))
 }
 
+// describePlan returns the size of a build and of the part that must be fetched.
 func describePlan(o assets.Outcome) string {
 	var size int64
 	for _, f := range o.New {

@@ -114,6 +114,7 @@ func check(ctx context.Context, env environment, u *assets.Updater) error {
 	return statusError(statusNewer)
 }
 
+// rollback returns to the previous build.
 func rollback(env environment, s *assets.Store, embedded *assets.Build) error {
 	b, err := s.Rollback(embedded, app.Version)
 	if err != nil {

@@ -154,6 +154,7 @@ func (c *Client) prepare() error {
 	return c.publisher.addReceivers(webrtc.RTPCodecTypeVideo, 3)
 }
 
+// connection creates the peer connection for one signalling target.
 func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
 	t, err := newTransport(c.api, target, c.opts.UDPProxy, c.Send)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// testContext returns a context that ends after 20 seconds or with the test.
 func testContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -19,6 +19,7 @@ const maxReplayPackets = 256
 // half of it is sent: this is backpressure from a server that reads slowly.
 const maxBufferedAmount = 1 << 20
 
+// dataTrackLabel is the label of the data channel for data tracks.
 const dataTrackLabel = "_data_track"
 
 // dataChannels are the data channels that this client opens, and the reliable packets it has sent.
@@ -32,6 +33,7 @@ type dataChannels struct {
 	sent         []*livekit.DataPacket // the newest reliable packets, at most maxReplayPackets
 }
 
+// openDataChannels creates the reliable, lossy and data track channels.
 func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, error) {
 	ordered, unordered, once := true, false, uint16(0)
 	reliable, err := pc.CreateDataChannel("_reliable", &webrtc.DataChannelInit{Ordered: &ordered})
@@ -147,6 +149,7 @@ func (c *Client) openPublisher(ctx context.Context) error {
 	return c.Until(ctx, c.publisher.connected)
 }
 
+// sendReliable numbers a packet, sends it and keeps it for resend.
 func (d *dataChannels) sendReliable(packet *livekit.DataPacket) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -69,6 +69,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 	return f
 }
 
+// options returns the client options that fit the fake server.
 func (f *fakeServer) options() Options {
 	return Options{SinglePC: true, HostOnly: true, NoInterceptors: true, SettingEngine: func(s *webrtc.SettingEngine) {
 		s.DisableActiveTCP(true)
@@ -136,6 +137,7 @@ func (f *fakeServer) serve(w http.ResponseWriter, r *http.Request) {
 	f.receive(ws)
 }
 
+// decodeJoin decodes the join_request parameter.
 func decodeJoin(query string) (*livekit.JoinRequest, error) {
 	raw, err := base64.URLEncoding.DecodeString(query)
 	if err != nil {

@@ -58,6 +58,7 @@ func (o *Options) info() *livekit.ClientInfo {
 	return &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: clientVersion, Protocol: protocolVersion}
 }
 
+// joinQuery returns the URL parameters to join or resume with two peer connections.
 func joinQuery(opts *Options, resumeSID string) url.Values {
 	q := url.Values{}
 	info := opts.info()
@@ -87,6 +88,7 @@ func joinQuery(opts *Options, resumeSID string) url.Values {
 	return q
 }
 
+// joinRequest returns the join_request parameter for a single peer connection: a compressed JoinRequest in Base64.
 func joinRequest(opts *Options, offer *livekit.SessionDescription, resumeSID string) (string, error) {
 	req := &livekit.JoinRequest{
 		ClientInfo: opts.info(),

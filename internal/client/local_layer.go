@@ -185,6 +185,7 @@ func (l *LocalLayer) ticksLocked(d time.Duration) uint32 {
 	return uint32(int64(seconds)*rate + remainder/int64(time.Second))
 }
 
+// write sets the negotiated fields and header extensions of a packet and sends it.
 func (l *LocalLayer) write(b *negotiatedParams, packet *rtp.Packet) error {
 	header := packet.Header.Clone()
 	header.SSRC, header.PayloadType = b.ssrc, b.payloadType

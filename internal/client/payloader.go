@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// payloaderFor returns the RTP payloader of a codec.
 func payloaderFor(mime string) (rtp.Payloader, error) {
 	switch strings.ToLower(mime) {
 	case strings.ToLower(webrtc.MimeTypeOpus):

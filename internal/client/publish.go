@@ -109,6 +109,7 @@ func kindOf(mime string) livekit.TrackType {
 	return livekit.TrackType_VIDEO
 }
 
+// addTrack returns the AddTrack request for a track.
 func addTrack(cid string, kind livekit.TrackType, layers []Layer, opts *PublishOptions) *livekit.AddTrackRequest {
 	_, codec, _ := strings.Cut(strings.ToLower(opts.MimeType), "/")
 	req := &livekit.AddTrackRequest{

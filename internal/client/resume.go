@@ -101,6 +101,7 @@ func (c *Client) syncState() *livekit.SyncState {
 	return state
 }
 
+// describe converts a session description to LiveKit's type; nil stays nil.
 func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
 	if desc == nil {
 		return nil

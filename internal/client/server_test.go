@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // LIVEKIT_TEST_SECRET name.
 type testServer struct{ url, key, secret, room string }
 
+// startServer starts Meet, or returns the server that the environment names.
 func startServer(t *testing.T) *testServer {
 	t.Helper()
 	l := &testServer{os.Getenv("LIVEKIT_TEST_URL"), os.Getenv("LIVEKIT_TEST_KEY"), os.Getenv("LIVEKIT_TEST_SECRET"), t.Name()}
@@ -95,6 +96,7 @@ func sendPackets(t *testing.T, p *Publication) (stop func()) {
 	return func() { close(done); work.Wait() }
 }
 
+// eachMode runs a test with every connection mode and encoding.
 func eachMode(t *testing.T, f func(t *testing.T, opts Options)) {
 	for name, opts := range map[string]Options{
 		"two peer connections": {}, "one peer connection": {SinglePC: true}, "JSON": {JSON: true}, "no interceptors": {NoInterceptors: true, SinglePC: true},

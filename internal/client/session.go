@@ -36,6 +36,7 @@ func newSession() session {
 	}
 }
 
+// applyJoin stores the state in a JoinResponse.
 func (s *session) applyJoin(join *livekit.JoinResponse) {
 	s.subscriberPrimary = join.SubscriberPrimary
 	s.pingInterval = time.Duration(join.PingInterval) * time.Second
@@ -46,6 +47,7 @@ func (s *session) applyJoin(join *livekit.JoinResponse) {
 	}
 }
 
+// updateParticipants stores updates of participants. It ignores outdated ones.
 func (s *session) updateParticipants(infos []*livekit.ParticipantInfo) {
 	for _, p := range infos {
 		known := s.others[p.Sid]

@@ -112,6 +112,7 @@ func (c *Client) receive(sock *socket) {
 	}
 }
 
+// handleAll handles the messages of the socket until an error.
 func (c *Client) handleAll(sock *socket) error {
 	for {
 		msg, err := sock.read()
@@ -188,6 +189,7 @@ func (c *Client) apply(msg *livekit.SignalResponse) {
 	}
 }
 
+// storeMids stores which track each media section of a session description carries.
 func (c *Client) storeMids(desc *livekit.SessionDescription) {
 	c.update(func() {
 		for mid, sid := range desc.MidToTrackId {

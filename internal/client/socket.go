@@ -49,6 +49,7 @@ type socket struct {
 	mu sync.Mutex // serialises writes
 }
 
+// dial opens a signalling socket. If the server refuses it, the error is a HandshakeError.
 func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 	header := http.Header{"Authorization": {"Bearer " + token}}
 	// During the handshake, gorilla/websocket respects only the deadline of ctx. To respect cancellation too, the
@@ -101,6 +102,7 @@ func (s *socket) readFirst(ctx context.Context) (*livekit.SignalResponse, error)
 	return msg, s.ws.SetReadDeadline(time.Time{})
 }
 
+// read reads one message. It fails if the server is silent for longer than readTimeout.
 func (s *socket) read() (*livekit.SignalResponse, error) {
 	if s.readTimeout > 0 {
 		if err := s.ws.SetReadDeadline(time.Now().Add(s.readTimeout)); err != nil {

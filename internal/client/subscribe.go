@@ -33,6 +33,7 @@ type TrackStats struct {
 	Lost uint64
 }
 
+// onTrack passes a new remote track to OnTrack. pion calls it on a goroutine of its own.
 func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	if !c.beginWork() {
 		return
@@ -131,6 +132,7 @@ func (t *RemoteTrack) Drain() {
 	}
 }
 
+// count updates the counters for a received packet.
 func (t *RemoteTrack) count(packet []byte) {
 	t.packets.Add(1)
 	t.bytes.Add(uint64(len(packet)))

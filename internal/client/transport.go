@@ -97,6 +97,7 @@ func (t *transport) offer(restart bool) (uint32, error) {
 	return t.offerID, err
 }
 
+// offerLocked creates an offer, applies it and sends it. t.mu must be held.
 func (t *transport) offerLocked(restart bool) error {
 	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
 	if err != nil {
@@ -215,6 +216,7 @@ func (t *transport) addCandidate(init string) error {
 	return t.addPendingLocked()
 }
 
+// addPendingLocked adds the candidates that have waited for the remote description. t.mu must be held.
 func (t *transport) addPendingLocked() error {
 	pending := t.pendingCandidates
 	t.pendingCandidates = nil

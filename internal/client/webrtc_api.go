@@ -46,6 +46,7 @@ func newWebRTCAPI(opts *Options) (*webrtc.API, error) {
 	), nil
 }
 
+// registerInterceptors registers pion's interceptors, or none but the simulcast header extensions if bare is set.
 func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Registry, bare bool) error {
 	if bare {
 		return webrtc.ConfigureSimulcastExtensionHeaders(engine)

@@ -24,6 +24,7 @@ func setBasePath(c *Config, v string) error {
 	return nil
 }
 
+// repositoryPattern matches a GitHub repository as owner/name.
 var repositoryPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
 
 func setFrontendRepository(c *Config, v string) error {
@@ -69,6 +70,7 @@ func setFrontendUpdate(c *Config, v string) error {
 	return nil
 }
 
+// setAddress returns a setter that stores an http or https URL in a field.
 func setAddress(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		u, err := url.Parse(v)

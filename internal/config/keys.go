@@ -21,6 +21,7 @@ var (
 	errNoKeys        = errors.New("it contains no key")
 )
 
+// pair is an entry of a YAML mapping.
 type pair struct{ name, value string }
 
 // parsePairs parses a YAML mapping of strings to strings. It keeps the order, because the first key signs.
@@ -43,6 +44,7 @@ func parsePairs(text []byte) ([]pair, error) {
 	return pairs, nil
 }
 
+// parseKeys parses "key: secret" lines, of which there must be at least one.
 func parseKeys(text []byte) ([]Key, error) {
 	pairs, err := parsePairs(text)
 	if err != nil {

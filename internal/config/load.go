@@ -174,6 +174,7 @@ func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 	return l, problems
 }
 
+// setVariable sets the setting key to the value of the variable name, if it is not empty.
 func (l settingsLayer) setVariable(vars map[string]string, key, name string) {
 	if v := vars[name]; v != "" {
 		l[key] = namedValue{name, v}

@@ -133,6 +133,7 @@ func redact(address string) string {
 	return u.Scheme + "://" + u.Host + "/" + redacted
 }
 
+// orNil returns s, or nil if it is empty.
 func orNil(s string) any {
 	if s == "" {
 		return nil
@@ -148,6 +149,7 @@ func publicURL(address string) any {
 	return orNil(address)
 }
 
+// publicURLs returns the URLs, or nil if there are none or one may contain a secret.
 func publicURLs(byRegion map[string]string) any {
 	for _, u := range byRegion {
 		if redact(u) != u {
@@ -160,6 +162,7 @@ func publicURLs(byRegion map[string]string) any {
 	return byRegion
 }
 
+// publicList returns the URLs, or nil if there are none or one may contain a secret.
 func publicList(urls []string) any {
 	if slices.ContainsFunc(urls, func(u string) bool { return redact(u) != u }) {
 		return nil
@@ -167,6 +170,7 @@ func publicList(urls []string) any {
 	return listOrNil(urls)
 }
 
+// listOrNil returns the items, or nil if there are none.
 func listOrNil[T any](items []T) any {
 	if len(items) == 0 {
 		return nil

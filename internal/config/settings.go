@@ -58,6 +58,7 @@ var settings = []setting{
 	{"log_level", "debug, info, warn or error", setLogLevel},
 }
 
+// isSetting reports whether a setting has this key.
 func isSetting(key string) bool {
 	return slices.ContainsFunc(settings, func(s setting) bool { return s.key == key })
 }
@@ -99,6 +100,7 @@ func setDev(c *Config, v string) (err error) {
 	return nil
 }
 
+// setLimit returns a setter that stores a number of tracks in a field.
 func setLimit(field func(*Config) *int) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		n, err := strconv.ParseUint(v, 10, 31)
@@ -223,6 +225,7 @@ func setLogLevel(c *Config, v string) error {
 	return nil
 }
 
+// isServerURL reports whether v is a URL that browsers can use for signalling.
 func isServerURL(v string) bool {
 	u, err := url.Parse(v)
 	// Browsers do not support zones: https://url.spec.whatwg.org/#concept-ipv6-parser

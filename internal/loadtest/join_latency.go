@@ -63,6 +63,7 @@ func MeasureJoins(ctx context.Context, p Plan, rounds int, progress func(string)
 	return p.measureJoins(ctx, populations, rounds, progress)
 }
 
+// measureJoins is MeasureJoins for the given populations.
 func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int, progress func(string)) (report JoinReport, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup

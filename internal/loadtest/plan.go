@@ -96,6 +96,7 @@ func (p *Plan) expectedRate() float64 {
 	return float64(p.Rooms * p.Subscribers * each)
 }
 
+// roomName returns the name of the room with number n.
 func (p *Plan) roomName(n int) string {
 	if p.Rooms == 1 {
 		return p.Room
@@ -103,6 +104,7 @@ func (p *Plan) roomName(n int) string {
 	return fmt.Sprint(p.Room, "-", n)
 }
 
+// clientOptions returns the options of all clients.
 func (p *Plan) clientOptions() client.Options {
 	return client.Options{SinglePC: p.SinglePC, NoInterceptors: !p.Feedback, HostOnly: true, SettingEngine: useUDPv4Only}
 }
@@ -113,6 +115,7 @@ func useUDPv4Only(s *webrtc.SettingEngine) {
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 }
 
+// token returns an access token for a room.
 func (p *Plan) token(room, identity string, publish bool) (string, error) {
 	grant := token.VideoGrant{RoomJoin: true, Room: room, CanPublish: &publish}
 	return token.New(p.Key, p.Secret).SetIdentity(identity).SetVideoGrant(grant).ToJWT()

@@ -41,6 +41,7 @@ type layerSender struct {
 	packet            rtp.Packet
 }
 
+// publishVideo publishes a video track and returns its publisher, which does not send yet.
 func (p *Plan) publishVideo(ctx context.Context, c *client.Client) (*videoPublisher, error) {
 	cam := &videoPublisher{}
 	options := client.PublishOptions{
@@ -90,6 +91,7 @@ func (cam *videoPublisher) run(ctx context.Context, frames int) {
 	}
 }
 
+// send sends one frame and advances the RTP timestamp by ticks.
 func (s *layerSender) send(frame uint16, ticks uint32) error {
 	key := s.keyFrameRequested.Swap(false)
 	for i := range s.packets {

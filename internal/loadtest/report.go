@@ -72,6 +72,7 @@ func distribution(all []float64, better func(a, b float64) int) (s Distribution)
 func ascending(a, b float64) int  { return cmp.Compare(a, b) }
 func descending(a, b float64) int { return cmp.Compare(b, a) }
 
+// percentiles sorts the times and returns their percentiles.
 func percentiles(all []time.Duration) Percentiles {
 	ms := make([]float64, len(all))
 	for i, d := range all {
@@ -115,10 +116,12 @@ func (r *run) report(took time.Duration) Report {
 	}
 }
 
+// lossRatio returns the lost packets as a fraction of all packets.
 func lossRatio(r client.TrackStats) float64 {
 	return float64(r.Lost) / float64(max(1, r.Packets+r.Lost))
 }
 
+// mbits returns the received megabits per second.
 func mbits(r client.TrackStats, took time.Duration) float64 {
 	return float64(r.Bytes) * 8 / 1e6 / took.Seconds()
 }

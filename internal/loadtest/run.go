@@ -224,6 +224,7 @@ func leaveAll(clients []*client.Client) error {
 	return errors.Join(errs...)
 }
 
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -34,6 +34,7 @@ type subscriber struct {
 	baseline    client.TrackStats // counters at startMeasuring
 }
 
+// subscribe joins a room as a subscriber.
 func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscriber, error) {
 	raw, err := p.token(room, identity, false)
 	if err != nil {

@@ -28,12 +28,14 @@ var ivfCodecs = map[string]ivfCodec{
 	"AV01": {webrtc.MimeTypeAV1, isAV1KeyFrame, func([]byte) bool { return false }, func([]byte) {}, checkAV1},
 }
 
-// isVP8KeyFrame reports whether a VP8 frame is a key frame. Like the next two functions, it uses the frame tag (RFC
-// 6386, section 9.1). The show_frame bit does not affect decoding.
+// isVP8KeyFrame reports whether a VP8 frame is a key frame. It reads the frame tag (RFC 6386, section
+// 9.1).
 func isVP8KeyFrame(frame []byte) bool { return len(frame) > 0 && frame[0]&1 == 0 }
 
+// isVP8Hidden reports whether a VP8 frame is not shown.
 func isVP8Hidden(frame []byte) bool { return len(frame) > 0 && frame[0]&0x10 == 0 }
 
+// makeVP8Visible marks a VP8 frame as shown. This does not affect decoding.
 func makeVP8Visible(frame []byte) { frame[0] |= 0x10 }
 
 // isVP9KeyFrame reports whether a VP9 frame is a key frame. Like isVP9Hidden, it reads the uncompressed header; in a
@@ -43,6 +45,7 @@ func isVP9KeyFrame(frame []byte) bool {
 	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.NonKeyFrame
 }
 
+// isVP9Hidden reports whether a VP9 frame is not shown and not in a superframe.
 func isVP9Hidden(frame []byte) bool {
 	var h vp9.Header
 	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.ShowFrame && !isSuperframe(frame)

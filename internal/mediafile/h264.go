@@ -89,6 +89,7 @@ func frameRate(requested, stated float64) float64 {
 	return defaultFrameRate
 }
 
+// next returns the next frame, with start codes of four bytes.
 func (h *h264Reader) next() (Frame, error) {
 	frame, slices, size := Frame{Duration: h.duration}, 0, 0
 	var units []*h264reader.NAL
@@ -151,6 +152,7 @@ func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264read
 	return append(sets, unit)
 }
 
+// setID returns the id of a parameter set, which is encoded after skip bytes.
 func setID(unit []byte, skip int) uint32 {
 	pos := 0
 	id, _ := bits.ReadGolombUnsigned(unit[min(skip, len(unit)):], &pos) // checkUnit has validated it

@@ -68,6 +68,7 @@ func checkUnit(unit *h264reader.NAL) error {
 	return nil
 }
 
+// checkSPS returns an error for a sequence parameter set of video that cannot be sent over WebRTC.
 func checkSPS(set *mch264.SPS) error {
 	switch {
 	case set.ChromaFormatIdc != 1, set.BitDepthLumaMinus8 != 0, set.BitDepthChromaMinus8 != 0:
@@ -119,6 +120,7 @@ func sliceReorders(unit []byte, set *mch264.SPS) bool {
 	return err == nil && kind%5 == 1
 }
 
+// isSlice reports whether a NAL unit is a slice.
 func isSlice(unit *h264reader.NAL) bool {
 	return unit.UnitType == h264reader.NalUnitTypeCodedSliceNonIdr || unit.UnitType == h264reader.NalUnitTypeCodedSliceIdr
 }

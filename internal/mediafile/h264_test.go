@@ -90,6 +90,7 @@ func testSPS(id, orderType, frameOnly uint64) []byte {
 	return w.finish(0x67)
 }
 
+// testPPS returns a picture parameter set. groups is num_slice_groups_minus1.
 func testPPS(id, sequence, groups uint64) []byte {
 	w := &bitWriter{}
 	w.golomb(id, sequence)
@@ -98,6 +99,7 @@ func testPPS(id, sequence, groups uint64) []byte {
 	return w.finish(0x68)
 }
 
+// testSlice returns a slice with the given NAL unit header and slice type.
 func testSlice(header byte, kind uint64) []byte {
 	w := &bitWriter{}
 	w.golomb(0, kind, 0)

@@ -25,6 +25,7 @@ type ivfReader struct {
 	clockLead time.Duration
 }
 
+// ivfFrame is a frame with its timestamp in ticks of the file's clock.
 type ivfFrame struct {
 	data   []byte // nil after the last frame
 	tick   uint64

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// errChannels is returned for more than two channels, which need several Opus streams.
 var errChannels = errors.New("its channels are in several Opus streams, which WebRTC cannot send; encode it with ffmpeg's -ac 2")
 
 const (

@@ -47,6 +47,7 @@ func (m *oggWriter) writePackets(flags byte, packets ...[]byte) {
 	}
 }
 
+// writePage writes one page.
 func (m *oggWriter) writePage(flags byte, granule uint64, lacing, body []byte) {
 	p := append([]byte(capturePattern), 0, flags)
 	p = binary.LittleEndian.AppendUint64(p, granule)
@@ -84,6 +85,7 @@ func opusStream(out *bytes.Buffer, serial uint32, head, tags []byte) {
 	}
 }
 
+// writeTemp writes content to a temporary file and returns its path.
 func writeTemp(t *testing.T, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")

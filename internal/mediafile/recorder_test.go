@@ -16,6 +16,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// payloader returns the RTP payloader of a codec.
 func payloader(mime string) rtp.Payloader {
 	switch mime {
 	case webrtc.MimeTypeVP8:
@@ -225,6 +226,7 @@ func TestNewRecorderDoesNotOverwriteFiles(t *testing.T) {
 	}
 }
 
+// probeResult is what ffprobe found in a file.
 type probeResult struct {
 	frames  int
 	seconds float64

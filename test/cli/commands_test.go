@@ -105,6 +105,7 @@ func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// lookUpJSON follows the steps of a path into a decoded JSON value.
 func lookUpJSON(v any, steps []string) (any, error) {
 	for i, step := range steps {
 		switch at := v.(type) {

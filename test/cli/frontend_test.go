@@ -85,6 +85,7 @@ func page(t *testing.T, address string) string {
 	return string(text)
 }
 
+// updateCommand returns the command update-templates for a data folder and a source.
 func updateCommand(ctx context.Context, t *testing.T, dir, source string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, append([]string{"update-templates", "--data-dir", dir, "--frontend-url", source}, args...)...)
 	cmd.Dir = t.TempDir()

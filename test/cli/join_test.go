@@ -129,6 +129,7 @@ func readFile(t *testing.T, path string) []byte {
 	return raw
 }
 
+// clientCommand returns a command with the server's address and API key.
 func clientCommand(ctx context.Context, t *testing.T, address string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, binary, append(args, "--url", address, "--api-key", "devkey", "--api-secret", "secret")...)
@@ -184,6 +185,7 @@ func countFrames(t *testing.T, path string) (all, large int) {
 	return all, large
 }
 
+// ffprobe returns the values of an entry in a file. ffprobe must find no errors.
 func ffprobe(t *testing.T, path, entry string) string {
 	t.Helper()
 	cmd := exec.Command("ffprobe", "-v", "error", "-count_packets", "-count_frames", "-show_entries", entry, "-of", "csv=p=0", path)

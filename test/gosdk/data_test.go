@@ -104,6 +104,7 @@ func joinHidden(t *testing.T, room string, opts ...lksdk.ConnectOption) *lksdk.R
 	return r
 }
 
+// testRPC calls RPC methods of visible, hidden and missing participants.
 func testRPC(t *testing.T, ada, bo *participant, ghost *lksdk.Room) {
 	detail := "because"
 	for method, answer := range map[string]lksdk.RpcHandlerFunc{

@@ -37,6 +37,7 @@ type participant struct {
 	reconnections int // number of reconnections
 }
 
+// join joins a room and records the events.
 func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *participant {
 	t.Helper()
 	pt := &participant{t: t, packets: map[string]int{}, payload: map[string][]byte{}, muted: map[string]bool{}}
@@ -67,12 +68,14 @@ func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *par
 	return pt
 }
 
+// locked runs f with pt.mu held.
 func (pt *participant) locked(f func()) {
 	pt.mu.Lock()
 	defer pt.mu.Unlock()
 	f()
 }
 
+// read counts the packets of a track.
 func (pt *participant) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
 	go func() { // ends with the track
 		for {
@@ -148,6 +151,7 @@ func (pt *participant) await(cond func() string) {
 	}
 }
 
+// awaitPackets waits for 20 packets of each track.
 func (pt *participant) awaitPackets(names ...string) {
 	pt.t.Helper()
 	pt.await(func() string {
@@ -175,6 +179,7 @@ func (pt *participant) awaitMorePackets(names ...string) {
 	})
 }
 
+// awaitData waits for a data packet, given as "sender: payload".
 func (pt *participant) awaitData(want string) {
 	pt.t.Helper()
 	pt.await(func() string {

@@ -18,6 +18,7 @@ var server struct{ url, key, secret string }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// run starts the server if the environment names none, and runs the tests.
 func run(m *testing.M) int {
 	server.url, server.key, server.secret = os.Getenv("LIVEKIT_TEST_URL"), os.Getenv("LIVEKIT_TEST_KEY"), os.Getenv("LIVEKIT_TEST_SECRET")
 	if server.url != "" {

@@ -67,6 +67,7 @@ func run() error {
 	return nil
 }
 
+// callBack calls the method "greet" of a participant and sends it the result.
 func callBack(room *lksdk.Room, identity string) {
 	answer, err := room.LocalParticipant.PerformRpc(lksdk.PerformRpcParams{DestinationIdentity: identity, Method: "greet", Payload: "hello"})
 	text := fmt.Sprint(err)
