@@ -259,11 +259,11 @@ func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
 	g := newFixture(t, 0)
 	slow := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "")
 	g.RoomStarted(blue, nil)
-	const people = 3 * maxOffers
-	for i := range people {
+	const participants = 3 * maxOffers
+	for i := range participants {
 		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
 	}
-	eventually(t, "the slow worker has maxOffers unanswered offers", func() bool { return g.Stats().Waiting == people-maxOffers })
+	eventually(t, "the slow worker has maxOffers unanswered offers", func() bool { return g.Stats().Waiting == participants-maxOffers })
 	other := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "") // accepts the waiting jobs, and then those offered to slow
 	taken := map[string]bool{}
 	take := func() {
@@ -274,11 +274,11 @@ func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
 			taken[m.GetAssignment().Job.Participant.Identity] = true
 		}
 	}
-	for len(taken) < people-maxOffers {
+	for len(taken) < participants-maxOffers {
 		take()
 	}
 	_ = slow.ws.Close()
-	for len(taken) < people {
+	for len(taken) < participants {
 		take()
 	}
 }
