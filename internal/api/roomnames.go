@@ -11,7 +11,8 @@ import (
 	"meet/internal/name"
 )
 
-// roomFields lists request fields with room names whose own names do not say so.
+// roomFields lists request fields that contain room names although they are not named room, room_name or
+// destination_room.
 var roomFields = []protoreflect.FullName{
 	"livekit.CreateRoomRequest.name", "livekit.ListRoomsRequest.names",
 }

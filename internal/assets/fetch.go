@@ -42,8 +42,8 @@ type fetcher struct {
 	onStep                   func(string)
 }
 
-// fetchAll downloads the files, several at a time, and stops at the first one that fails. What has been downloaded by
-// then stays on disk for the next update.
+// fetchAll downloads the files, several at a time, and stops at the first one that fails. The bytes downloaded until
+// then stay on disk for the next update.
 func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -75,8 +75,8 @@ func (g *gitHub) String() string {
 }
 
 // Newest requests the newest commit of the branch and reads its manifest. The request does not count towards the rate
-// limit if the commit is still revision, because GitHub accepts the commit's hash as the ETag. GitHub Pages may lag
-// behind: files that it does not have yet are fetched from the commit.
+// limit if the newest commit is the given revision, because GitHub accepts a commit's hash as its ETag. GitHub Pages
+// may lag behind: files that it does not have yet are fetched from the commit.
 func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err error) {
 	sha, _, err := g.client.Repositories.GetCommitSHA1(ctx, g.owner, g.name, "heads/"+g.branch, revision)
 	if err != nil {

@@ -36,7 +36,7 @@ type Library struct {
 	recordInfo os.FileInfo     // of the file "current" when it was last read, nil if there was none
 }
 
-// replacedBuild is a build that open pages may still use, and when another build replaced it.
+// replacedBuild is a former current build, which open pages may still use, with the time at which it was replaced.
 type replacedBuild struct {
 	build      *Build
 	replacedAt time.Time

@@ -167,8 +167,8 @@ func collectEntry(chunks map[string]chunk, source string, fonts []string) Entry 
 	return e
 }
 
-// checkReplaceable returns an error if the folder out contains anything but a build, so that a mistyped folder is not
-// lost.
+// checkReplaceable returns an error if the folder out contains anything but a build. This protects other folders if
+// the name is mistyped.
 func checkReplaceable(out string) error {
 	entries, err := os.ReadDir(out)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {

@@ -62,8 +62,8 @@ func (k *Key) matches(manifest, signature []byte) bool {
 	return err == nil && ok
 }
 
-// fetchSignature downloads the signature of a release from the first location that has one by the key. It returns nil
-// if k is nil.
+// fetchSignature downloads the signature of a release from the first location that has a valid one. It returns nil if
+// k is nil.
 func (k *Key) fetchSignature(ctx context.Context, client *http.Client, e Release) ([]byte, error) {
 	if k == nil {
 		return nil, nil

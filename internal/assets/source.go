@@ -54,8 +54,8 @@ func (p Location) newRequest(ctx context.Context, path string) (*http.Request, e
 	return req, nil
 }
 
-// NewHTTPSource returns the source at a URL of a folder with a manifest.json. Any web server can host it, including
-// /static/ of another Meet.
+// NewHTTPSource returns the source that reads builds from a folder on a web server. The address is the URL of the
+// folder or of its manifest.json. It can be /static/ of another Meet.
 func NewHTTPSource(address string, client *http.Client) (Source, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

@@ -129,8 +129,8 @@ func (h *Hub) removePeer(p *peer) {
 	h.leaveSessionLocked(p)
 }
 
-// leaveSessionLocked removes a peer from its session. The session stays open for the other peer, whom the first
-// waiting peer joins. A session without members is deleted.
+// leaveSessionLocked removes a peer from its session. The session stays open for the other peer, and the first
+// waiting peer joins it. A session without members is deleted.
 func (h *Hub) leaveSessionLocked(p *peer) {
 	h.cancelAdmissionLocked(p)
 	s := p.session

@@ -8,7 +8,7 @@ import (
 // Status is the result of a check.
 type Status string
 
-// A server works despite a warning, but not after a failure, at least not usefully.
+// The statuses. A server works despite a warning. After a failure it does not start, or is of no use.
 const (
 	OK   Status = "ok"
 	Warn Status = "warn"

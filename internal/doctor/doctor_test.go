@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// wantFinding fails the test unless f has the status, text in its text, and advice exactly if it is not OK.
+// wantFinding fails the test unless f has the status s, contains text, and has advice if and only if s is not OK.
 func wantFinding(t *testing.T, f Finding, s Status, text string) {
 	t.Helper()
 	if f.Status != s || !strings.Contains(f.Text, text) {

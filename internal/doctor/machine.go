@@ -8,7 +8,7 @@ import (
 	"meet/internal/wire"
 )
 
-// checkClock checks whether the clock is right, on which the validity of access tokens from other machines depends.
+// checkClock checks whether the clock is right. Access tokens from other machines are refused if it is not.
 func checkClock() Finding {
 	now := time.Now()
 	built := buildTime()
