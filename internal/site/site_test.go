@@ -136,7 +136,7 @@ func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
 	}
 }
 
-func TestHostCannotChangeThePolicy(t *testing.T) {
+func TestHostHeaderCannotInjectIntoThePolicy(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	req := httptest.NewRequest("GET", "/", nil)
 	req.Host = "x; script-src *"

@@ -138,7 +138,7 @@ func TestDataReachesDestinationsWithTheSendersIdentity(t *testing.T) {
 	})
 }
 
-func TestMissingRightsAreRefused(t *testing.T) {
+func TestActionsWithoutPermissionAreRefused(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		no := false
 		ada := s.join(ctx, "ada", o)
