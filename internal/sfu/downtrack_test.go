@@ -128,7 +128,7 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 		t.Errorf("layer %d before a key frame of 0, sent %v", g.d.fwd.Layer(), got)
 	}
 	if got := g.publisher.keyFrameRequests(); len(got) != 1 || got[0] != layerSSRC(0) {
-		t.Errorf("key frames asked of %v, want one of layer 0", got)
+		t.Errorf("key frames requested of %v, want one of layer 0", got)
 	}
 	before := all(true, 3)
 	g.d.SetWanted(false, 2, MaxTemporals-1)
@@ -139,7 +139,7 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 	g.resetKeyFrameThrottle() // the fixture's clock is ahead of the one that SetWanted reads
 	g.d.SetWanted(true, 99, MaxTemporals-1)
 	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
-		t.Error("no key frame was asked for when it was wanted again")
+		t.Error("no key frame was requested when the track was wanted again")
 	}
 	if got := all(false, 5); got != nil {
 		t.Errorf("sent before a key frame: %v", got)
@@ -248,7 +248,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 		}
 	}
 	if len(got[1].payload) != 0 {
-		t.Errorf("padding came with a payload % x", got[1].payload)
+		t.Errorf("the padding packet has a payload % x", got[1].payload)
 	}
 	g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, failingWriter{})
 	g.receive(0, vp8Packet{seq: 4}) // must not change anything
@@ -278,8 +278,8 @@ func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	if len(got) != 1 || got[0].SequenceNumber != 9 || len(got[0].Extensions) != 0 {
 		t.Errorf("sent %+v, want number 9 without the level", got)
 	}
-	if asked := up.take(); asked != nil {
-		t.Errorf("feedback %v for audio", asked)
+	if requested := up.take(); requested != nil {
+		t.Errorf("feedback %v for audio", requested)
 	}
 	g.d.Stop()
 }

@@ -37,7 +37,7 @@ func TestEncryptedFramesAreForwardedUnchanged(t *testing.T) {
 			g.d.handleRTCP(nackOf(downSSRC, 77), g.now)
 			got := g.out.take()
 			if len(got) != 2 {
-				t.Fatalf("%d packets came, want one and its repetition", len(got))
+				t.Fatalf("%d packets were sent, want one and its retransmission", len(got))
 			}
 			if !bytes.Equal(got[0].payload, payload) || !bytes.Equal(got[1].payload[2:], payload) {
 				t.Error("the payload arrived changed")

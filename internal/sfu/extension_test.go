@@ -39,7 +39,7 @@ func TestCaptureTimeExtensionIsForwarded(t *testing.T) {
 		t.Fatalf("sent %v", got)
 	}
 	if got[0].GetExtension(delayDown) != nil {
-		t.Error("a delay nobody has set was told")
+		t.Error("a playout delay is sent although none is set")
 	}
 }
 
@@ -73,7 +73,7 @@ func TestTrailerIsCutForSubscribersWithoutSupport(t *testing.T) {
 	g.d.retransmit(1, g.now)
 	got := g.out.take()
 	if len(got) != 3 {
-		t.Fatalf("%d packets went out", len(got))
+		t.Fatalf("%d packets were sent", len(got))
 	}
 	for i, cut := range []bool{true, false, true} {
 		if bytes.Contains(got[i].payload, trailer) == cut || !bytes.Contains(got[i].payload, []byte("body")) {

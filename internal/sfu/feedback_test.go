@@ -40,7 +40,7 @@ func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
 	// layer 0's timestamps.
 	g.receive(1, vp8Packet{seq: 9, ts: 1<<31 + 50_000, key: true})
 	if got := g.out.take()[2].Timestamp; got != 140_000 {
-		t.Errorf("the picture goes out at %d, want 140000", got)
+		t.Errorf("the frame is sent with timestamp %d, want 140000", got)
 	}
 	if d := cmp.Diff(want(ntp+1<<31+1<<30, 135_000+22_500, 3), g.d.senderReport(now)); d != "" {
 		t.Error(d)

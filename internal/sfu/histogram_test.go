@@ -78,7 +78,7 @@ func TestForwardingTimesExcludeQueuedPackets(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second) // of virtual time: the queue is sent completely
 		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || d.options.Tap.PacerStats().Queued > 0 {
-			t.Errorf("%d were counted, while %d still wait", count-before, d.options.Tap.PacerStats().Queued)
+			t.Errorf("%d were counted, %d are still queued", count-before, d.options.Tap.PacerStats().Queued)
 		}
 	})
 }

@@ -15,7 +15,7 @@ func TestHistoryReturnsPacketsUntilTheyAreReplaced(t *testing.T) {
 	h := newHistory(8)
 	dst := make([]byte, 100)
 	if n := h.Load(0, dst); n != 0 {
-		t.Errorf("an empty history gives %d bytes for 0", n)
+		t.Errorf("an empty history returns %d bytes for packet 0", n)
 	}
 	// Packets of different lengths in one slot, across the wrap of sequence numbers.
 	for i := range 30 {
@@ -32,7 +32,7 @@ func TestHistoryReturnsPacketsUntilTheyAreReplaced(t *testing.T) {
 			continue
 		}
 		if want := packet(seq, 20+i%3*20); !bytes.Equal(dst[:n], want) {
-			t.Errorf("packet %d came back as % x, want % x", seq, dst[:n], want)
+			t.Errorf("packet %d was loaded as % x, want % x", seq, dst[:n], want)
 		}
 	}
 	if n := h.Load(13, dst[:10]); n != 0 {

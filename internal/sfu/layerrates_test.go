@@ -136,7 +136,7 @@ func TestDownTrackForwardsTheLowerOfWantedAndAllowed(t *testing.T) {
 	g.publisher.take()
 	g.d.SetAllowed(2, 3)
 	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
-		t.Error("no key frame was asked for when it was resumed")
+		t.Error("no key frame was requested when the video was resumed")
 	}
 	if n := all(false, 4); n != 0 {
 		t.Errorf("%d packets sent before a key frame", n)

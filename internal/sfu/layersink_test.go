@@ -74,8 +74,8 @@ func (g *fixture) receiveAll(seq uint16, key bool) {
 func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 3, 2)
 	g.receiveAll(1, false)
-	if asked := g.publisher.keyFrameRequests(); len(m.all) != 0 || len(asked) == 0 {
-		t.Fatalf("%+v before a key frame, one asked of %v", m.all, asked)
+	if requested := g.publisher.keyFrameRequests(); len(m.all) != 0 || len(requested) == 0 {
+		t.Fatalf("%+v before a key frame, requested of %v", m.all, requested)
 	}
 	g.receiveAll(2, true)
 	m.take() // until all layers send, a lower one may be passed
@@ -86,8 +86,8 @@ func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 	}
 	g.resetKeyFrameThrottle()
 	s.SetLayer(0)
-	if asked := g.publisher.keyFrameRequests(); !slices.Contains(asked, layerSSRC(0)) {
-		t.Errorf("key frames asked of %v, want one of the layer that is wanted", asked)
+	if requested := g.publisher.keyFrameRequests(); !slices.Contains(requested, layerSSRC(0)) {
+		t.Errorf("key frames requested of %v, want one of the wanted layer", requested)
 	}
 	g.receiveAll(5, false)
 	g.receiveAll(6, true)
@@ -103,8 +103,8 @@ func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 	}
 	g.resetKeyFrameThrottle()
 	s.RequestKeyFrame()
-	if asked := g.publisher.keyFrameRequests(); !slices.Equal(asked, []uint32{layerSSRC(0)}) {
-		t.Errorf("key frames asked of %v, want one of the layer that is passed on", asked)
+	if requested := g.publisher.keyFrameRequests(); !slices.Equal(requested, []uint32{layerSSRC(0)}) {
+		t.Errorf("key frames requested of %v, want one of the layer being passed", requested)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestLayerSinkPassesAudioWithoutKeyFrame(t *testing.T) {
 		l.handle(vp8Packet{seq: seq}.raw(t, 5), now)
 	}
 	if got := m.sequenceNumbers(); !slices.Equal(got, []uint16{0, 1, 2}) || len(up.take()) != 0 {
-		t.Errorf("packets %v, want all, and nothing asked for", got)
+		t.Errorf("packets %v, want all of them and no requests", got)
 	}
 }
 

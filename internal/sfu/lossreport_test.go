@@ -36,7 +36,7 @@ func TestAudioPublisherIsReportedTheHighestLossOfItsSubscribers(t *testing.T) {
 	}
 	other.Stop()
 	if got := reported(now.Add(time.Second)); got != 20 {
-		t.Errorf("reported %d once the worse one has gone, want 20", got)
+		t.Errorf("reported %d after the subscriber with more loss has left, want 20", got)
 	}
 	if got := reported(now.Add(lossMemory + time.Second)); got != 0 {
 		t.Errorf("reported %d long after, want 0", got)
@@ -79,6 +79,6 @@ func TestDiscontinuousTransmissionIsNotReportedAsLoss(t *testing.T) {
 		}
 	}
 	if len(got) != 100 {
-		t.Errorf("%d packets went out", len(got))
+		t.Errorf("%d packets were sent", len(got))
 	}
 }

@@ -137,21 +137,21 @@ func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 	want := []rtcp.NackPair{{PacketID: 65531, LostPackets: 1 | 1<<2 | 1<<3 | 0xfff<<4}, {PacketID: 12, LostPackets: 0x7f}}
 	due := func() []rtcp.NackPair { return l.dueNACKs(now, nil) }
 	if d := cmp.Diff(want, due()); d != "" {
-		t.Fatalf("a gap is asked for at once: %s", d)
+		t.Fatalf("NACKs for a gap: %s", d)
 	}
 	if got := due(); got != nil {
-		t.Errorf("asked again at once: %v", got)
+		t.Errorf("requested again immediately: %v", got)
 	}
 	now = now.Add(minNACKInterval - 1)
 	if got := due(); got != nil {
-		t.Errorf("asked again before %v: %v", minNACKInterval, got)
+		t.Errorf("requested again before %v: %v", minNACKInterval, got)
 	}
 	now = now.Add(1)
 	l.add(65531, 0, 90000, now)
 	l.repairTime = 0 // another test covers the repair time
 	l.add(22, 0, 90000, now)
 	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 65532, LostPackets: 1<<1 | 1<<2 | 0x1fff<<3}, {PacketID: 13, LostPackets: 0x3f | 1<<7}}, due()); d != "" {
-		t.Errorf("repeated without the one that came, with the new one: %s", d)
+		t.Errorf("NACKs for the missing packets, old and new: %s", d)
 	}
 	for range maxNACKs - 2 {
 		now = now.Add(minNACKInterval)
@@ -161,11 +161,11 @@ func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 	}
 	now = now.Add(minNACKInterval)
 	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 21}}, due()); d != "" {
-		t.Errorf("only the one asked for once less remains: %s", d)
+		t.Errorf("NACKs for the packet with one request less: %s", d)
 	}
 	now = now.Add(minNACKInterval)
 	if got := due(); got != nil || len(l.missing) != 0 {
-		t.Errorf("asked %d times and not given up: %v, %v", maxNACKs, got, l.missing)
+		t.Errorf("requested %d times and not given up: %v, %v", maxNACKs, got, l.missing)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
 		for i := range 30 * each {
 			now = now.Add(step)
 			if seq, ok := repairs[i]; ok && !l.noteLate(firstCycle|uint64(seq), now) {
-				t.Errorf("round trip %v: packet %d came when it had been given up", tt.roundTrip, seq)
+				t.Errorf("round trip %v: packet %d arrived after it was given up", tt.roundTrip, seq)
 			}
 			if i%each == each-1 {
 				nacks = append(nacks, 0)
@@ -201,7 +201,7 @@ func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
 			}
 		}
 		if len(nacks) != 30 || nacks[0] != tt.first || nacks[28] != tt.last {
-			t.Errorf("round trip %v: NACKs for each loss %v, want %d first and %d at last", tt.roundTrip, nacks, tt.first, tt.last)
+			t.Errorf("round trip %v: NACKs for each lost packet %v, want %d at first and %d in the end", tt.roundTrip, nacks, tt.first, tt.last)
 		}
 	}
 }
@@ -226,7 +226,7 @@ func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
 				g.now, seq = g.now.Add(after), seq+1
 				g.receive(0, vp8Packet{seq: seq, ts: uint32(seq), key: key})
 			}
-			asked := func(what string, want ...uint32) {
+			requested := func(what string, want ...uint32) {
 				t.Helper()
 				if d := cmp.Diff(want, g.publisher.keyFrameRequests()); d != "" {
 					t.Errorf("%s: %s", what, d)
@@ -237,18 +237,18 @@ func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
 			g.publisher.take()
 			began := g.now
 			for feed(false, 0); g.now.Sub(began) < tt.wait; feed(false, minNACKInterval) {
-				asked("it may still come")
+				requested("the packet may still arrive")
 			}
-			asked("it may never come", layerSSRC(0))
+			requested("the packet was given up", layerSSRC(0))
 			feed(false, keyFrameInterval-1)
-			asked("the answer may be under way")
+			requested("the key frame may be on its way")
 			feed(false, 1)
-			asked("neither has come", layerSSRC(0))
+			requested("neither the packet nor a key frame arrived", layerSSRC(0))
 			feed(true, 0)
 			for range maxNACKs {
 				feed(false, keyFrameInterval)
 			}
-			asked("the key frame has come")
+			requested("the key frame has arrived")
 		})
 	}
 }
@@ -274,7 +274,7 @@ func TestLostPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 			g.receive(0, vp8Packet{seq: 4 + i})
 		}
 		if got := g.publisher.keyFrameRequests(); got != nil {
-			t.Errorf("%s: a key frame is asked for", tt.name)
+			t.Errorf("%s: a key frame is requested", tt.name)
 		}
 	}
 }

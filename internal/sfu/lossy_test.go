@@ -42,7 +42,7 @@ func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	count := binary.BigEndian.Uint32(p.Payload[8:])
 	a := arrival{p.SequenceNumber, p.Timestamp, binary.BigEndian.Uint16(p.Payload[2:]) & 0x7fff}
 	if before, ok := in.got[count]; ok && before != a {
-		in.broken = append(in.broken, fmt.Sprintf("packet %d came as %+v and as %+v", count, before, a))
+		in.broken = append(in.broken, fmt.Sprintf("packet %d arrived as %+v and as %+v", count, before, a))
 	}
 	in.got[count] = a
 }
@@ -158,7 +158,7 @@ func checkOrder(t *testing.T, in *receivedPackets, begin uint32) {
 		apart := n - at // wraps for packets before it
 		want := arrival{first.seq + uint16(apart), first.ts + 360*apart, (first.picture + uint16(apart)) & 0x7fff}
 		if a != want {
-			t.Errorf("packet %d came as %+v, want %+v", n, a, want)
+			t.Errorf("packet %d arrived as %+v, want %+v", n, a, want)
 		}
 	}
 }

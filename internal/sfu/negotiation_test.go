@@ -78,7 +78,7 @@ func TestBindWithoutCodecReportsErrCodecAndSendsNothing(t *testing.T) {
 	d.Stop()
 	boundErr = nil
 	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(boundErr, ErrCodec) {
-		t.Errorf("Bind without any codec = %v, and told %v; want nil and ErrCodec", err, boundErr)
+		t.Errorf("Bind without any codec = %v, and OnBound got %v; want nil and ErrCodec", err, boundErr)
 	}
 	d.Stop()
 }

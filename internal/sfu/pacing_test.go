@@ -71,13 +71,13 @@ func TestUnbindDropsQueuedPackets(t *testing.T) {
 		g.sendLayers(50 * time.Millisecond)
 		waited := p.Stats().Queued
 		if waited == 0 {
-			t.Fatal("nothing waits")
+			t.Fatal("no packet is queued")
 		}
 		if err := g.d.Unbind(g.ctx); err != nil {
 			t.Fatal(err)
 		}
 		if left := p.Stats().Queued; left != 0 {
-			t.Errorf("%d packets of %d still wait", left, waited)
+			t.Errorf("%d packets of %d are still queued", left, waited)
 		}
 	})
 }

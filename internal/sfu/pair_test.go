@@ -314,9 +314,9 @@ func (c *testCall) watch(read func() ([]rtcp.Packet, interceptor.Attributes, err
 func (r *receivedRTCP) keyFrameRequested() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	asked := r.keyFrames > 0
+	requested := r.keyFrames > 0
 	r.keyFrames = 0
-	return asked
+	return requested
 }
 
 // read counts the packets that read returns, until it fails.

@@ -24,19 +24,19 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	at := func(d time.Duration) time.Time { return g.now.Add(d) }
 	g.d.Stop() // it sends requests of its own
 	l.requestKeyFrame(at(0))
-	requested("the first", layerSSRC(0))
+	requested("the first request", layerSSRC(0))
 	l.requestKeyFrame(at(1))
 	other.requestKeyFrame(at(1))
-	requested("too early for one layer, not for the other", layerSSRC(1))
+	requested("too early for layer 0, not for layer 1", layerSSRC(1))
 	packet := func(seq uint16, when time.Time) { l.handle(vp8Packet{seq: seq}.raw(t, l.ssrc), when) }
 	packet(1, at(keyFrameInterval-1))
 	requested("the interval is not over")
 	packet(2, at(keyFrameInterval))
-	requested("the pending one", layerSSRC(0))
+	requested("the pending request", layerSSRC(0))
 	packet(3, at(3*keyFrameInterval))
 	requested("nothing is pending any more")
 	l.requestKeyFrame(at(3 * keyFrameInterval))
-	requested("a new one", layerSSRC(0))
+	requested("a new request", layerSSRC(0))
 }
 
 // A publisher that sends nothing may drop requests, so the first packet afterwards must repeat the request once.
@@ -122,11 +122,11 @@ func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
 		g.now = g.now.Add(tt.gap)
 		g.receive(tt.sender, vp8Packet{seq: 2})
 		if got := g.r.activeLayers.Load(); got != tt.want {
-			t.Errorf("sparse %v, only %d sends for %v: alive %03b, want %03b", tt.sparse, tt.sender, tt.gap, got, tt.want)
+			t.Errorf("sparse %v, only layer %d sends for %v: active %03b, want %03b", tt.sparse, tt.sender, tt.gap, got, tt.want)
 		}
 		g.receive(2, vp8Packet{seq: 3})
 		if got := g.r.activeLayers.Load(); got&0b100 == 0 {
-			t.Errorf("sparse %v: a layer that sends again is not alive", tt.sparse)
+			t.Errorf("sparse %v: a layer that sends again is not active", tt.sparse)
 		}
 	}
 }

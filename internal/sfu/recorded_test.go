@@ -118,7 +118,7 @@ func (v *decoderCheck) check(p *written, info *codec.Info) {
 	v.t.Helper()
 	f := &info.Frame
 	if !v.started && !info.KeyFrame {
-		v.t.Errorf("frame %d comes first and is no key frame", f.Number)
+		v.t.Errorf("the first frame, %d, is no key frame", f.Number)
 	}
 	for _, diff := range f.Dependencies() {
 		if !v.frames[f.Number-diff] {
@@ -128,13 +128,13 @@ func (v *decoderCheck) check(p *written, info *codec.Info) {
 	v.frames[f.Number] = true
 	if p.Timestamp != v.lastStamp || !v.started {
 		if v.started && !v.ended {
-			v.t.Errorf("packet %d begins a picture before the one at %d had its marker", p.SequenceNumber, v.lastStamp)
+			v.t.Errorf("packet %d starts a picture, but the one at %d had no marker", p.SequenceNumber, v.lastStamp)
 		}
 		v.pictures++
 		v.rates[info.Temporal]++
 		v.lastStamp = p.Timestamp
 	} else if v.ended && info.Spatial <= v.shown { // a layer that starts within a picture is allowed
-		v.t.Errorf("packet %d comes behind the marker of its picture", p.SequenceNumber)
+		v.t.Errorf("packet %d follows the marker of its picture", p.SequenceNumber)
 	}
 	v.ended, v.shown = p.Marker, info.Spatial
 	v.spatial = max(v.spatial, int(info.Spatial))
@@ -169,7 +169,7 @@ func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 						}
 					})
 					if v.spatial != spatial {
-						t.Errorf("spatial layer %d came, want %d", v.spatial, spatial)
+						t.Errorf("spatial layer %d was sent, want %d", v.spatial, spatial)
 					}
 					if full == 0 {
 						full = v.pictures
@@ -270,13 +270,13 @@ func TestRetransmittedRecordingHasRewrittenDescriptors(t *testing.T) {
 		g.d.handleRTCP(nackOf(downSSRC, was.SequenceNumber), g.now)
 		again := g.out.take()
 		if len(again) != 1 || !bytes.Equal(again[0].GetExtension(descriptorDown), was.GetExtension(descriptorDown)) || again[0].Marker != was.Marker {
-			t.Fatalf("packet %d, % x, came again as %+v", was.SequenceNumber, was.GetExtension(descriptorDown), again)
+			t.Fatalf("packet %d, % x, was retransmitted as %+v", was.SequenceNumber, was.GetExtension(descriptorDown), again)
 		}
 		if ext := was.GetExtension(descriptorDown); len(ext) > 3 && ext[3]&0x40 != 0 {
 			masks++
 		}
 	}
 	if masks == 0 {
-		t.Error("no packet told the active decode targets")
+		t.Error("no packet has a mask of active decode targets")
 	}
 }

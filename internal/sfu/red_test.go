@@ -96,7 +96,7 @@ func TestREDIsUnpackedForSubscribersWithoutRED(t *testing.T) {
 
 	d.retransmit(20, now)
 	if again := out.take(); len(again) != 1 || string(again[0].payload) != string([]byte{20}) {
-		t.Errorf("sent again: %v, want frame 20 alone", again)
+		t.Errorf("retransmitted: %v, want frame 20 alone", again)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestREDIsForwardedIfNegotiated(t *testing.T) {
 	l.handle(redPacket(t, 10, 2), time.Now())
 	got := out.take()
 	if len(got) != 1 || got[0].PayloadType != 63 || string(got[0].payload) != string(redPayload(10, 2)) {
-		t.Errorf("sent %v, want the packet as it came", got)
+		t.Errorf("sent %v, want the packet unchanged", got)
 	}
 }
 

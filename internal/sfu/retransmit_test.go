@@ -35,7 +35,7 @@ func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 		g.d.handleRTCP(nackOf(downSSRC+50, 53), g.now)      // of another track
 		again := g.out.take()
 		if len(again) != 2 {
-			t.Fatalf("rtx %v: %d packets sent again, want 2", retransmission, len(again))
+			t.Fatalf("rtx %v: %d packets retransmitted, want 2", retransmission, len(again))
 		}
 		for i, p := range again {
 			want := first[1+i]
@@ -43,17 +43,17 @@ func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 			if retransmission {
 				seq, payload = binary.BigEndian.Uint16(payload), payload[2:]
 				if p.SSRC != downRTX || p.PayloadType != rtxType {
-					t.Errorf("sent again on SSRC %d as type %d, want %d as %d", p.SSRC, p.PayloadType, downRTX, rtxType)
+					t.Errorf("retransmitted on SSRC %d as type %d, want %d as %d", p.SSRC, p.PayloadType, downRTX, rtxType)
 				}
 				if i > 0 && p.SequenceNumber != again[0].SequenceNumber+1 {
 					t.Errorf("retransmissions are numbered %d, %d", again[0].SequenceNumber, p.SequenceNumber)
 				}
 			} else if p.SSRC != downSSRC || p.PayloadType != downType {
-				t.Errorf("sent again on SSRC %d as type %d, want %d as %d", p.SSRC, p.PayloadType, downSSRC, downType)
+				t.Errorf("retransmitted on SSRC %d as type %d, want %d as %d", p.SSRC, p.PayloadType, downSSRC, downType)
 			}
 			if seq != want.SequenceNumber || p.Timestamp != want.Timestamp || p.Marker != want.Marker ||
 				p.PaddingSize != want.PaddingSize || !bytes.Equal(payload, want.payload) {
-				t.Errorf("rtx %v: %d came again as %+v % x, was %+v % x", retransmission, want.SequenceNumber, p.Header, payload, want.Header, want.payload)
+				t.Errorf("rtx %v: %d was retransmitted as %+v % x, was %+v % x", retransmission, want.SequenceNumber, p.Header, payload, want.Header, want.payload)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
 		now = now.Add(resendInterval)
 	}
 	if sent != resendTries {
-		t.Errorf("one packet was sent again %d times, want %d", sent, resendTries)
+		t.Errorf("one packet was retransmitted %d times, want %d", sent, resendTries)
 	}
 	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
 		t.Error("no key frame is requested after the last retransmission")
@@ -120,7 +120,7 @@ func TestPacketNoLongerStoredIsNotRetransmitted(t *testing.T) {
 	g.out.take()
 	g.d.handleRTCP(nackOf(downSSRC, 2), g.now)
 	if got := g.out.take(); got != nil {
-		t.Errorf("sent %v in place of a packet that is gone", got)
+		t.Errorf("sent %v for a packet that is no longer stored", got)
 	}
 }
 
@@ -156,7 +156,7 @@ func TestSubscribersKeyFrameRequestReachesItsLayer(t *testing.T) {
 			}
 		}
 	}
-	asked := func(what string, want ...uint32) {
+	requested := func(what string, want ...uint32) {
 		t.Helper()
 		if d := cmp.Diff(want, g.publisher.keyFrameRequests()); d != "" {
 			t.Errorf("%s: %s", what, d)
@@ -167,23 +167,23 @@ func TestSubscribersKeyFrameRequestReachesItsLayer(t *testing.T) {
 	g.receive(1, vp8Packet{seq: 1, key: true})
 	g.d.SetWanted(true, 0, MaxTemporals-1)
 	send(pli)
-	asked("before anything was forwarded: the layer it would get", layerSSRC(0))
+	requested("before forwarding: the layer to start with", layerSSRC(0))
 	g.d.Start()
 	g.receive(0, vp8Packet{seq: 2, key: true})
 	g.publisher.take()
 	send(pli)
-	asked("forwarding layer 0", layerSSRC(0))
+	requested("forwarding layer 0", layerSSRC(0))
 	g.d.SetWanted(true, 1, MaxTemporals-1)
 	g.receive(1, vp8Packet{seq: 2, key: true})
 	send(&rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}, {SSRC: downSSRC}}})
-	asked("forwarding layer 1, by FIR", layerSSRC(1))
+	requested("forwarding layer 1, by FIR", layerSSRC(1))
 	send(&rtcp.PictureLossIndication{MediaSSRC: 3}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}}})
-	asked("for another track")
+	requested("for another track")
 	if err := g.d.Unbind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
 	send(pli)
-	asked("when the track is no longer sent")
+	requested("when the track is no longer sent")
 }
 
 func TestSubscribersReceiverReportGivesLossAndRoundTrip(t *testing.T) {

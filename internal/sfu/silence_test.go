@@ -73,12 +73,12 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 				}
 				l.handle(opusPacket(t, 101, 1960, tt.payload...), time.Now()) // a packet during the mute
 				if got := out.take(); got != nil {
-					t.Errorf("%d packets of a muted track went out", len(got))
+					t.Errorf("%d packets of a muted track were sent", len(got))
 				}
 				l.r.SetMuted(false)
 				l.handle(opusPacket(t, 102, 1000+100*960, tt.payload...), time.Now())
 				if got := out.take(); len(got) != 1 || got[0].SequenceNumber != 101+silencePackets || got[0].Timestamp != 1000+100*960 {
-					t.Errorf("goes on with %v", got)
+					t.Errorf("continues with %v", got)
 				}
 			})
 		})
@@ -114,7 +114,7 @@ func TestSendBlackFramesSendsVP8(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.d.SendBlackFrames()
 	if got := g.out.take(); got != nil {
-		t.Errorf("%d black pictures after none", len(got))
+		t.Errorf("%d black frames although nothing was sent before", len(got))
 	}
 	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 5, tl0: 3, keyIdx: 1, key: true})
 	g.d.options.Trailer = []byte("the end")
@@ -142,12 +142,12 @@ func TestSendBlackFramesBypassesThePacersQueue(t *testing.T) {
 		g.d.SetAllowed(2, 3)
 		g.sendLayers(100 * time.Millisecond)
 		if g.d.options.Tap.PacerStats().Queued == 0 {
-			t.Fatal("nothing waits")
+			t.Fatal("no packet is queued")
 		}
 		g.out.take()
 		g.d.SendBlackFrames()
 		if got := len(g.out.take()); got != blackFrames {
-			t.Errorf("%d black pictures went out, want %d", got, blackFrames)
+			t.Errorf("%d black frames were sent, want %d", got, blackFrames)
 		}
 	})
 }
@@ -181,7 +181,7 @@ func TestSendWakeupPaddingSendsOnlyBeforeFirstPacket(t *testing.T) {
 	}
 	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 5, key: true})
 	if after := g.out.take(); len(after) != 1 || after[0].SequenceNumber != got[1].SequenceNumber+1 || int32(after[0].Timestamp-got[1].Timestamp) <= 0 {
-		t.Errorf("goes on with %v", after)
+		t.Errorf("continues with %v", after)
 	}
 	if g.d.SendWakeupPadding() {
 		t.Error("SendWakeupPadding returns true after the first packet")

@@ -111,7 +111,7 @@ func (s *streamChecker) take(p *rtp.Packet, _ bool) {
 	layer, count := int(p.Payload[7]), binary.BigEndian.Uint32(p.Payload[8:])
 	key := p.Payload[6]&1 == 0
 	if (s.last == nil || layer != s.layer) && !key {
-		s.wrong = append(s.wrong, fmt.Sprintf("layer %d begins at picture %d, which is no key frame", layer, count))
+		s.wrong = append(s.wrong, fmt.Sprintf("layer %d starts at picture %d, which is no key frame", layer, count))
 	}
 	if s.last != nil {
 		id, before := binary.BigEndian.Uint16(p.Payload[2:])&0x7fff, binary.BigEndian.Uint16(s.last.Payload[2:])&0x7fff

@@ -102,7 +102,7 @@ func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
 	buffers = append(buffers, read)
 	for range 1000 {
 		if _, err := read.Write(packet); err != nil {
-			t.Fatalf("a packet for a reader: %v", err)
+			t.Fatalf("writing a packet to a stream that is read: %v", err)
 		}
 		if _, err := read.Read(make([]byte, 1500)); err != nil {
 			t.Fatal(err)

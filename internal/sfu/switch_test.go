@@ -101,10 +101,10 @@ func TestTenLayerSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 					t.Errorf("packet %d: %+v follows %+v", i, b.described, a.described)
 				}
 				if int32(b.ts-a.ts) <= 0 {
-					t.Errorf("packet %d: time goes from %d to %d", i, a.ts, b.ts)
+					t.Errorf("packet %d: the timestamp changes from %d to %d", i, a.ts, b.ts)
 				}
 				if still := b.at.Sub(a.at); still > 2*time.Second/30 {
-					t.Errorf("packet %d: nothing came for %v", i, still)
+					t.Errorf("packet %d: nothing arrived for %v", i, still)
 				}
 				off := int32(b.ts-all[0].ts) - int32(b.at.Sub(all[0].at).Seconds()*90000)
 				worst = max(worst, max(off, -off))
@@ -139,7 +139,7 @@ func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
 	}
 	run(90, -1)
 	if got, _ := g.d.Current(); got != 2 {
-		t.Errorf("layer %d is forwarded after 2 came back", got)
+		t.Errorf("layer %d is forwarded after layer 2 resumed", got)
 	}
 }
 
@@ -174,7 +174,7 @@ func TestOneKeyFrameAnswersAllPendingRequests(t *testing.T) {
 	g.now = g.now.Add(time.Second)
 	g.receive(0, vp8Packet{seq: 3})
 	if got := g.publisher.keyFrameRequests(); len(got) != 1 {
-		t.Errorf("%d key frames were asked for, want 1", len(got))
+		t.Errorf("%d key frames were requested, want 1", len(got))
 	}
 }
 
@@ -200,7 +200,7 @@ func TestPacketsAwaitingStructureAreSentWhenItArrives(t *testing.T) {
 		v := newDecoderCheck(t)
 		v.receive(g.out.take())
 		if v.pictures != 3 || v.spatial != 2 {
-			t.Errorf("%d pictures up to layer %d came, want 3 up to 2", v.pictures, v.spatial)
+			t.Errorf("%d pictures up to layer %d were sent, want 3 up to layer 2", v.pictures, v.spatial)
 		}
 	}
 }
@@ -210,14 +210,14 @@ func TestMissingStructureCausesKeyFrameRequest(t *testing.T) {
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
 	g.publisher.take()
-	asked := 0
+	requested := 0
 	for _, p := range packets {
 		l.handle(p.raw, g.now)
 		g.now = g.now.Add(30 * time.Millisecond)
-		asked += len(g.publisher.keyFrameRequests())
+		requested += len(g.publisher.keyFrameRequests())
 	}
-	if d := cmp.Diff(1, asked); d != "" {
-		t.Errorf("key frames asked for in 300 ms: %s", d)
+	if d := cmp.Diff(1, requested); d != "" {
+		t.Errorf("key frames requested in 300 ms: %s", d)
 	}
 }
 
@@ -254,7 +254,7 @@ func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
 		l.handle(late(before), g.now)
 	}
 	if got := g.publisher.keyFrameRequests(); len(got) > 0 {
-		t.Errorf("%d key frames were asked for", len(got))
+		t.Errorf("%d key frames were requested", len(got))
 	}
 }
 
@@ -284,6 +284,6 @@ func TestLateKeyFrameDoesNotReplaceNewerStructure(t *testing.T) {
 	v := newDecoderCheck(t)
 	v.receive(g.out.take())
 	if v.pictures != 3 || v.spatial != 2 {
-		t.Errorf("%d pictures up to layer %d came, want 3 up to 2", v.pictures, v.spatial)
+		t.Errorf("%d pictures up to layer %d were sent, want 3 up to layer 2", v.pictures, v.spatial)
 	}
 }

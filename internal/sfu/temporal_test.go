@@ -153,7 +153,7 @@ func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
 	s.feed(false)
 	after := s.feed(false) // T0
 	if len(first) != 0 || len(after) != 2 || after[0].SequenceNumber != 104 {
-		t.Fatalf("sent %v and %v, want 104 and 105 behind the two that may still come", sequenceNumbers(first), sequenceNumbers(after))
+		t.Fatalf("sent %v and %v, want 104 and 105, after the two that may still arrive", sequenceNumbers(first), sequenceNumbers(after))
 	}
 	for i, raw := range lost {
 		g.r.layer(0).handle(raw, g.now)

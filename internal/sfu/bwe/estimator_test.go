@@ -40,7 +40,7 @@ func TestEstimateConvergesToLinkRate(t *testing.T) {
 			c.run(10*time.Second, nil)
 			c.delayMost = 0
 			if got := c.meanEstimateShare(30*time.Second) / p.rate; got < 0.6 || got > 1.15 {
-				t.Errorf("the estimate is %.2f of the link in the mean", got)
+				t.Errorf("the mean estimate is %.2f of the link rate", got)
 			}
 			if c.delayMost > 300*time.Millisecond+p.jitter {
 				t.Errorf("a packet waited %v in the queue", c.delayMost)
@@ -53,7 +53,7 @@ func TestEstimateReachesWantedBitrateOnGoodLinkInASecond(t *testing.T) {
 	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(time.Second, nil)
 	if got := c.rate(); got != 1_700_000 {
-		t.Errorf("%d bits/s are sent after a second, the estimate being %d", got, c.e.Bitrate())
+		t.Errorf("%d bits/s are sent after a second with an estimate of %d", got, c.e.Bitrate())
 	}
 }
 
@@ -67,12 +67,12 @@ func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 			c.path.rate = 3e5
 			c.run(3*time.Second, nil)
 			if c.estimateShare(3e5) > 1.1 || c.estimateShare(3e5) < 0.4 || c.queueDelay() > 50*time.Millisecond {
-				t.Errorf("three seconds later the estimate is %d and the queue %v", c.e.Bitrate(), c.queueDelay())
+				t.Errorf("three seconds later the estimate is %d and the queueing delay %v", c.e.Bitrate(), c.queueDelay())
 			}
 			c.sent, c.dropped = 0, 0
 			c.run(20*time.Second, nil)
 			if c.dropped*50 > c.sent {
-				t.Errorf("%d of %d packets were lost once it had settled", c.dropped, c.sent)
+				t.Errorf("%d of %d packets were lost after three seconds", c.dropped, c.sent)
 			}
 			if c.estimateShare(3e5) < 0.5 || c.estimateShare(3e5) > 1.3 {
 				t.Errorf("the estimate is %d", c.e.Bitrate())
@@ -80,7 +80,7 @@ func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 			c.path.rate = 3e6
 			c.run(8*time.Second, nil)
 			if c.rate() < 1_600_000 {
-				t.Errorf("eight seconds after the link is wide again %d bits/s are sent", c.rate())
+				t.Errorf("eight seconds after the link has recovered, %d bits/s are sent", c.rate())
 			}
 		})
 	}
@@ -102,14 +102,14 @@ func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 			c.path.loss, c.path.jitter = then.loss, then.jitter
 			c.run(900*time.Millisecond, nil)
 			if c.e.Queue(c.now) == 0 {
-				t.Error("a second later the delay is no queue: the case shows nothing")
+				t.Error("after a second the delay does not count as a queue, so the case tests nothing")
 			}
 			c.run(4*time.Second, nil)
 			if q := c.e.Queue(c.now); q != 0 {
-				t.Errorf("five seconds later it is still a queue of %v", q)
+				t.Errorf("after five seconds it still counts as a queue of %v", q)
 			}
 			if got := c.rate(); got != 1_700_000 {
-				t.Errorf("%d bits/s are sent, the estimate being %d", got, c.e.Bitrate())
+				t.Errorf("%d bits/s are sent with an estimate of %d", got, c.e.Bitrate())
 			}
 		})
 	}
@@ -149,12 +149,12 @@ func TestOwnQueueIsNotMistakenForLongerPath(t *testing.T) {
 					}
 				}
 			})
-			t.Logf("a queue for %d ms, of which it was not seen for %d; the estimate is %d", waiting, unseen, c.e.Bitrate())
+			t.Logf("a queue for %d ms, not reported for %d ms; the estimate is %d", waiting, unseen, c.e.Bitrate())
 			if waiting < 500 {
-				t.Error("there was no queue: the case shows nothing")
+				t.Error("there was no queue, so the case tests nothing")
 			}
 			if unseen*5 > waiting {
-				t.Errorf("for %d of the %d ms in which packets waited that was not seen", unseen, waiting)
+				t.Errorf("for %d of the %d ms with a queue, the estimator did not report it", unseen, waiting)
 			}
 		})
 	}
@@ -180,7 +180,7 @@ func TestEstimateIsConstantWhileLittleIsSent(t *testing.T) {
 	c.layers, c.wanted = []int{150_000}, 150_000
 	c.run(time.Minute, nil)
 	if got := float64(c.e.Bitrate()) / float64(before); got < 0.5 || got > 1.1 {
-		t.Errorf("from %d the estimate went to %d while 150 kbit/s were sent", before, c.e.Bitrate())
+		t.Errorf("the estimate changed from %d to %d while 150 kbit/s were sent", before, c.e.Bitrate())
 	}
 	c.path.rate = 1e5
 	c.run(5*time.Second, nil)
@@ -197,12 +197,12 @@ func TestEstimateAdaptsToCrossTraffic(t *testing.T) {
 	c.path.cross = 2e6
 	c.run(5*time.Second, nil)
 	if got := c.meanEstimateShare(10*time.Second) / 1e6; got < 0.5 || got > 1.3 {
-		t.Errorf("the estimate is %.2f of what is left", got)
+		t.Errorf("the estimate is %.2f of the remaining rate", got)
 	}
 	c.path.cross = 0
 	c.run(10*time.Second, nil)
 	if got := c.meanEstimateShare(5*time.Second) / 3e6; got < 0.6 {
-		t.Errorf("ten seconds later the estimate is %.2f of the link", got)
+		t.Errorf("ten seconds later the estimate is %.2f of the link rate", got)
 	}
 }
 
@@ -214,7 +214,7 @@ func TestEstimateRecoversAfterInterruption(t *testing.T) {
 	c.path.loss = 0
 	c.run(6*time.Second, nil)
 	if c.rate() != 1_700_000 {
-		t.Errorf("six seconds after a cut of three %d bits/s are sent", c.rate())
+		t.Errorf("six seconds after an interruption of three seconds, %d bits/s are sent", c.rate())
 	}
 }
 
@@ -230,7 +230,7 @@ func TestEstimateRecoversAfterVideoIsPausedByCongestion(t *testing.T) {
 	c.path.rate = 3e6
 	c.run(15*time.Second, nil)
 	if c.rate() < 1_600_000 {
-		t.Errorf("fifteen seconds after the link is wide again the estimate is %d, and its delay grows: %v", c.e.Bitrate(), c.e.Congested(c.now))
+		t.Errorf("fifteen seconds after the link has recovered, the estimate is %d, and its delay grows: %v", c.e.Bitrate(), c.e.Congested(c.now))
 	}
 }
 

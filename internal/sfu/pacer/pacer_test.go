@@ -76,13 +76,13 @@ func TestPacerSpreadsBursts(t *testing.T) {
 		<-time.After(150 * time.Millisecond)
 		all := append(half, p.out.take()...)
 		if len(half) < 4 || len(half) > 12 || len(all) != 20-atOnce {
-			t.Fatalf("%d of them followed within 100 ms, %d of %d within 250", len(half), len(all), 20-atOnce)
+			t.Fatalf("%d of them were sent within 100 ms, %d of %d within 250 ms", len(half), len(all), 20-atOnce)
 		}
 		number := -1
 		for i, w := range all {
 			seq := uint16(atOnce + i)
 			if w.SequenceNumber != seq || binary.BigEndian.Uint16(w.payload) != seq || !bytes.Equal(w.GetExtension(3), []byte{byte(seq), 1, 2}) {
-				t.Errorf("packet %d came as %+v % x", seq, w.Header, w.payload[:2])
+				t.Errorf("packet %d arrived as %+v % x", seq, w.Header, w.payload[:2])
 			}
 			got := int(binary.BigEndian.Uint16(w.GetExtension(numberID)))
 			if number >= 0 && got != number+1 {
@@ -122,7 +122,7 @@ func TestPacerDropsPacketsBeyondMaxQueued(t *testing.T) {
 		// with the queue.
 		<-time.After(3 * time.Second)
 		if got := len(p.out.take()); got < MaxQueued-20 {
-			t.Errorf("%d packets have gone out after three seconds", got)
+			t.Errorf("%d packets were sent in three seconds", got)
 		}
 		for seq := range uint16(100) {
 			p.send(seq, true, false)
@@ -131,7 +131,7 @@ func TestPacerDropsPacketsBeyondMaxQueued(t *testing.T) {
 		p.out.take()
 		p.send(1, true, false)
 		if got := len(p.out.take()); got != 1 {
-			t.Errorf("%d packets went out after the end, want one", got)
+			t.Errorf("%d packets were sent after Close, want one", got)
 		}
 	})
 }
