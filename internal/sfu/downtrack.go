@@ -17,7 +17,7 @@ import (
 const DependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
 // ErrCodec reports that a subscriber's connection has not negotiated the track's codec.
-var ErrCodec = errors.New("sfu: the subscriber does not decode this codec")
+var ErrCodec = errors.New("sfu: the subscriber has not negotiated the codec of the track")
 
 // DownTrackOptions configure a DownTrack.
 type DownTrackOptions struct {

@@ -8,9 +8,9 @@ import "errors"
 
 var (
 	// ErrDescriptor reports that a dependency descriptor is malformed.
-	ErrDescriptor = errors.New("codec: broken dependency descriptor")
+	ErrDescriptor = errors.New("codec: malformed dependency descriptor")
 	// ErrNoStructure reports that a descriptor refers to a structure that was not received.
-	ErrNoStructure = errors.New("codec: dependency descriptor of an unknown structure")
+	ErrNoStructure = errors.New("codec: dependency descriptor without its structure")
 )
 
 // Indication says how a frame matters to one decode target (DTI, decode target indication).
