@@ -61,7 +61,7 @@ func TestLossTrackerFindsGapsAndLatePackets(t *testing.T) {
 	}
 }
 
-// span returns the numbers from, from+1 and so on up to to.
+// span returns all numbers between two given ones, both included.
 func span(from, to uint16) []uint16 {
 	var s []uint16
 	for ; from <= to; from++ {

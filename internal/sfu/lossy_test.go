@@ -47,7 +47,7 @@ func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	in.got[count] = a
 }
 
-// missing returns the packets that have not arrived, of those from from up to but excluding to.
+// missing returns the counts of the packets that have not arrived. It checks the counts from up to to - 1.
 func (in *receivedPackets) missing(from, to uint32) []uint32 {
 	in.mu.Lock()
 	defer in.mu.Unlock()

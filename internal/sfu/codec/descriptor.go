@@ -251,7 +251,7 @@ func (s *Structure) findLayers() {
 	}
 }
 
-// readIndications reads one Indication for each of targets decode targets.
+// readIndications reads one Indication for each decode target. targets is the number of decode targets.
 func readIndications(r *bitReader, targets int) uint64 {
 	var all uint64
 	for target := range targets {

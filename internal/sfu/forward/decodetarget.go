@@ -51,8 +51,9 @@ func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want Target) sel
 	return v
 }
 
-// retarget switches to the decode target for want if frame info.Frame, the newest so far, allows it. It reports whether
-// only a key frame allows the switch. begins says that the frame is the first of its picture.
+// retarget switches to the decode target for want, if the frame allows it. The frame, info.Frame, must be the newest so
+// far. retarget reports whether only a key frame would allow the switch. begins says that the frame is the first of its
+// picture.
 func (s *selector) retarget(info *codec.Info, begins bool, want Target) (needsKeyFrame bool) {
 	f := &info.Frame
 	if f.NewStructure {
