@@ -33,7 +33,7 @@ type command struct {
 	Version           version           `cmd:"" help:"Print the version."`
 }
 
-// environment is what a command uses of the process. environ holds all environment variables, because a warning names
+// environment holds the parts of the process that commands use. environ holds all environment variables, because a warning names
 // the unknown ones that begin with MEET_.
 type environment struct {
 	environ        []string

@@ -20,7 +20,7 @@ type Request struct {
 	Address                      string // network address of the client
 }
 
-// ConnectionDetails is what a LiveKit client needs to enter a room. ServerURL is "" if the client should connect to this
+// ConnectionDetails holds the values that a LiveKit client needs to join a room. ServerURL is "" if the client should connect to this
 // server.
 type ConnectionDetails struct {
 	ServerURL        string `json:"serverUrl"`

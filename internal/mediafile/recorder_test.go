@@ -226,7 +226,7 @@ func TestNewRecorderDoesNotOverwriteFiles(t *testing.T) {
 	}
 }
 
-// probeResult is what ffprobe found in a file.
+// probeResult is the part of the output of ffprobe that tests check.
 type probeResult struct {
 	frames  int
 	seconds float64

@@ -41,7 +41,7 @@ type dataSubscription struct {
 	limiter frameLimiter
 }
 
-// dataChoice is what a client has requested for a data track. The track need not exist yet.
+// dataChoice is the request of a client about a data track. The track need not exist yet.
 type dataChoice struct {
 	subscribe bool
 	fps       uint32 // maximum number of frames per second; 0 means all frames

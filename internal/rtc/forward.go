@@ -69,7 +69,7 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 		return err
 	}
 	if _, err := rs.Participant(ctx, room, identity); err != nil {
-		return err // before a room is created in vain
+		return err // checked first, so that no room is created for nothing
 	}
 	if err := rs.requireNoCompanion(ctx, room, identity); err != nil {
 		return err

@@ -26,7 +26,7 @@ func TestRoundTripsAreCountedInBuckets(t *testing.T) {
 	}
 }
 
-// Of the packets to each subscriber, one in forwardingSampleEvery is counted. Its time includes that of the subscribers
+// One in forwardingSampleEvery packets to each subscriber is counted. Its time includes that of the subscribers
 // served before.
 func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

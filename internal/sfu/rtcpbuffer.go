@@ -36,8 +36,8 @@ type rtcpBuffer struct {
 	ssrc uint32
 }
 
-// Write handles one packet. Feedback about the connection or a DownTrack is processed immediately. Of other packets
-// only sender reports are stored, because nothing else is read. pion writes a packet to the buffer of each SSRC that it
+// Write handles one packet. Feedback about the connection or a DownTrack is processed immediately. Sender
+// reports are stored; all other packets are dropped, because nothing else is read. pion writes a packet to the buffer of each SSRC that it
 // names.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	now := time.Now()

@@ -30,7 +30,7 @@ export class Person {
     return this.call.getByRole('button', { name, exact: true });
   }
 
-  /** Returns how many frames the video element of a tile has decoded. Of several elements the topmost counts. */
+  /** Returns how many frames the video element of a tile has decoded. If there are several elements, it counts the topmost one. */
   async frames(name, source = 'camera') {
     const video = this.tile(name, source).locator('video');
     if ((await video.count()) === 0) return 0;

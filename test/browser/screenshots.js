@@ -1,5 +1,5 @@
 // Takes the screenshots in docs/screenshots; scripts/screenshots.sh runs it. Three participants with drawn faces hold a call
-// on a server with temporary data. The pictures show desktop and phone, in light and in dark colours.
+// on a server with temporary data. The screenshots show desktop and phone, in light and in dark colours.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const phone = { width: 390, height: 844 };
 const folder = mkdtempSync(join(tmpdir(), 'meet-screenshots-'));
 const browsers = [];
 
-/** Returns a time zone in which it is between ten and eleven, so that the pictures look alike whenever they are taken. */
+/** Returns a time zone in which it is between ten and eleven, so that the screenshots look alike whenever they are taken. */
 function tenOClock() {
   const hours = (10 - new Date().getUTCHours() + 24) % 24; // east of Greenwich
   const east = hours > 12 ? hours - 24 : hours;
@@ -58,7 +58,7 @@ async function write(page, text) {
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
-/** Writes two pictures of the page: in light and in dark colours. */
+/** Writes two screenshots of the page: in light and in dark colours. */
 async function take(page, name) {
   for (const [colorScheme, suffix] of [['light', ''], ['dark', '-dark']]) {
     await page.emulateMedia({ colorScheme });

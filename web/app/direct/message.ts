@@ -1,4 +1,4 @@
-/** PeerState is what each page sends about its own person: the name, and which devices are on. */
+/** PeerState is a participant's name and the devices that are on. Each page sends its own. */
 export interface PeerState {
   name: string;
   microphone: boolean;
@@ -6,7 +6,7 @@ export interface PeerState {
   screen: boolean;
 }
 
-/** Message is what the two pages exchange over the data channel. */
+/** Message is a message between the two pages over the data channel. */
 export type Message = { state: PeerState } | { chat: { id: string; text: string; at: number } } | { bye: true };
 
 const maxNameLength = 100;

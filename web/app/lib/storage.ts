@@ -1,4 +1,4 @@
-/** Preferences are what the browser stores between calls. This file is the only one that uses its storage. */
+/** Preferences are the settings that the browser stores between calls. This file is the only one that uses its storage. */
 export interface Preferences {
   name: string;
   microphone: boolean;
