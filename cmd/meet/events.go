@@ -8,8 +8,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// onSignal reports participants that join or leave and tracks that are published, muted or unpublished. The client
-// calls it for each message in order, before it applies the message.
+// onSignal prints events of the room, such as participants that join or leave and tracks that are published or muted.
+// The client calls it for each message in order, before it applies the message.
 func (s *session) onSignal(m *livekit.SignalResponse) {
 	switch m := m.Message.(type) {
 	case *livekit.SignalResponse_Join:

@@ -231,8 +231,7 @@ func unexpectedFirst(msg *livekit.SignalResponse) error {
 	return fmt.Errorf("unexpected first message %T", msg.Message)
 }
 
-// Done returns a channel that is closed when the session ends: because of Close, Leave, a Leave of the server, or a
-// failed resume.
+// Done returns a channel that is closed when the session ends. Err then returns the reason.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err returns the reason why the session ended, or nil if it has not ended.

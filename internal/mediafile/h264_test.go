@@ -13,7 +13,7 @@ import (
 )
 
 // The frame rate is the requested one, else the stated one if it is plausible, else 30.
-func TestH264FrameRateIsTheRequestedOrElseTheStated(t *testing.T) {
+func TestH264FrameRateIsTheRequestedOrStatedRate(t *testing.T) {
 	path := makeFile(t, "a.h264", samples["any.h264"].args...)
 	for fps, want := range map[float64]time.Duration{0: 100 * time.Millisecond, 25: 40 * time.Millisecond} {
 		f, err := Open(path, fps)
