@@ -35,7 +35,7 @@ func definitions() []definition {
 		gaugeBy("meet_subscriptions", "Subscriptions to tracks.", "kind", func(s *snapshot) values {
 			return values{"audio": float64(s.AudioSubscriptions), "video": float64(s.VideoSubscriptions)}
 		}),
-		gauge("meet_paused_pictures", "Video subscriptions that are paused because the subscriber's bandwidth is too low.", func(s *snapshot) int { return s.PausedVideos }),
+		gauge("meet_paused_video_subscriptions", "Video subscriptions that are paused because the subscriber's bandwidth is too low.", func(s *snapshot) int { return s.PausedVideos }),
 		gauge("meet_room_backlog", "Tasks queued in the event loops of all rooms.", func(s *snapshot) int { return s.Waiting }),
 		gauge("meet_signal_connections", "Open signalling connections.", func(s *snapshot) int { return s.signals }),
 		gauge("meet_agent_workers", "Connected agent workers.", func(s *snapshot) int { return s.Agents.Workers }),
@@ -44,7 +44,7 @@ func definitions() []definition {
 		}),
 		gauge("meet_relays", "TURN allocations.", func(s *snapshot) int { return s.relays }),
 		gauge("meet_webhooks_pending", "Webhook deliveries that receivers have not accepted yet.", func(s *snapshot) int { return s.Pending }),
-		gauge("meet_webhooks_aside", "Webhook events that no retry could deliver and that are stored as dead letters.", func(s *snapshot) int { return s.DeadLetters }),
+		gauge("meet_webhooks_dead_letters", "Webhook events that no retry could deliver and that are stored as dead letters.", func(s *snapshot) int { return s.DeadLetters }),
 
 		counterByDirection("meet_udp_packets_total", "Packets received and sent by the media socket.", func(s *snapshot) values {
 			return values{"in": float64(s.PacketsIn), "out": float64(s.PacketsOut)}
@@ -56,13 +56,13 @@ func definitions() []definition {
 			return values{"in": float64(s.CallsIn), "out": float64(s.CallsOut)}
 		}),
 		counter("meet_udp_dropped_total", "Packets dropped because the kernel refused them or a connection's queue was full.", func(s *snapshot) uint64 { return s.Dropped }),
-		counter("meet_publisher_packets_missed_total", "Packets lost from publishers and requested again by NACK.", func(s *snapshot) uint64 { return s.Missed }),
-		counter("meet_publisher_key_frames_asked_total", "Key frames requested from publishers.", func(s *snapshot) uint64 { return s.KeyFramesAsked }),
-		counter("meet_subscriber_packets_missed_total", "Packets that subscribers lost and requested again by NACK.", func(s *snapshot) uint64 { return s.NACKed }),
-		counter("meet_subscriber_packets_resent_total", "Packets retransmitted to subscribers.", func(s *snapshot) uint64 { return s.Resent }),
-		counter("meet_subscriber_packets_expected_total", "Packets sent to subscribers, according to their receiver reports.", func(s *snapshot) uint64 { return s.Expected }),
-		counter("meet_subscriber_packets_lost_total", "Packets that did not reach subscribers at the first attempt, according to their receiver reports.", func(s *snapshot) uint64 { return s.Lost }),
-		counter("meet_subscriber_key_frames_wanted_total", "Key frames that subscribers requested.", func(s *snapshot) uint64 { return s.KeyFramesWanted }),
+		counter("meet_publisher_packets_missed_total", "Packets lost from publishers and requested again by NACK.", func(s *snapshot) uint64 { return s.NACKsSent }),
+		counter("meet_publisher_key_frames_requested_total", "Key frames requested from publishers.", func(s *snapshot) uint64 { return s.KeyFrameRequestsSent }),
+		counter("meet_subscriber_packets_missed_total", "Packets that subscribers lost and requested again by NACK.", func(s *snapshot) uint64 { return s.NACKsReceived }),
+		counter("meet_subscriber_packets_resent_total", "Packets retransmitted to subscribers.", func(s *snapshot) uint64 { return s.Retransmitted }),
+		counter("meet_subscriber_packets_expected_total", "Packets sent to subscribers, according to their receiver reports.", func(s *snapshot) uint64 { return s.ReportedExpected }),
+		counter("meet_subscriber_packets_lost_total", "Packets that did not reach subscribers at the first attempt, according to their receiver reports.", func(s *snapshot) uint64 { return s.ReportedLost }),
+		counter("meet_subscriber_key_frames_requested_total", "Key frames that subscribers requested.", func(s *snapshot) uint64 { return s.KeyFrameRequestsReceived }),
 	}
 }
 

@@ -84,7 +84,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Agents(), c.sources.SignalConnections(), c.sources.Relays(), c.sources.Webhooks(ctx)}
-	out <- prometheus.MustNewConstHistogram(c.roundTrips, s.Reported, s.ReportedSeconds, s.ReportedWithin)
+	out <- prometheus.MustNewConstHistogram(c.roundTrips, s.RoundTrips, s.RoundTripSeconds, s.RoundTripsWithin)
 	out <- prometheus.MustNewConstHistogram(c.forwarding, s.Forwarded, s.ForwardedSeconds, s.ForwardedWithin)
 	for _, f := range c.definitions {
 		for label, value := range f.read(&s) {

@@ -18,8 +18,8 @@ func exampleSources() Sources {
 		Media: func(context.Context) Media {
 			return Media{
 				Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedVideos: 6,
-				NACKed: 70, Resent: 69, Expected: 1000, Lost: 13,
-				ReportedWithin: map[float64]uint64{0.1: 3, 0.2: 5}, Reported: 6, ReportedSeconds: 1.5,
+				NACKsReceived: 70, Retransmitted: 69, ReportedExpected: 1000, ReportedLost: 13,
+				RoundTripsWithin: map[float64]uint64{0.1: 3, 0.2: 5}, RoundTrips: 6, RoundTripSeconds: 1.5,
 				ForwardedWithin: map[float64]uint64{0.0001: 7, 0.1: 8}, Forwarded: 9, ForwardedSeconds: 0.25,
 			}
 		},
@@ -50,13 +50,13 @@ func TestScrapeShowsEveryMetricAndPassesTheLinter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_pictures 6",
+		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_video_subscriptions 6",
 		`meet_udp_packets_total{direction="out"} 20`, `meet_udp_bytes_total{direction="in"} 1000`, "meet_udp_dropped_total 1",
 		"meet_subscriber_packets_missed_total 70", "meet_subscriber_packets_resent_total 69", "meet_relays 8",
 		"meet_signal_connections 5", "meet_agent_workers 3", `meet_agent_jobs{state="waiting"} 1`, "meet_subscriber_packets_lost_total 13",
 		`meet_subscriber_round_trip_seconds_bucket{le="0.2"} 5`, "meet_subscriber_round_trip_seconds_count 6",
 		`meet_forwarding_seconds_bucket{le="0.0001"} 7`, "meet_forwarding_seconds_count 9", "meet_forwarding_seconds_sum 0.25",
-		"meet_webhooks_pending 9", "meet_webhooks_aside 2", `meet_room_events_total{event="room_started"} 1`,
+		"meet_webhooks_pending 9", "meet_webhooks_dead_letters 2", `meet_room_events_total{event="room_started"} 1`,
 		`meet_join_seconds_bucket{le="0.4"} 1`, `meet_join_seconds_bucket{le="0.2"} 0`, `meet_build_info{version="1.2.3"} 1`,
 		"go_goroutines ", "process_resident_memory_bytes ",
 	} {

@@ -17,17 +17,17 @@ type Stats struct {
 	Waiting                                int // functions queued on the rooms' loops
 
 	// Totals since the start, towards publishers: packets requested again, and key frames requested.
-	Missed, KeyFramesAsked uint64
+	NACKsSent, KeyFrameRequestsSent uint64
 	// Totals from subscribers: packets requested again, those of them that were retransmitted, and key frames
 	// requested.
-	NACKed, Resent, KeyFramesWanted uint64
+	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64
 	// Totals from subscribers' RTCP reports: packets sent to them and packets lost. Then a histogram of round-trip
 	// times: the cumulative number of times by upper bound in seconds, the number of all times, and their sum in
 	// seconds.
-	Expected, Lost  uint64
-	ReportedWithin  map[float64]uint64
-	Reported        uint64
-	ReportedSeconds float64
+	ReportedExpected, ReportedLost  uint64
+	RoundTripsWithin  map[float64]uint64
+	RoundTrips        uint64
+	RoundTripSeconds float64
 	// Histogram, in the same form, of the time that packets spent in the server. Only a sample of packets is measured.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
@@ -45,11 +45,11 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 	rs.mu.Unlock()
 	c := &rs.counters
 	s := Stats{
-		Rooms: len(rooms), Missed: c.NACKsSent.Load(), KeyFramesAsked: c.KeyFrameRequestsSent.Load(),
-		NACKed: c.NACKsReceived.Load(), Resent: c.Retransmitted.Load(), KeyFramesWanted: c.KeyFrameRequestsReceived.Load(),
-		Expected: c.ReportedExpected.Load(), Lost: c.ReportedLost.Load(),
+		Rooms: len(rooms), NACKsSent: c.NACKsSent.Load(), KeyFrameRequestsSent: c.KeyFrameRequestsSent.Load(),
+		NACKsReceived: c.NACKsReceived.Load(), Retransmitted: c.Retransmitted.Load(), KeyFrameRequestsReceived: c.KeyFrameRequestsReceived.Load(),
+		ReportedExpected: c.ReportedExpected.Load(), ReportedLost: c.ReportedLost.Load(),
 	}
-	s.ReportedWithin, s.Reported, s.ReportedSeconds = c.RoundTrips.Histogram()
+	s.RoundTripsWithin, s.RoundTrips, s.RoundTripSeconds = c.RoundTrips.Histogram()
 	s.ForwardedWithin, s.Forwarded, s.ForwardedSeconds = c.ForwardingTimes.Histogram()
 	for _, r := range rooms {
 		s.Waiting += r.loop.Len()
