@@ -21,13 +21,13 @@ type Media struct {
 	PausedVideos                           int
 	Waiting                                int // tasks queued in the rooms' event loops
 
-	NACKsSent, KeyFrameRequestsSent          uint64 // packets lost from publishers and requested again; key frames requested from publishers
+	NACKsSent, KeyFrameRequestsSent                        uint64 // packets lost from publishers and requested again; key frames requested from publishers
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64 // packets that subscribers requested again; packets resent to them; key frames that they requested
-	ReportedExpected, ReportedLost                  uint64 // packets sent to subscribers and lost on the way, by their receiver reports
+	ReportedExpected, ReportedLost                         uint64 // packets sent to subscribers and lost on the way, by their receiver reports
 	// Histogram of round-trip times to subscribers. RoundTripsWithin maps a bucket's upper bound in seconds to the number of
 	// reports up to it. Reported is the number of reports, ReportedSeconds the sum of their times.
-	RoundTripsWithin  map[float64]uint64
-	RoundTrips        uint64
+	RoundTripsWithin map[float64]uint64
+	RoundTrips       uint64
 	RoundTripSeconds float64
 	// Histogram of the times that a sample of the packets took through the server, in the same form.
 	ForwardedWithin  map[float64]uint64

@@ -24,10 +24,10 @@ type Stats struct {
 	// Totals from subscribers' RTCP reports: packets sent to them and packets lost. Then a histogram of round-trip
 	// times: the cumulative number of times by upper bound in seconds, the number of all times, and their sum in
 	// seconds.
-	ReportedExpected, ReportedLost  uint64
-	RoundTripsWithin  map[float64]uint64
-	RoundTrips        uint64
-	RoundTripSeconds float64
+	ReportedExpected, ReportedLost uint64
+	RoundTripsWithin               map[float64]uint64
+	RoundTrips                     uint64
+	RoundTripSeconds               float64
 	// Histogram, in the same form, of the time that packets spent in the server. Only a sample of packets is measured.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
