@@ -14,7 +14,9 @@ export interface RoomAccess {
   fetchCredentials(personName: string, signal: AbortSignal): Promise<Credentials>;
 }
 
-/** Credentials hold the values that a client needs to join a room. With direct, two participants may connect to each other. */
+/**
+ * Credentials are a server's address and a token to join a room. With direct, two participants may connect to each other.
+ */
 export interface Credentials {
   serverUrl: string;
   participantToken: string;

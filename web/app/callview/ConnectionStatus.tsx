@@ -1,7 +1,9 @@
 import { useEffect, useState } from "react";
 import type { CallStatus } from "../controls/action";
 
-/** An interruption is shown as one word after briefAfter, and explained in a sentence after explainedAfter, in milliseconds. */
+/**
+ * An interruption is shown as one word after briefAfter, and explained in a sentence after explainedAfter, in milliseconds.
+ */
 const briefAfter = 1_000;
 const explainedAfter = 5_000;
 

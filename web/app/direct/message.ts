@@ -1,4 +1,4 @@
-/** PeerState is a participant's name and the devices that are on. Each page sends its own. */
+/** PeerState is the state that each page sends to the other: the name of its person, and which devices are on. */
 export interface PeerState {
   name: string;
   microphone: boolean;
@@ -6,7 +6,7 @@ export interface PeerState {
   screen: boolean;
 }
 
-/** Message is a message between the two pages over the data channel. */
+/** Message is a message on the data channel between the two pages. */
 export type Message = { state: PeerState } | { chat: { id: string; text: string; at: number } } | { bye: true };
 
 const maxNameLength = 100;

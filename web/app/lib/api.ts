@@ -21,7 +21,7 @@ export interface Meeting {
   durationSeconds: number;
 }
 
-/** LobbyState is the content of the lobby: the newest open rooms and past meetings, and how many more of each are not listed. */
+/** LobbyState is the content of the lobby: the newest open rooms and past meetings, and the numbers of those not listed. */
 export interface LobbyState {
   rooms: LiveRoom[];
   moreRooms: number;

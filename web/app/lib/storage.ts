@@ -1,4 +1,4 @@
-/** Preferences are the settings that the browser stores between calls. This file is the only one that uses its storage. */
+/** Preferences are the values stored in the browser for later calls. Only this file uses the browser's storage. */
 export interface Preferences {
   name: string;
   microphone: boolean;

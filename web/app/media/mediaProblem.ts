@@ -11,7 +11,7 @@ export interface MediaProblem {
   retry: boolean;
 }
 
-/** MediaContext holds the circumstances that distinguish failures for which the browser reports the same error. */
+/** MediaContext is information that distinguishes failures for which the browser reports the same error. */
 export interface MediaContext {
   /** The permission for the device, or undefined where the browser does not report it. */
   permission?: PermissionState | undefined;

@@ -2,7 +2,7 @@ import { type Observable, State } from "../lib/observable";
 import { receivedCount, type TransportStats, readStats } from "./transportStats";
 
 /**
- * TrackRole is the kind of content of a track. Each role has a media section of its own in SDP: the first audio section is the
+ * TrackRole is the source of a track. Each role has a media section of its own in SDP: the first audio section is the
  * microphone and the second the screen's audio, and the same for video with camera and screen.
  */
 export type TrackRole = "microphone" | "camera" | "screen" | "screenAudio";

@@ -1,4 +1,4 @@
-/** Ending is the explanation of why a call has ended, as the end page shows it. */
+/** Ending is the explanation of the end of a call, as the end page shows it. */
 export interface Ending {
   /** A stable identifier. "could-not-join" means that the call never started. */
   code: string;
