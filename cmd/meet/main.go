@@ -96,8 +96,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	return 1
 }
 
-// parseError turns kong's error into a usageError. It rewords the error for a flag without a value, which names a
-// token of kong's scanner.
+// parseError turns kong's error into a usageError. For a flag without a value, kong's error mentions a token of its
+// scanner (<EOL>), so parseError rewords it.
 func parseError(err error) error {
 	if flag, rest, _ := strings.Cut(err.Error(), ": "); strings.HasSuffix(rest, "(<EOL>)") {
 		err = fmt.Errorf("%s: got no value", flag)

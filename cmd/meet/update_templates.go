@@ -35,7 +35,7 @@ Example:
 // statusNewer is the exit status of --check if a newer build is published.
 const statusNewer = 3
 
-// Run takes the newest published build, or does what --check, --list or --rollback ask for.
+// Run installs the newest published build of the front end, or does what --check, --list or --rollback request.
 func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	flags := u.frontendSettings.flags()
 	maps.Copy(flags, u.dataSettings.flags())

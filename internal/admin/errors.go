@@ -26,7 +26,8 @@ type callError struct {
 func (f *callError) Error() string { return f.text }
 func (f *callError) Unwrap() error { return f.kind }
 
-// translate converts an error of Twirp's client into one sentence that wraps a kind.
+// translate converts an error of Twirp's client into an error whose text is one sentence. It wraps one of the errors
+// above.
 func (c *Client) translate(err error) error {
 	twirpErr, ok := errors.AsType[twirp.Error](err)
 	if !ok {

@@ -19,9 +19,9 @@ import (
 const (
 	// frameLimit bounds a worker's message in bytes. An agent's metadata and attributes make the largest messages.
 	frameLimit = 1 << 20
-	// maxQueuedMessages and maxQueuedBytes bound the messages queued for a worker. A worker that exceeds them does
-	// not read: it is disconnected and its jobs are reassigned. The metadata of a room and of a job may have 512 KiB
-	// each.
+	// maxQueuedMessages and maxQueuedBytes bound the messages queued for a worker. If the queue
+	// is full, the worker does not read, so it is disconnected and its jobs are reassigned. One message may have 1 MiB:
+	// the metadata of a room and of a job have up to 512 KiB each.
 	maxQueuedMessages = 256
 	maxQueuedBytes    = 8 << 20
 	// pingInterval is the time between WebSocket pings. A worker that sends nothing for idleTimeout, not even a pong,

@@ -14,8 +14,8 @@ import (
 const (
 	// logRate is the allowed number of lines of one level per second, logBurst the number of lines in one burst.
 	logRate, logBurst = 20, 400
-	// maxUntrustedBytes bounds strings that clients choose, maxValueBytes other strings and errors, which may quote
-	// clients, and maxStackBytes stack traces. All are in bytes.
+	// Logged values are truncated to these numbers of bytes: maxUntrustedBytes for strings that clients choose,
+	// maxValueBytes for other strings and for errors, and maxStackBytes for stack traces.
 	maxUntrustedBytes, maxValueBytes, maxStackBytes = 64, 1 << 10, 16 << 10
 )
 

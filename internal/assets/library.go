@@ -64,7 +64,7 @@ func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Li
 	return l
 }
 
-// Current returns the build for new pages. Unless the store has changed, it costs one stat of a file.
+// Current returns the build that serves pages loaded now. Unless the store has changed, it costs one stat of a file.
 func (l *Library) Current() *Build {
 	info, err := os.Stat(l.store.path("current"))
 	if err != nil {

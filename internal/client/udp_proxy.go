@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// replaceCandidates replaces the address of every UDP candidate of component 1 in text, which is a session
-// description or a single candidate, by the address proxy. It removes all other candidates. If proxy is not valid, it
-// returns text without changes.
+// replaceCandidates sets the address of every UDP candidate of component 1 in text to proxy, and removes all other
+// candidates. The text is a session description or a single candidate. If proxy is not valid, text is returned
+// unchanged.
 //
 //	candidate:<foundation> <component> <transport> <priority> <address> <port> typ ...   (RFC 8839 section 5.1)
 func replaceCandidates(proxy netip.AddrPort, text string) string {

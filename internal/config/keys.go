@@ -24,7 +24,8 @@ var (
 // pair is an entry of a YAML mapping.
 type pair struct{ name, value string }
 
-// parsePairs parses a YAML mapping of strings to strings. It keeps the order, because the first key signs.
+// parsePairs parses a YAML mapping of strings to strings. It keeps their order, because the first API
+// key signs tokens.
 func parsePairs(text []byte) ([]pair, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {

@@ -50,7 +50,7 @@ var printedValues = map[string]func(Config) any{
 // YAML returns the settings as a settings file that Load accepts. about returns the explanation of a setting, by its
 // key.
 //
-// A secret is replaced and its setting is a comment, so that the printed file does not set a wrong secret.
+// A secret is replaced by a placeholder in a comment, so that the printed file does not set the placeholder.
 func (c Config) YAML(about func(key string) string) (string, error) {
 	var b strings.Builder
 	for _, s := range settings {

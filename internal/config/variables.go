@@ -39,7 +39,7 @@ func unknownVariables(vars map[string]string) (unknown []UnknownVariable) {
 	return unknown
 }
 
-// listenSynonyms are the names of variables that set the listen address of other servers.
+// listenSynonyms are unknown variables that users probably set instead of MEET_LISTEN, because other servers name theirs so.
 var listenSynonyms = []string{"MEET_PORT", "MEET_HOST", "MEET_ADDR", "MEET_ADDRESS", "MEET_BIND"}
 
 // closest returns the variable of the setting with the most similar name, or "" if more than a third of the letters

@@ -89,7 +89,8 @@ func TestUnknownFieldsAreDropped(t *testing.T) {
 	}
 }
 
-// CheckProtoPrefix refuses a hostile frame by its first bytes, and never a good frame, wherever that is cut off.
+// CheckProtoPrefix refuses a hostile frame by its first bytes. It never refuses the beginning of a good frame, whatever
+// its length.
 func TestProtoPrefixIsRefusedOnlyIfHostile(t *testing.T) {
 	d := (&livekit.SignalRequest{}).ProtoReflect().Descriptor()
 	whole := func(u *livekit.UpdateSubscription) []byte {

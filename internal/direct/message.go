@@ -32,7 +32,7 @@ const (
 	sessionRefuse = "SessionRefuse" // from one of the two: denies the third, which gets SessionJoinError
 )
 
-// textCount maps the name of each message to its number of texts.
+// textCount maps the name of each type of message to the number of strings that follow the name.
 var textCount = map[string]int{
 	newUser: 1, sessionNew: 0, sessionReady: 1, sessionJoin: 1, sessionJoinSuccess: 1, sessionJoinError: 1,
 	videoOffer: 2, videoAnswer: 2, iceCandidate: 2, iceError: 2, debug: 0,

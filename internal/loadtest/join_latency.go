@@ -163,8 +163,8 @@ func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, 
 	return nil
 }
 
-// sendVideo sends ten small frames a second, and a key frame immediately when one is requested, so that the measured
-// times are those of the server.
+// sendVideo sends ten small frames a second. It sends a key frame immediately when one is requested, so that the
+// measured times contain the delay of the server, not of an encoder.
 func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, keyFrameRequests <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

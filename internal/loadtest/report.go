@@ -42,8 +42,8 @@ type Report struct {
 	OwnCPU       float64 `json:"own_cpu_us_per_packet"`
 }
 
-// Distribution shows the values of subscribers: 50, 90 and 99 percent of the subscribers have the value P50, P90 and
-// P99 or a better one. Worst is the worst value.
+// Distribution summarizes one measurement of all subscribers. 50 percent of them have the value P50 or a better one;
+// P90 and P99 are defined in the same way. Worst is the worst value.
 type Distribution struct {
 	P50   float64 `json:"p50"`
 	P90   float64 `json:"p90"`

@@ -82,8 +82,8 @@ func (r *reservations) reserve(room, identity string, by requester, until, now t
 	return true
 }
 
-// extend prolongs a reservation for its present holder. If there is none, it makes one without a holder, for a token
-// that was issued elsewhere.
+// extend prolongs the reservation of an identity for its present holder. If the identity is not reserved, because the
+// token was issued elsewhere, it adds a reservation without a holder.
 func (r *reservations) extend(room, identity string, until, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

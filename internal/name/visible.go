@@ -169,7 +169,8 @@ const textStyleEmoji = "©®‼⁉™ℹ↔↕↖↗↘↙↩↪⌨⏏⏭⏮⏯�
 	"🏕🏖🏗🏘🏙🏚🏛🏜🏝🏞🏟🏳🏵🏷🐿👁📽🕉🕊🕯🕰🕳🕴🕵🕶🕷🕸🕹🖇🖊🖋🖌🖍🖐🖥🖨🖱🖲🖼🗂🗃🗄🗑🗒🗓🗜🗝🗞🗡🗣🗨🗯🗳🗺🛋🛍🛎🛏🛠🛡🛢🛣🛤🛥🛩🛰🛳"
 
 // isPictograph reports whether a ZWJ can combine this character with another one into an emoji (emoji-zwj-sequences.txt
-// of UTS #51). Such a character is in a block of emoji, which include skin tones, or is one of the older symbols.
+// of UTS #51). Such a character is in one of the blocks for emoji, which also contain skin tone modifiers, or is one of the
+// symbols in textStyleEmoji.
 func isPictograph(r rune) bool {
 	switch {
 	case r >= 0x1f300 && r <= 0x1f64f, r >= 0x1f680 && r <= 0x1f6ff, r >= 0x1f900 && r <= 0x1f9ff, r >= 0x1fa70 && r <= 0x1faff:

@@ -46,7 +46,7 @@ func (cn *connections) open() (err error) {
 	return err
 }
 
-// transferTo moves the connections to the successor of the participant in another room.
+// transferTo moves the connections to to, which belongs to the same participant in another room.
 func (cn *connections) transferTo(to *connections) {
 	to.lastReceived.Store(cn.lastReceived.Load())
 	to.sink, to.publisher, to.subscriber = cn.sink, cn.publisher, cn.subscriber

@@ -33,8 +33,8 @@ func (d *dataTransfer) init(p *Participant) {
 	d.choices = map[string]dataChoice{}
 }
 
-// transferTo moves the data channels, the queued reliable messages and the data tracks to the successor of the
-// participant in another room.
+// transferTo moves the data channels, the queued reliable messages and the data tracks to to, which belongs to the
+// same participant in another room.
 func (d *dataTransfer) transferTo(to *dataTransfer) {
 	to.outboxRunning, to.channels, to.lastSequence = d.outboxRunning, d.channels, d.lastSequence
 	to.out.takeOver(d.out)

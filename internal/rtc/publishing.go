@@ -31,7 +31,7 @@ func (pb *publishing) init(p *Participant) {
 	pb.subscribers = map[*Participant]int{}
 }
 
-// transferTo moves the tracks to the successor of the participant in another room, and ends them in this room.
+// transferTo moves the tracks to to, which belongs to the same participant in another room, and ends them in this room.
 func (pb *publishing) transferTo(to *publishing) {
 	to.policy = pb.policy
 	for sid, pub := range pb.publications {

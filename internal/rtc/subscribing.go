@@ -26,8 +26,8 @@ func (sb *subscribing) init(p *Participant) {
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// transferTo moves the state that also applies in another room to the participant's successor. It ends the
-// subscriptions, because the tracks do not move.
+// transferTo moves the state that also applies in another room to to, which belongs to the same participant there. It
+// ends the subscriptions, because the tracks do not move.
 func (sb *subscribing) transferTo(to *subscribing) {
 	for _, s := range sb.subscriptions {
 		s.end()
