@@ -105,7 +105,7 @@ func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 	s.forwardToOther(ctx, "ada")
 	herself := s.joinRoom(ctx, "other", "ada", client.Options{})
 	_, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
-	wantTwirpError(t, err, twirp.AlreadyExists, "in the destination room already")
+	wantTwirpError(t, err, twirp.AlreadyExists, "already in the destination room")
 	if herself.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
 		t.Error("the mirror replaced the participant")
 	}
