@@ -21,8 +21,9 @@ import (
 	"meet/test/harness"
 )
 
-// elixirCall is a request as ExLivekit, the Elixir server SDK, sends it: the call in the SDK's documentation, the path,
-// the grant in the token, the message and its bytes, and the expected response.
+// elixirCall is a request as ExLivekit, the Elixir server SDK, sends it. doc is the call in the SDK's documentation,
+// and grant is the video grant in the token. body is message as ExLivekit encodes it. status, code and check describe
+// the expected response.
 type elixirCall struct {
 	doc, path, grant string
 	message          proto.Message
@@ -32,14 +33,15 @@ type elixirCall struct {
 	check            func(body []byte) bool
 }
 
-// decodesTo returns a function that reports whether a body decodes to a message for which passes returns true.
+// decodesTo returns a function that decodes a response body and reports whether the message has the expected content,
+// by calling isExpected.
 func decodesTo[M any, P interface {
 	*M
 	proto.Message
-}](passes func(P) bool) func([]byte) bool {
+}](isExpected func(P) bool) func([]byte) bool {
 	return func(body []byte) bool {
 		m := P(new(M))
-		return proto.Unmarshal(body, m) == nil && passes(m)
+		return proto.Unmarshal(body, m) == nil && isExpected(m)
 	}
 }
 
@@ -216,8 +218,8 @@ var elixirCalls = []elixirCall{
 	},
 }
 
-// Every call has ExLivekit's headers, token and field order. Its documentation writes :RTMP_INPUT where its schema has
-// :RTMP.
+// Every call has the headers, the token and the field order of ExLivekit. In one call the documentation of ExLivekit
+// uses the value :RTMP_INPUT, but the schema of ExLivekit calls this value :RTMP.
 func TestExLivekitCallsAreAnswered(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

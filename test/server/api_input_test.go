@@ -13,7 +13,8 @@ import (
 	"meet/test/harness"
 )
 
-// Every method refuses a token without its grant, with LiveKit's error text, and accepts a token with it.
+// Every method refuses a token that lacks the method's grant, with LiveKit's error text. It accepts a token that has
+// the grant.
 func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	s := newServer(t)
 	paths := harness.APIPaths()
@@ -113,7 +114,7 @@ func TestAPIInvalidInputIsRefusedWithItsCode(t *testing.T) {
 	}
 }
 
-// Features that the server does not implement yet list no items.
+// The list methods of features that the server does not implement return empty lists.
 func TestAPIListsOfMissingFeaturesAreEmpty(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", allGrants("room", ""))

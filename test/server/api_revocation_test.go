@@ -13,8 +13,8 @@ import (
 	"meet/test/harness"
 )
 
-// After a removal, tokens issued since then are accepted and older ones are refused, whichever of their claims state the
-// time.
+// After a removal, tokens issued before it are refused, and tokens issued since then are accepted. The issue time is
+// the claim iat, or nbf if the token has no iat.
 func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -60,8 +60,8 @@ func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	}
 }
 
-// A refreshed token has the issue time of the presented token, so a revocation covers both even if its time is between
-// them.
+// A refreshed token has the issue time of the token with which its participant joined. Therefore a revocation time
+// between this issue time and the time of the refresh revokes both tokens.
 func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

@@ -62,7 +62,7 @@ func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 	}
 }
 
-// No API creates a room under a name that pages refuse.
+// No server API creates a room whose name the web pages would refuse.
 func TestRoomNamesThatPagesRefuseAreInvalid(t *testing.T) {
 	s := newServer(t)
 	dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.URL(), s.bearerClient(allGrants("\u202eabc", "")))

@@ -15,8 +15,8 @@ import (
 	"meet/test/harness"
 )
 
-// answerRPCs makes g answer RPCs as LiveKit's clients do: first with an acknowledgement, then with the response of
-// respond unless that is nil.
+// answerRPCs makes g answer RPCs as LiveKit's clients do: it sends an acknowledgement, and then the response that
+// respond returns. If respond returns nil, it sends only the acknowledgement.
 func answerRPCs(ctx context.Context, g *testClient, respond func(*livekit.RpcRequest) *livekit.RpcResponse) {
 	g.setOnData(func(p *livekit.DataPacket) {
 		req := p.GetRpcRequest()

@@ -34,8 +34,8 @@ func codecRequested(g *testClient, sid, codec string) bool {
 	return yes
 }
 
-// playedTracks returns the number of tracks in which g has received packets of sid, and the MIME type of the latest of
-// them.
+// playedTracks returns how many of g's remote tracks have the SID sid and have received packets. mime is the MIME type
+// of the latest of these tracks.
 func (g *testClient) playedTracks(sid string) (tracks int, mime string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,8 +143,8 @@ func TestSmallRoomRegressesToOneCodec(t *testing.T) {
 	})
 }
 
-// A large room uses both codecs, unless the publisher requests regression.
-func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
+// A large room uses both codecs, unless the publisher's backup codec policy is REGRESSION.
+func TestLargeRoomKeepsBothCodecsUnlessPolicyIsRegression(t *testing.T) {
 	for _, policy := range []livekit.BackupCodecPolicy{livekit.BackupCodecPolicy_PREFER_REGRESSION, livekit.BackupCodecPolicy_REGRESSION} {
 		t.Run(policy.String(), func(t *testing.T) {
 			s := newServer(t)

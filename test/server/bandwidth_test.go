@@ -18,7 +18,7 @@ import (
 	"meet/test/impair"
 )
 
-// broadLink is like a link of an office, narrowLink like that of a phone on a train.
+// broadLink has the bandwidth of an office. narrowLink has the bandwidth of a phone on a train.
 var (
 	broadLink  = impair.Profile{Rate: 3_000_000, Delay: 20 * time.Millisecond}
 	narrowLink = impair.Profile{Rate: 300_000, Delay: 20 * time.Millisecond}
@@ -233,8 +233,8 @@ func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 	})
 }
 
-// If not even the lowest layers fit, audio is complete, video is paused from the least important track on, the client is
-// notified, and all video returns when the bandwidth does.
+// If the bandwidth does not suffice for the lowest layers of all videos, video is paused, the least important track
+// first. The client is notified, and audio is still complete. All video returns when the bandwidth does.
 func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -267,7 +267,7 @@ func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 	})
 }
 
-// staysInLayer reports whether the track has arrived in this layer without a change for longer than d.
+// staysInLayer reports whether the track has arrived in this layer, without a change of layer, for longer than d.
 func (v *viewer) staysInLayer(sid string, layer int, d time.Duration) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()

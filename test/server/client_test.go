@@ -27,7 +27,7 @@ type testClient struct {
 	onData   func(*livekit.DataPacket)
 }
 
-// join joins "room" with a token that change may modify.
+// join joins "room". change, if given, modifies the grant in the token.
 func (s *server) join(ctx context.Context, identity string, o client.Options, change ...func(*token.VideoGrant)) *testClient {
 	s.T.Helper()
 	return s.joinWith(ctx, s.token(identity, change...), o)

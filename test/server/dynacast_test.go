@@ -79,8 +79,9 @@ func TestUnwatchedLayersAreNotRequested(t *testing.T) {
 	})
 }
 
-// The track is turned off within 10 s, in whichever way its last viewer stops, and turned on for the next viewer. The
-// connection quality of a publisher that sends nothing is not LOST, and a resume repeats that no quality is requested.
+// The server turns the track off within 10 s after its last viewer unsubscribes, disables it, leaves or is moved. It
+// turns the track on for the next viewer. After a resume the server states again that no quality is requested. The
+// publisher's connection quality is not LOST, although it sends nothing while the track is off.
 func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
 	for name, stop := range map[string]func(ctx context.Context, s *server, bo *testClient, sid string) error{
 		"unsubscribes": func(_ context.Context, _ *server, bo *testClient, sid string) error {

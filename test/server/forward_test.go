@@ -78,7 +78,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 	})
 }
 
-// A participant whose mirror was removed from the destination room stays in its own room and can be forwarded again.
+// A forwarded participant that is removed from the destination room stays in its own room and can be forwarded again.
 func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -101,19 +101,21 @@ func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 		received = bo.packetCount(mic.SID())
 		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.packetCount(mic.SID()) > received+5 })
 	}
-	// If the participant joins the destination itself, it replaces its mirror there. A mirror never replaces a participant.
+	// If the participant joins the destination itself, it replaces its forwarded copy there. A forwarded copy never
+	// replaces a participant.
 	s.forwardToOther(ctx, "ada")
 	herself := s.joinRoom(ctx, "other", "ada", client.Options{})
 	_, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 	wantTwirpError(t, err, twirp.AlreadyExists, "already in the destination room")
 	if herself.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
-		t.Error("the mirror replaced the participant")
+		t.Error("the forwarded copy replaced the participant")
 	}
 	_, err = s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "nobody", DestinationRoom: "other"})
 	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
 }
 
-// A room with mirrors in it can end. The end of the source room removes its mirrors from other rooms.
+// A room to which participants are forwarded can be deleted. If their source room is deleted, they disappear from the
+// room to which they are forwarded.
 func TestForwardingEndsWithEitherRoom(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

@@ -93,8 +93,8 @@ func TestRefusedJoinGetsStatusAndReason(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// checkRefusal checks the status of a response, that its body contains a text, and that its body does not contain the
-// token.
+// checkRefusal checks that a response has the given status, and that its body contains the text says but not the token
+// secret.
 func checkRefusal(t *testing.T, route string, res *http.Response, status int, says, secret string) {
 	t.Helper()
 	defer res.Body.Close()

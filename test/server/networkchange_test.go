@@ -13,7 +13,7 @@ import (
 // maxGap is how long media may be interrupted when a client changes networks.
 const maxGap = 3 * time.Second
 
-// gapMeter polls a count and measures the longest time that it did not change.
+// gapMeter polls a count and measures the longest time between two changes of it.
 type gapMeter struct {
 	count      func() uint64
 	last       uint64
@@ -22,7 +22,7 @@ type gapMeter struct {
 	changes    int
 }
 
-// newGapMeter starts measuring a count.
+// newGapMeter returns a gapMeter of the given count.
 func newGapMeter(count func() uint64) *gapMeter {
 	return &gapMeter{count: count, last: count(), lastChange: time.Now()}
 }

@@ -36,8 +36,9 @@ func (s *server) lossyLink(up, down float64) *impair.Proxy {
 	return p
 }
 
-// Loss on the way to the server lowers the publisher's quality, loss from the server the subscriber's, and all
-// participants that receive something from them are notified.
+// Packet loss on the way to the server lowers the publisher's quality. Packet loss on the way from the server lowers
+// the subscriber's quality. A participant receives its own quality, and the quality of every participant whose media it
+// receives.
 func TestQualityIsRatedForEachDirection(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -67,7 +68,8 @@ func TestQualityIsRatedForEachDirection(t *testing.T) {
 	harness.Eventually(ctx, t, "bo's quality is good for cy", is(cy, bo, livekit.ConnectionQuality_EXCELLENT))
 }
 
-// Others see the quality LOST when ICE receives nothing more. The participant itself never does.
+// The other participants receive the quality LOST after ICE has stopped receiving from the participant. The participant
+// itself never receives LOST as its own quality.
 func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

@@ -174,7 +174,7 @@ func TestActionsWithoutPermissionAreRefused(t *testing.T) {
 	})
 }
 
-func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
+func TestConcurrentJoinsOfOneIdentityLeaveOneParticipant(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

@@ -26,8 +26,8 @@ type server struct {
 	rooms livekit.RoomService // client with all grants for "room", and for "other" as destination
 }
 
-// newServer starts a server that ends with the test. Call it before setting a deadline: t.Parallel may block for a long
-// time.
+// newServer starts a server that ends with the test. It calls t.Parallel, which may block for a long time, so call
+// newServer before setting a deadline.
 func newServer(t *testing.T, change ...func(*config.Config)) *server {
 	t.Helper()
 	t.Parallel() // these tests mostly wait for connections, media and timeouts
@@ -71,7 +71,7 @@ func (s *server) tokenWith(identity string, g token.VideoGrant) string {
 	return jwt
 }
 
-// token returns a token with which an identity can join "room". change may modify its grant.
+// token returns a token with which an identity can join "room". change, if given, modifies its grant.
 func (s *server) token(identity string, change ...func(*token.VideoGrant)) string {
 	s.T.Helper()
 	g := token.VideoGrant{RoomJoin: true, Room: "room", CanUpdateOwnMetadata: true}

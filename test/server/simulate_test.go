@@ -106,7 +106,7 @@ func TestSimulatedDisconnectSendsItsReasonAndAction(t *testing.T) {
 	}
 }
 
-// The server drops as many resumes as the scenario says, and accepts the next one.
+// The scenario determines how many resumes the server drops. The server accepts the next resume.
 func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
