@@ -87,7 +87,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error)
 	return a, nil
 }
 
-// open builds all parts in order. It stops at the first error and leaves the parts built so far on the stack.
+// open builds all parts in order. It stops at the first error. The parts built so far are then closed by Close.
 func (a *App) open(ctx context.Context) error {
 	tcp, udp, err := listen(a.config.Listen)
 	if err != nil {
@@ -261,7 +261,7 @@ func (a *App) ready(c echo.Context) error {
 // Addr returns the address of the TCP and UDP sockets, with the actual port.
 func (a *App) Addr() netip.AddrPort { return a.tcp.HTTPListener().Addr().(*net.TCPAddr).AddrPort() }
 
-// Run serves until ctx ends, and then returns nil, or until serving fails. It does not close the app.
+// Run serves until ctx ends or serving fails. It returns nil if ctx has ended. It does not close the app.
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	a.goroutines.Go(func() { failed <- a.http.Serve(a.tcp.HTTPListener()) }) // ends when Close closes the server or its socket

@@ -10,7 +10,7 @@ import (
 const (
 	// bodyTimeout is how long the body of a request may take to arrive, unless its handler sets another deadline.
 	bodyTimeout = 30 * time.Second
-	// drainTimeout is how long the remainder of a body may take that the handler did not read.
+	// drainTimeout is how long the unread remainder of a body may take to arrive after the handler has returned.
 	drainTimeout = time.Second
 )
 

@@ -12,7 +12,8 @@ import (
 
 // Bounds on logging. Clients cause many log lines and choose the names in them.
 const (
-	// logRate is the allowed number of lines of one level per second, logBurst the number of lines in one burst.
+	// logRate is the number of lines of one level that may be written per second. logBurst is the number of lines that
+	// may be written in one burst.
 	logRate, logBurst = 20, 400
 	// Logged values are truncated to these numbers of bytes: maxUntrustedBytes for strings that clients choose,
 	// maxValueBytes for other strings and for errors, and maxStackBytes for stack traces.
@@ -41,8 +42,8 @@ func newBoundLog(next slog.Handler) *boundLog {
 	return &boundLog{next, &levelLimits{buckets: map[slog.Level]*rate.Limiter{}, dropped: map[slog.Level]int{}}}
 }
 
-// allow reports whether a line of this level may be written. It also returns the number of lines dropped since the last
-// one.
+// allow reports whether a line of this level may be written. If so, it also returns the number of lines dropped since
+// the last written line of this level.
 func (l *levelLimits) allow(level slog.Level) (ok bool, leftOut int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

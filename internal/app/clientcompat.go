@@ -8,9 +8,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// allowClientProbes supports two habits of LiveKit's clients (docs/protocol.md, 1.1): they append paths to an address
-// that may end with a slash, so that requests begin with several slashes, and browsers on any site check whether the
-// server is reachable.
+// allowClientProbes supports two habits of LiveKit's clients (docs/protocol.md, 1.1). They append paths to an address
+// that may end with a slash, so a request's path may begin with several slashes. In browsers they send HEAD / from any
+// site, to check whether the server is reachable.
 func allowClientProbes(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		url := c.Request().URL
@@ -25,9 +25,9 @@ func allowClientProbes(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// explainUpgrade answers WebSocket requests whose hop-by-hop headers a proxy has removed (RFC 9110, section 7.6.1). Such
-// a request still has end-to-end headers such as Sec-WebSocket-Key. The error is logged, too, because browsers do not
-// show pages the response to a failed WebSocket.
+// explainUpgrade answers WebSocket requests from which a proxy has removed the hop-by-hop headers (RFC 9110, section
+// 7.6.1). It recognizes them by the header Sec-WebSocket-Key, which is end-to-end. It also logs the error, because the
+// response to a failed WebSocket is not visible to pages.
 func (a *App) explainUpgrade(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()

@@ -6,6 +6,6 @@
 //	sockets ─▶ TURN ─▶ data folder ─▶ store ─▶ lobby ─▶ front end ─▶ webhooks ─▶ agents, direct calls ─▶ HTTP server ─▶ rooms
 //
 // [App.Run] starts a goroutine that serves HTTP and ends when the server closes. Another goroutine updates the front
-// end, if this is enabled. [App.Close] pops the stack: rooms end first, while the sockets are open that send their Leave
-// messages.
+// end, if this is enabled. [App.Close] pops the stack. Rooms end first, because the sockets must still be open to send
+// the Leave messages.
 package app

@@ -51,7 +51,7 @@ func openLogged(t *testing.T, cfg config.Config) string {
 	return log.String()
 }
 
-// wantModes checks the modes of files in a folder; "" is the folder.
+// wantModes checks the modes of files in the folder dir. The name "" stands for the folder itself.
 func wantModes(t *testing.T, dir string, want map[string]os.FileMode) {
 	t.Helper()
 	for name, mode := range want {
@@ -75,7 +75,7 @@ func TestExistingDataFolderBecomesPrivate(t *testing.T) {
 	}
 }
 
-// Only the secret files in it become private.
+// Only the secret files in the folder become private.
 func TestDataFolderWithOtherFilesKeepsItsMode(t *testing.T) {
 	cfg := worldReadableFolder(t, "somebody's file")
 	log := openLogged(t, cfg)

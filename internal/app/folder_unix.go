@@ -13,16 +13,17 @@ import (
 	"syscall"
 )
 
-// Entries of a data folder. secretFiles contain secrets or the lock; otherEntries are the other ones that Meet creates.
+// Entries of a data folder. secretFiles contain secrets or are the lock file. otherEntries are created by Meet, too,
+// but contain no secrets.
 var (
 	secretFiles  = []string{"keys.yaml", "lock"}
 	otherEntries = []string{"jetstream", "frontend"}
 )
 
-// restrictDataFolder removes the rights of other users from the secret files in an existing data folder, and from the
-// folder. It changes only what belongs to this user, and the folder only if it contains nothing but Meet's entries:
-// --data-dir may name a folder that others need, such as /tmp. It logs a warning where other users keep rights.
-// Subfolders of the store keep their modes, because other users cannot enter the folder.
+// restrictDataFolder removes other users' rights to an existing data folder and to the secret files in it. It changes
+// only what belongs to this user. It does not change the folder if that contains entries of other programs, because
+// --data-dir may name a folder that others need, such as /tmp. It logs a warning if other users keep rights. Subfolders
+// keep their modes, because other users cannot enter a private folder.
 func restrictDataFolder(dir string, log *slog.Logger) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -16,8 +16,7 @@ import (
 	"meet/internal/wire"
 )
 
-// openMetrics creates the metrics. Their sources may still be nil; all of them are open before the first request
-// arrives.
+// openMetrics creates the metrics. The sources are read on each request, so some of them may be opened later.
 func (a *App) openMetrics(media *wire.PacketConn) {
 	if !a.Addr().Addr().IsLoopback() && a.config.MetricsToken == "" {
 		a.log.Info("metrics are off: other machines can reach this server, and no metrics_token is set")
@@ -58,10 +57,11 @@ func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// isLocal reports whether a program on this machine sent a request to this machine. The peer's address alone does not
-// prove this: the request may come from a proxy on this machine, or from a browser on this machine that shows a page
-// whose name resolves to loopback (DNS rebinding). In both cases the Host header has the name that the outsider used,
-// except if a proxy replaces it; such proxies mostly add a header or use HTTP/1.0, as nginx does by default.
+// isLocal reports whether a program on this machine sent a request to this machine. A loopback peer address alone does
+// not prove this. The request may come from a proxy on this machine, or from a browser on this machine that shows a
+// page whose name resolves to loopback (DNS rebinding). In both cases the Host header contains the name by which the
+// outsider addressed the server. Some proxies replace this header, but most of them add a forwarding header or use
+// HTTP/1.0, as nginx does by default.
 func isLocal(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && !proxy.Forwarded(r) && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)

@@ -112,7 +112,7 @@ func TestJoinTimeExcludesMovedAndForwardedParticipants(t *testing.T) {
 	}
 }
 
-// All requests come over loopback, as those of a proxy on this machine and of a browser after DNS rebinding do.
+// All requests come over loopback, like requests from a proxy on this machine or from a browser after DNS rebinding.
 func TestMetricsNeedTheTokenOrALocalRequest(t *testing.T) {
 	const token, given, wrong = "0123456789abcdef", "Authorization: Bearer 0123456789abcdef", "Authorization: Bearer 0123456789abcdeg"
 	const ok, notFound = http.StatusOK, http.StatusNotFound

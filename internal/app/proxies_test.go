@@ -42,8 +42,8 @@ func (s *server) identityThroughProxy(header, client string) string {
 	return grants.Identity
 }
 
-// An identity that was issued to one address is not issued to another, so the second identity shows which address the
-// server has used.
+// Both requests come over loopback and state different client addresses. The server issues an identity to one address
+// only, so the second identity differs from the first if the server used the stated addresses.
 func TestForwardedAddressIsUsedFromTrustedProxiesOnly(t *testing.T) {
 	elsewhere := netip.MustParsePrefix("192.0.2.0/24")
 	for name, tt := range map[string]struct {
@@ -85,7 +85,7 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-// Browsers do not show pages the response to a failed WebSocket, so the operator needs it in the log.
+// The response to a failed WebSocket is not visible to pages, so the operator needs the error in the log.
 func TestRefusedWebSocketsAreLogged(t *testing.T) {
 	log := &syncBuffer{}
 	s := &server{harness.StartLogging(t, harness.Settings(t), slog.NewTextHandler(log, nil))}

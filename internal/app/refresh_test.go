@@ -17,8 +17,8 @@ import (
 	"meet/test/harness"
 )
 
-// fillClaims sets every field that is part of a token. A refreshed token that lacks a grant then fails the test, also a
-// grant that is added to the structure later.
+// fillClaims sets every field that is part of a token, including fields that are added to the structure later. If the
+// refreshed token lacks one of them, the test fails.
 func fillClaims(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Bool:
