@@ -80,13 +80,13 @@ func (s *Site) meetings(c echo.Context) error {
 }
 
 // snapshotList serves one of the lists of the current snapshot.
-func (s *Site) snapshotList(c echo.Context, of func(*snapshot) []byte) error {
+func (s *Site) snapshotList(c echo.Context, list func(*snapshot) []byte) error {
 	now, err := s.snapshots.current(c.Request().Context())
 	if err != nil {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, of(now))
+	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, list(now))
 }
 
 // connectionDetails serves what a client needs to enter a room.

@@ -11,7 +11,7 @@ func (s *Site) Event(ctx context.Context) ([]byte, error) {
 	return current.event, nil
 }
 
-// NewStreams returns the acquire function of a stream counter with these bounds.
+// NewStreams creates a stream counter with these bounds, and returns its method acquire.
 func NewStreams(total, each int) func(network string) (leave func(), err error) {
 	return newStreams(total, each).acquire
 }

@@ -99,8 +99,8 @@ func (s *Site) directPage(c echo.Context) error {
 	return render(c, http.StatusOK, templates.DirectPage(s.directView(session)))
 }
 
-// pathParam returns an unescaped parameter of the path. Echo returns a parameter still escaped if RawPath is set, which
-// is the case if the path has escapes that are unnecessary or that stand for a slash.
+// pathParam returns an unescaped parameter of the path. Echo does not unescape parameters if RawPath is set. That is
+// the case if the path has unnecessary escapes or an escaped slash.
 func pathParam(c echo.Context, name string) (string, error) {
 	value := c.Param(name)
 	if c.Request().URL.RawPath == "" {

@@ -11,20 +11,21 @@ import (
 	"meet/web/templates"
 )
 
-// shell returns the frame of a page with the files of an entry of the current build.
+// shell returns the layout of a page, with the files of an entry point of the current build.
 func (s *Site) shell(title, entry string) templates.Shell {
 	return shell(&s.builds.Current().Manifest, s.base, s.base+staticPath, title, entry)
 }
 
-// plainShell returns the frame of a page without scripts.
+// plainShell returns the layout of a page without scripts.
 func (s *Site) plainShell(title string) templates.Shell {
 	v := s.shell(title, "lobby")
 	v.Assets.Scripts = nil
 	return v
 }
 
-// shell returns the frame of a page, with the files that the manifest lists for an entry. It panics if the build lacks
-// the entry: package assets accepts no such build, so the name is a programming error.
+// shell returns the layout of a page, with the files that the manifest lists for an entry point. It panics if the
+// manifest lacks the entry point. Package assets accepts no build that lacks one, so the name must be a programming
+// error.
 func shell(m *assets.Manifest, base, static, title, entry string) templates.Shell {
 	e, ok := m.Entries[entry]
 	if !ok {

@@ -36,8 +36,8 @@ type Builds interface {
 type Options struct {
 	BasePath   string   // path below which the site is served, such as "/meet", or ""
 	ServerURLs []string // other servers that pages may connect to for signalling
-	// STUN returns the address of a STUN server for the browser that sent the request. It is nil if participants that are
-	// alone in a room must not connect directly.
+	// STUN returns the address of a STUN server for the browser that sent the request. With it, two participants that
+	// are alone in a room can connect to each other directly. STUN is nil if direct connections are disabled.
 	STUN func(*http.Request) string
 	Log  *slog.Logger
 }

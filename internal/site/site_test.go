@@ -181,8 +181,8 @@ func TestRoomPageNamesItsRoom(t *testing.T) {
 	}
 }
 
-// The page of a call on another server connects only to that server, and browsers send the page's address, which
-// contains the token, to no other site.
+// The page of a call on another server may connect to that server. The address of the page contains the token, and the
+// header Referrer-Policy keeps browsers from sending this address to other sites.
 func TestCustomPageHidesTheToken(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	w := r.do("GET", "/custom?liveKitUrl=wss://live.example.org&token=secret", "")

@@ -14,7 +14,8 @@ import (
 	"meet/web/templates"
 )
 
-// Bounds on what the lobby shows. Clients choose the names of rooms and people, and every visitor of the lobby receives them.
+// Bounds on what the lobby shows. Clients choose the names of rooms and people, and every visitor of the lobby receives
+// them.
 const (
 	maxItems      = 100      // number of rooms, and of meetings
 	maxListBytes  = 64 << 10 // JSON of each of the two lists; most rooms and meetings take 200 to 400 bytes
@@ -52,8 +53,8 @@ func newSnapshots(l *lobby.Lobby, roomURL func(string) string) *snapshots {
 	return &snapshots{lobby: l, roomURL: roomURL, changes: changes, latestLock: make(chan struct{}, 1)}
 }
 
-// current returns a snapshot that shows every change made before the call. If the latest one does not, current builds a
-// new one, at least minSnapshotInterval after the latest.
+// current returns a snapshot that shows every change made before the call. If the latest snapshot is outdated, current
+// builds a new one. It waits until at least minSnapshotInterval has passed since the latest one was built.
 func (s *snapshots) current(ctx context.Context) (*snapshot, error) {
 	select {
 	case s.latestLock <- struct{}{}:

@@ -105,8 +105,8 @@ func TestLobbyListsNewestRoomsAndCountsTheOthers(t *testing.T) {
 	}
 }
 
-// Rooms without participants do not displace rooms with participants, and the number of further rooms does not include
-// them.
+// Rooms with participants are listed first. Rooms without participants are not included in the number of rooms that the
+// lobby does not list.
 func TestEmptyRoomsAreListedLastAndNotCounted(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	r.openRooms(3, "")

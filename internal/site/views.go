@@ -32,8 +32,8 @@ func (s *Site) roomView(room string) templates.RoomView {
 	return templates.RoomView{Shell: s.shell(room+" · Meet", "room"), Room: room}
 }
 
-// customView returns the content of the page for a call on another server. With server it is the call; without, it is a
-// form that shows the input and the problem with it.
+// customView returns the content of the page for a call on another server. If server is set, the page is the call. If
+// server is "", the page is a form that shows the address typed by the visitor and the problem with it.
 func (s *Site) customView(server, typed, problem string) templates.CustomView {
 	v := templates.CustomView{Shell: s.shell("Meet", "custom"), ServerURL: server, Address: typed, Problem: problem}
 	if server == "" {
