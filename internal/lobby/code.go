@@ -84,8 +84,8 @@ func roomFromLink(input string) (room string, isLink bool, err error) {
 	return room, true, nil
 }
 
-// addHyphens returns a meeting code in its usual spelling if the input has exactly ten letters besides hyphens and
-// spaces. It returns any other name unchanged.
+// addHyphens returns the input as a meeting code in its usual spelling if the input consists of exactly ten letters,
+// apart from hyphens and spaces. It returns any other input unchanged.
 func addHyphens(room string) string {
 	letters := strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(room))
 	if len(letters) != codeLetters || strings.ContainsFunc(letters, func(r rune) bool { return r < 'a' || r > 'z' }) {

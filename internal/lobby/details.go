@@ -20,8 +20,8 @@ type Request struct {
 	Address                      string // network address of the client
 }
 
-// ConnectionDetails holds the values that a LiveKit client needs to join a room. ServerURL is "" if the client should connect to this
-// server.
+// ConnectionDetails holds the values that a LiveKit client needs to join a room. ServerURL is "" if the client should
+// connect to this server.
 type ConnectionDetails struct {
 	ServerURL        string `json:"serverUrl"`
 	RoomName         string `json:"roomName"`

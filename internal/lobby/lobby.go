@@ -13,8 +13,8 @@ import (
 	"meet/internal/store"
 )
 
-// maxListed is the number of ended meetings that are shown. maxStored is the number of records in the store; the oldest
-// are deleted beyond it.
+// maxListed is the number of ended meetings that are shown. maxStored is the number of records in the store. Older
+// records are deleted.
 const (
 	maxListed = 100
 	maxStored = 1000
@@ -24,7 +24,8 @@ const (
 type Options struct {
 	APIKey, APISecret string
 	ServerURL         func(region string) string // server that browsers of a region connect to; nil or "" means this server
-	// Present reports whether a participant with this identity is in the room. Nil means that none ever is.
+	// Present reports whether a participant with this identity is in the room. If it is nil, no identity counts as
+	// present.
 	Present func(room, identity string) bool
 	Log     *slog.Logger
 }
@@ -110,8 +111,8 @@ func (l *Lobby) Rooms() []Room {
 	return rooms
 }
 
-// Meetings returns the latest meetings that have ended or that everybody has left, the last to end first. Callers must
-// not change them.
+// Meetings returns the latest meetings that have ended or that everybody has left. The meeting that ended last comes
+// first. Callers must not change them.
 func (l *Lobby) Meetings() []*Meeting {
 	l.mu.Lock()
 	defer l.mu.Unlock()

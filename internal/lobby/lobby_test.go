@@ -30,7 +30,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 // after returns the time that many seconds after noon.
 func after(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 
-// open opens a lobby with its records in a folder. stop closes it in the way the end of the process does.
+// open opens a lobby with its records in a folder. stop closes the lobby and its store, as at the end of the process.
 func open(t *testing.T, dir string, o lobby.Options) (l *lobby.Lobby, stop func()) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir})

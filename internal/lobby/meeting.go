@@ -48,8 +48,9 @@ type Person struct {
 // Duration returns how long an ended meeting lasted.
 func (m *Meeting) Duration() time.Duration { return m.EndedAt.Sub(m.StartedAt) }
 
-// join records an arrival. It is the return of a listed person if the identity is the same, or if the name is the same
-// and that person has left. Someone with the name of a person who is present is a different person.
+// join records an arrival. It counts as the return of a listed person if the identity is the same, or if the name is
+// the same and that person has left. A participant with the name of a person who is present counts as a different
+// person.
 func (m *Meeting) join(a Arrival) {
 	a.Name = cmp.Or(a.Name, a.Identity)
 	if m.StartedAt.IsZero() {

@@ -19,7 +19,8 @@ const (
 	heartbeatKey = "alive"
 )
 
-// load reads all records. It ends meetings that a crash left open, at the latest time that is known of them.
+// load reads all records. It ends meetings that a crash left open. Such a meeting ends at its last arrival or
+// departure, or at the last heartbeat if that is later.
 func (l *Lobby) load(ctx context.Context) error {
 	if err := l.meetings.Compact(ctx); err != nil {
 		return err
