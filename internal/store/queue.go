@@ -58,8 +58,8 @@ type Delivery struct {
 	Tries int       // number of deliveries so far, including this one
 }
 
-// Retry is the error by which a reader's function requests another delivery of its message, after the given time. Later
-// messages of the lane wait until then.
+// Retry is the error with which a reader's function requests that its message be delivered again after the given time.
+// Later messages of the lane wait until then.
 type Retry struct{ After time.Duration }
 
 func (r Retry) Error() string { return fmt.Sprintf("deliver again after %v", r.After) }
@@ -116,8 +116,9 @@ func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) 
 	return &Reader{q, consumer}, nil
 }
 
-// findConsumer returns the name of a reader's consumer, "" if it has none, and the number of the last message that it
-// acknowledged. If there are two consumers, it returns the one that has acknowledged less.
+// findConsumer returns the name of a reader's consumer, and the number of the last message that the consumer
+// acknowledged. If there are two consumers, it chooses the one that has acknowledged less. It returns "" if there is
+// none.
 func (q *Queue) findConsumer(ctx context.Context, names [2]string) (old string, done uint64, err error) {
 	for _, name := range names {
 		c, err := q.stream.Consumer(ctx, name)

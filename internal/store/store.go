@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// startTimeout bounds the start, which may have to recover a large folder after a crash. A normal start takes tens of
-// milliseconds.
+// startTimeout bounds how long the start may take. A start after a crash may have to recover a large folder. A normal
+// start takes tens of milliseconds.
 const startTimeout = 30 * time.Second
 
 // maxRecord is the largest record in bytes. The default of NATS, 1 MB, is close to the size of a meeting of a thousand

@@ -18,8 +18,8 @@ import (
 	"meet/internal/store"
 )
 
-// childDir is an environment variable. If it is set, the test binary runs as the writer that
-// TestKilledWriterLosesNoAcknowledgedRecord kills, with its store in the given folder.
+// childDir is the name of an environment variable for TestKilledWriterLosesNoAcknowledgedRecord. If it is set to a
+// folder, the test binary runs as the writer that the test kills, and the writer opens its store in this folder.
 const childDir = "STORE_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
