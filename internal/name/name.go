@@ -67,8 +67,8 @@ func Lookup(s string) string {
 	return s
 }
 
-// clean normalizes s. The other arguments are the errors for a name that is missing, has forbidden characters or broken
-// UTF-8, has no visible character, or is too long.
+// clean normalizes s. It returns missing if s is empty, bad if s has forbidden characters or broken UTF-8, unseen if s
+// has no visible character, and long if s is too long.
 func clean(s string, missing, bad, unseen, long error) (string, error) {
 	s = strings.TrimSpace(s)
 	switch {

@@ -78,13 +78,14 @@ func isIgnorable(r rune) bool {
 	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// changesNeighbours reports whether the ignorable character r changes the appearance of the characters around it. out is
-// the text before r, base its last character that is not a mark, joiner or selector, and next the character after r.
-func changesNeighbours(r rune, out []rune, base, next rune) bool {
-	if len(out) == 0 {
+// changesNeighbours reports whether the ignorable character r changes the appearance of the characters around it. It
+// stands between the text before and the character next. base is the last character of this text that is not a mark,
+// joiner or selector.
+func changesNeighbours(r rune, before []rune, base, next rune) bool {
+	if len(before) == 0 {
 		return false
 	}
-	last := out[len(out)-1]
+	last := before[len(before)-1]
 	switch {
 	case r == 0x2800:
 		return isBraille(base) && isBraille(next)
@@ -106,8 +107,9 @@ func changesNeighbours(r rune, out []rune, base, next rune) bool {
 // isBraille reports whether r is a Braille pattern with at least one dot.
 func isBraille(r rune) bool { return r > 0x2800 && r <= 0x28ff }
 
-// nonJoinerMatters reports whether a ZWNJ between last and next changes their appearance: it separates a virama from a
-// letter, or two letters that would join (RFC 5892, appendix A.1).
+// nonJoinerMatters reports whether a ZWNJ between the characters last and next changes their appearance. It does if it
+// separates a virama from a letter, or two letters that would join (RFC 5892, appendix A.1). base is as in
+// changesNeighbours.
 func nonJoinerMatters(last, base, next rune) bool {
 	if !unicode.IsLetter(base) || !unicode.IsLetter(next) {
 		return false
@@ -115,9 +117,9 @@ func nonJoinerMatters(last, base, next rune) bool {
 	return isVirama(last, base) && blockOf(next) == blockOf(base) || canJoin(base, next)
 }
 
-// joinerMatters reports whether a ZWJ between last and next changes their appearance: it combines two emoji into one
-// (UTS #51), shapes the letter after a virama (RFC 5892, appendix A.2), or keeps the full form of ra before a virama
-// (The Unicode Standard, chapter 12).
+// joinerMatters reports whether a ZWJ between the characters last and next changes their appearance. It does if it
+// combines two emoji into one (UTS #51), shapes the letter after a virama (RFC 5892, appendix A.2), or keeps the full
+// form of ra before a virama (The Unicode Standard, chapter 12). base is as in changesNeighbours.
 func joinerMatters(last, base, next rune) bool {
 	return isPictograph(base) && isPictograph(next) || isVirama(last, base) || strings.ContainsRune("\u09b0\u0cb0", last) && isVirama(next, base)
 }
