@@ -17,7 +17,7 @@ type Metrics struct {
 	joins    prometheus.Histogram
 }
 
-// New returns the metrics of these sources. version is that of the running build.
+// New returns the metrics of these sources. version is the version of the running build.
 func New(version string, s Sources) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),

@@ -66,7 +66,7 @@ func TestScrapeShowsEveryMetricAndPassesTheLinter(t *testing.T) {
 	}
 }
 
-// No meeting may create a new label value, so all values of the meet_ metrics are listed here.
+// Meetings must not create new label values. Therefore the test lists all allowed label values of the meet_ metrics.
 func TestLabelsHaveOnlyFixedValues(t *testing.T) {
 	families, err := New("1.2.3", exampleSources()).registry.Gather()
 	if err != nil {

@@ -12,8 +12,8 @@ type Sources struct {
 	Webhooks          func(context.Context) Webhooks
 }
 
-// Media holds the statistics of all rooms. The first group of fields describes the present, the others count since the
-// start.
+// Media holds the statistics of all rooms. The fields of the first group are current values. The other fields count
+// since the start.
 type Media struct {
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int
@@ -24,12 +24,14 @@ type Media struct {
 	NACKsSent, KeyFrameRequestsSent                        uint64 // packets lost from publishers and requested again; key frames requested from publishers
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64 // packets that subscribers requested again; packets resent to them; key frames that they requested
 	ReportedExpected, ReportedLost                         uint64 // packets sent to subscribers and lost on the way, by their receiver reports
-	// Histogram of round-trip times to subscribers. RoundTripsWithin maps a bucket's upper bound in seconds to the number of
-	// reports up to it. Reported is the number of reports, ReportedSeconds the sum of their times.
+	// Histogram of the round-trip times to subscribers, from their reports. RoundTripsWithin maps an upper bound in
+	// seconds to the number of times up to this bound. RoundTrips is the total count, and RoundTripSeconds is the sum
+	// of the times.
 	RoundTripsWithin map[float64]uint64
 	RoundTrips       uint64
 	RoundTripSeconds float64
-	// Histogram of the times that a sample of the packets took through the server, in the same form.
+	// Histogram, in the same form, of the time that packets spend in the server. Only a sample of the packets is
+	// measured.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64
