@@ -93,8 +93,8 @@ func CheckProtoPrefix(raw []byte, d protoreflect.MessageDescriptor) error {
 // prefixSize is the number of bytes that ReadFrame reads before it checks them.
 const prefixSize = 64 << 10
 
-// ReadFrame reads all of r into frame. After the first 64 KiB it passes them to check and stops reading if check returns
-// an error, which it returns.
+// ReadFrame reads all of r into frame. If r has 64 KiB or more, it passes the first 64 KiB to check before it reads on.
+// If check returns an error, ReadFrame returns this error.
 func ReadFrame(frame *bytes.Buffer, r io.Reader, check func(start []byte) error) error {
 	n, err := frame.ReadFrom(io.LimitReader(r, prefixSize))
 	if err != nil || n < prefixSize {

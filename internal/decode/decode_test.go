@@ -14,7 +14,7 @@ import (
 	"meet/internal/decode"
 )
 
-// emptyFields returns n empty length-delimited fields with that number.
+// emptyFields returns n empty length-delimited fields. All have the same field number.
 func emptyFields(number protowire.Number, n int) []byte {
 	return bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), nil), n)
 }
@@ -132,7 +132,7 @@ func TestDropUnknownKeepsKnownFields(t *testing.T) {
 }
 
 // checkAgreement fails the test unless this package and the protobuf module agree on a frame that is within the limits.
-// plain is the protobuf module's error.
+// got and err are the results of this package. want and plain are those of the protobuf module.
 func checkAgreement(t *testing.T, got, want proto.Message, err, plain error) {
 	t.Helper()
 	switch {
