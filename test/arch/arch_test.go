@@ -82,9 +82,10 @@ var rules = map[string]rule{
 	"test/impair/proxy":  {allowed: []string{"test/impair"}},
 }
 
-// protobufUsers lists the packages that may use LiveKit's protobuf messages. There they are the data model; all other
-// packages define their own types. app passes them from rtc to lobby, loadtest to the client, cmd/meet prints responses
-// of the API, and test/harness lists its methods.
+// protobufUsers lists the packages that may use LiveKit's protobuf messages. All other packages define their own types.
+// Most of the listed packages use the messages as their data model. The exceptions: app passes messages from rtc to
+// lobby, loadtest passes them to the client, cmd/meet prints the responses of the API, and test/harness lists the
+// methods of the API.
 var protobufUsers = []string{
 	"internal/signal", "internal/rtc", "internal/peer", "internal/api", "internal/agent", "internal/webhook", "internal/client", "internal/loadtest", "internal/app",
 	"internal/admin", "cmd/meet", "test/harness",

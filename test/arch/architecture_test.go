@@ -82,7 +82,8 @@ func TestPackageMapIsCurrent(t *testing.T) {
 	}
 }
 
-// quotedName matches a name in backticks: a package, one of its declarations, and optionally a method or field of that.
+// quotedName matches a name in backticks: a package, one of its declarations, and optionally a method or field of the
+// declaration.
 var quotedName = regexp.MustCompile("`([a-z]\\w*)\\.([A-Za-z]\\w*)(?:\\.([A-Za-z]\\w*))?`")
 
 // quotedPath matches the path of a file or folder in backticks.

@@ -53,8 +53,8 @@ func textFiles(t *testing.T) map[string]string {
 	return all
 }
 
-// missingFiles returns the documents and source files that a file cites and that do not exist, neither relative to the
-// repository nor to the file's folder. In source files only comments are searched. URLs are ignored.
+// missingFiles returns the documents and source files that a file cites and that do not exist. Paths may be relative to
+// the repository or to the folder of the citing file. In source files only comments are searched. URLs are ignored.
 func missingFiles(file, text string) []string {
 	var missing []string
 	for line := range strings.Lines(text) {

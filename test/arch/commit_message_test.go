@@ -67,7 +67,8 @@ func TestCommitMessageIsChecked(t *testing.T) {
 	}
 }
 
-// The messages of a range are a stranger's, so they must reach neither the shell nor, by control characters, the log.
+// The commit messages may come from a stranger. They must not be run by the shell, and their control characters must
+// not reach the log.
 func TestCommitRangeIsChecked(t *testing.T) {
 	dir := t.TempDir()
 	commit := func(message string) {

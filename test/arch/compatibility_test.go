@@ -70,8 +70,8 @@ func (c claim) problem(exists func(test string) bool) string {
 	return ""
 }
 
-// goTest matches the package and function of a Go test. jsTitle matches titles of JavaScript tests with their quotes,
-// placeholder the placeholders in them.
+// goTest matches a reference to a Go test: its package and function. jsTitle matches the title of a JavaScript test,
+// with its quotes. placeholder matches a placeholder in such a title.
 var (
 	goTest      = regexp.MustCompile(`^((?:internal|test|cmd)/[\w/]+)\.((?:Test|Fuzz)\w+)$`)
 	jsTitle     = regexp.MustCompile("\\btest\\(\\s*(`[^`]+`|'[^']+'|\"[^\"]+\")")

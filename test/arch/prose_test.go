@@ -40,7 +40,8 @@ var phrases = []phrase{
 	{regexp.MustCompile(`(?i)\bpictures?( IDs?|-in-picture)?\b`), `"video", "frame" or "image"`, "the picture freezes"},
 }
 
-// exceptions are the files, or folders if path ends with a slash, where a wording is right; "" is everywhere.
+// exceptions lists the wordings that are allowed in some files. path is a file, a folder with a final slash, or "" for
+// all files.
 var exceptions = []struct{ path, wording, reason string }{
 	{"", "picture id", "the field of VP8 payload descriptors (RFC 7741)"},
 	{"", "picture-in-picture", "the W3C API"},
@@ -118,7 +119,7 @@ func proseOfMarkdown(text string) []prose {
 
 var inlineCode = regexp.MustCompile("`[^`]*`")
 
-// exception returns the index of the exception that allows a wording in a file, -1 if there is none.
+// exception returns the index of the exception that allows a wording in a file, or -1 if there is none.
 func exception(file, wording string) int {
 	for i, e := range exceptions {
 		inPath := e.path == "" || file == e.path || strings.HasSuffix(e.path, "/") && strings.HasPrefix(file, e.path)
@@ -129,7 +130,8 @@ func exception(file, wording string) int {
 	return -1
 }
 
-// TestProseIsPlain refuses wordings that readers had to read twice, and exceptions that nothing needs.
+// TestProseIsPlain fails for wordings that readers of this project had to read twice. It also fails for an entry of
+// exceptions that no text needs any more.
 func TestProseIsPlain(t *testing.T) {
 	needed := make([]bool, len(exceptions))
 	for file, text := range textFiles(t) {
@@ -170,7 +172,7 @@ func TestPhrasesAreFound(t *testing.T) {
 	}
 }
 
-// testFunction matches the names of tests. Their names are sentences already, and their comments add to them.
+// testFunction matches the names of test functions. A comment on such a function need not begin with its name.
 var testFunction = regexp.MustCompile(`^(Test|Fuzz|Benchmark)`)
 
 // misnamedComments returns the functions of a file, except tests, whose comments do not begin with their names.

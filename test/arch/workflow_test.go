@@ -149,7 +149,7 @@ func canWrite(p permissions) bool {
 	return false
 }
 
-// Otherwise an npm package could run a program on every machine that installs it.
+// A script of an npm package could run any program on every machine that installs the package.
 func TestNpmInstallRunsNoScripts(t *testing.T) {
 	list, err := exec.Command("git", "-C", "../..", "ls-files", "scripts", ".github", "cmd/meet").Output()
 	if err != nil {
