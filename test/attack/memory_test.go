@@ -136,7 +136,8 @@ func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
 	})
 }
 
-// In each of ten pairs of a direct call, one peer floods and the other does not read. Another pair must keep working.
+// Ten direct calls at a time are attacked. In each of them one peer floods the other, which does not read. Another
+// direct call must keep working.
 func TestDirectCallQueuesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	ada, bo := s.openSocket("/direct/ws", nil), s.openSocket("/direct/ws", nil) // the pair that must keep working
