@@ -98,11 +98,11 @@ func startRecorder(ctx context.Context, t *testing.T, address, room string) (eve
 	}
 }
 
-// isComplete reports whether a recording has all frames of a file, whose number is want. On a busy machine the
-// publisher restarts the file for the recorder. It then sends more frames than once, the number without a restart,
-// and the recording may have more than want.
-func isComplete(frames, want int, publisher []byte, once int) bool {
-	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", once))
+// isComplete reports whether a recording with the given number of frames is complete. The file has want frames. The
+// publisher has printed how many frames it sent: sentOnce if it sent its files once, or more if it restarted them for
+// the recorder, which happens on a busy machine. After a restart the recording may have more than want frames.
+func isComplete(frames, want int, publisher []byte, sentOnce int) bool {
+	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", sentOnce))
 	return frames == want || restarted && frames > want
 }
 
