@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// wantCodes are the error codes of the methods of the SDK's clients, if the room, egress or other object does not
-// exist. "" means no error.
+// wantCodes maps each method of the SDK's API clients to the expected error code for a request about a room or other
+// object that does not exist. "" means no error.
 var wantCodes = map[string]twirp.ErrorCode{
 	"CreateRoom": "", "ListRooms": "", "ListParticipants": "", "DeleteRoom": twirp.NotFound, "GetParticipant": twirp.NotFound,
 	"RemoveParticipant": twirp.NotFound, "MutePublishedTrack": twirp.NotFound, "UpdateParticipant": twirp.NotFound,

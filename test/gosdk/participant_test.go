@@ -131,7 +131,8 @@ func (pt *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every
 	pt.t.Cleanup(func() { cancel(); sending.Wait() })
 }
 
-// await polls until cond returns "". cond returns what is missing; the participant is locked meanwhile.
+// await polls until cond returns "". Until then, cond returns a description of what is missing. pt is locked while cond
+// runs.
 func (pt *participant) await(cond func() string) {
 	pt.t.Helper()
 	deadline, tick := time.After(15*time.Second), time.NewTicker(20*time.Millisecond)

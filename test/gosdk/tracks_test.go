@@ -39,7 +39,8 @@ func TestSimulcastTrackArrivesWithThreeLayers(t *testing.T) {
 	}
 }
 
-// A sample that the SDK has encrypted arrives unchanged, and the server announces the trailer of its own frames.
+// A sample that the SDK has encrypted arrives unchanged. The server announces the trailer that marks its own,
+// unencrypted frames.
 func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 	key, err := lksdk.DeriveKeyFromString("our secret")
 	if err != nil {

@@ -1,8 +1,8 @@
 //go:build !gosdk_2_16
 
 // Command echo is a participant for tests of other SDKs, built with LiveKit's Go SDK. It answers the RPC method
-// "greet", sends texts of the topic "files" back with the topic "back", and on the data packet "call me" calls the
-// sender's method "greet" and sends the result to the sender as a data packet.
+// "greet". It sends text streams with the topic "files" back with the topic "back". When it receives the data packet
+// "call me", it calls the sender's RPC method "greet" and sends the result to the sender as a data packet.
 package main
 
 import (
