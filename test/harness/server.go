@@ -116,8 +116,8 @@ func (b Bearer) Do(r *http.Request) (*http.Response, error) {
 	return b.Client.Do(r)
 }
 
-// Eventually polls until cond returns true. The test fails if ctx ends first; what describes the condition.
-func Eventually(ctx context.Context, t *testing.T, what string, cond func() bool) {
+// Eventually polls until cond returns true. If ctx ends first, the test fails with the text description.
+func Eventually(ctx context.Context, t *testing.T, description string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -125,7 +125,7 @@ func Eventually(ctx context.Context, t *testing.T, what string, cond func() bool
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("gave up waiting: %s", what)
+			t.Fatalf("gave up waiting: %s", description)
 		}
 	}
 }
