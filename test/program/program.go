@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Main builds the binary, stores its path in path, runs the tests of m, and exits with their status. A package's
-// TestMain calls it.
+// Main builds the binary, stores the path of the binary in *path, runs the tests of m, and exits with their status.
+// TestMain of a package calls Main.
 func Main(m *testing.M, path *string) {
 	status, err := buildAndRun(m, path)
 	if err != nil {
