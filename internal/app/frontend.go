@@ -84,7 +84,7 @@ func (a *App) openFrontend() error {
 		return err
 	}
 	u := &assets.Updater{Source: source, Store: store, Embedded: embedded, Version: Version, Client: client, Automatic: true}
-	interval := time.Duration(0) // once
+	interval := time.Duration(0) // 0 means a single update
 	if a.config.FrontendUpdate == "hourly" {
 		interval = time.Hour
 	}

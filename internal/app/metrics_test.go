@@ -172,7 +172,7 @@ func TestMetricsNeedTheTokenOrALocalRequest(t *testing.T) {
 	}
 }
 
-// A proxy that replaces the Host header and adds no other header mostly uses HTTP/1.0.
+// Most proxies that replace the Host header without adding another header use HTTP/1.0.
 func TestMetricsAreRefusedOverHTTP10(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	conn, err := net.Dial("tcp", s.Address)

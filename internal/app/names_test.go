@@ -15,7 +15,8 @@ import (
 	"meet/test/harness"
 )
 
-// The server API creates a room under exactly the names for which the page issues connection details.
+// The server API creates rooms with the names for which /api/connection-details issues connection details, and refuses
+// all other names. The lobby lists every created room with a link that works.
 func TestLobbyLinksToEveryRoomCreatedByTheAPI(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
