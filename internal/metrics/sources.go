@@ -23,7 +23,7 @@ type Media struct {
 
 	NACKsSent, KeyFrameRequestsSent                        uint64 // packets lost from publishers and requested again; key frames requested from publishers
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64 // packets that subscribers requested again; packets resent to them; key frames that they requested
-	ReportedExpected, ReportedLost                         uint64 // packets sent to subscribers and lost on the way, by their receiver reports
+	ReportedExpected, ReportedLost                         uint64 // packets sent to subscribers and lost on the way, according to their receiver reports
 	// Histogram of the round-trip times to subscribers, from their reports. RoundTripsWithin maps an upper bound in
 	// seconds to the number of times up to this bound. RoundTrips is the total count, and RoundTripSeconds is the sum
 	// of the times.
