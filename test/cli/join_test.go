@@ -137,8 +137,8 @@ func clientCommand(ctx context.Context, t *testing.T, address string, args ...st
 	return cmd
 }
 
-// recordedFiles returns the files that the events of a recorder name, with the number of frames that the events
-// state. It checks that there are want files.
+// recordedFiles returns the files of a recorder with their numbers of frames, as the recorder's events state them. It
+// fails the test if the number of files is not want.
 func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	t.Helper()
 	seen, paths := map[string]bool{}, map[string]int{}
