@@ -42,8 +42,8 @@ func TestListParticipantsIncludesHiddenOnesAndTracks(t *testing.T) {
 	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
 }
 
-// A removed participant cannot rejoin with a token issued before, including refreshed ones, but can with a newer token.
-// Tokens of other identities remain valid.
+// A removed participant cannot rejoin with a token issued before its removal, even if the server issued it as a
+// refreshed token. It can rejoin with a newer token. Tokens of other identities remain valid.
 func TestRemovedParticipantCannotReturnWithOldTokens(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})

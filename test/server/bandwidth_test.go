@@ -176,7 +176,7 @@ func (v *viewer) eventLog() []string {
 	return slices.Clone(v.log)
 }
 
-// proxy starts an impairing proxy to the server that ends with the test.
+// proxy starts an impairing proxy in front of the server. The proxy is closed when the test ends.
 func (s *server) proxy() *impair.Proxy {
 	s.T.Helper()
 	p, err := impair.Listen(s.Addr())

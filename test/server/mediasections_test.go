@@ -48,7 +48,7 @@ func (g *testClient) isOffered(sid string) bool {
 	return false
 }
 
-// h264IDR is an H264 key frame, as far as receivers parse it.
+// h264IDR is the beginning of an H264 key frame. Receivers parse no more than this.
 var h264IDR = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0}
 
 // A media section is reused for other tracks and codecs, so that the session description does not grow in long meetings

@@ -22,7 +22,7 @@ type natPort struct {
 	released map[netip.AddrPort]bool // clients whose packets it drops
 }
 
-// newNATPort starts a NAT port in front of the server that ends with the test.
+// newNATPort starts a NAT port in front of the server. The NAT port is closed when the test ends.
 func newNATPort(t *testing.T, server netip.AddrPort) *natPort {
 	t.Helper()
 	r := &natPort{released: map[netip.AddrPort]bool{}}

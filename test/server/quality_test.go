@@ -43,7 +43,7 @@ func TestQualityIsRatedForEachDirection(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	// Bare: without retransmission to the server.
+	// NoInterceptors disables retransmission to the server.
 	ada := s.join(ctx, "ada", client.Options{UDPProxy: s.lossyLink(0.3, 0).Addr(), NoInterceptors: true})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
