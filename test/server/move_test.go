@@ -37,8 +37,8 @@ func isDisconnected(p *livekit.ParticipantInfo) bool {
 	return p.State == livekit.ParticipantInfo_DISCONNECTED
 }
 
-// The moved participant and the participants of the new room receive each other's media. The participants of the old room see
-// it leave. Its published tracks are not negotiated again.
+// The moved participant and the participants of the new room receive each other's media. The participants of the old
+// room see it leave. Its published tracks are not negotiated again.
 func TestMovedParticipantStaysConnected(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
