@@ -20,8 +20,8 @@ const (
 	// at most maxDrainShare of the estimate. Lowering them step by step would send a key frame into the full queue at
 	// each step.
 	drainTime, maxDrainShare = time.Second, 0.5
-	// abandonFactor is the ratio of sent bitrate to estimate above which a layer that is too large is stopped
-	// immediately. Below it, most of its packets still arrive until the key frame of the smaller layer.
+	// abandonFactor is a ratio of sent bitrate to estimate. Above it, a layer that is too large is stopped immediately.
+	// Below it, most packets of that layer still arrive until the key frame of the smaller layer is sent.
 	abandonFactor = 1.3
 	// A track that was lowered is not raised again for holdoffMin, unless there is ample bandwidth. The wait doubles,
 	// up to holdoffMax, each time the track is lowered again within holdoffMemory.
@@ -220,8 +220,9 @@ func (a *Allocator) collectRequests(allocations []*allocation, capacity pacer.Ca
 // startSpatial is the highest spatial layer that an unmeasured track may send if there is no bandwidth left for more.
 const startSpatial = 1
 
-// allowUnmeasured allows layers for the tracks that have not been measured, within left, the bandwidth in bits/s that
-// the measured tracks do not use.
+// allowUnmeasured allows layers for the tracks that have not been measured. left is the bandwidth in bits/s that the
+// measured tracks do not use. Each track may send all its layers while left exceeds pacer.StartBitrate, which is then
+// subtracted. Further tracks may send layers up to startSpatial.
 func (a *Allocator) allowUnmeasured(left int) {
 	for _, s := range a.unmeasured {
 		spatial := startSpatial
@@ -284,7 +285,8 @@ func (a *Allocator) allowMeasured(capacity pacer.Capacity, now time.Time) (chang
 	return changed, left
 }
 
-// currentOption returns the index of the option that was allowed last, currentPaused or currentUnknown.
+// currentOption returns the index of the option that was allowed last. It returns currentPaused if the track was
+// paused, and currentUnknown if no layers were allowed yet.
 func (s *allocation) currentOption() int {
 	switch {
 	case !s.allowedKnown:
@@ -326,8 +328,9 @@ func (s *allocation) setAllowed(target forward.Target, changed []PauseChange) []
 	return changed
 }
 
-// updateTrial ends the trial if there is congestion or its time has passed. It starts the next one when it is due and
-// wanting is set: more is wanted than allowed, and the path cannot be probed with padding.
+// updateTrial ends the trial if there is congestion or its time has passed. The next trial starts when it is due, if
+// wanting is set. wanting says that more layers are wanted than allowed, and that the path cannot be probed with
+// padding.
 func (a *Allocator) updateTrial(capacity pacer.Capacity, wanting bool, now time.Time) {
 	t := &a.trial
 	if !capacity.DelayStable {

@@ -132,7 +132,8 @@ func TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing(t *testing.T) {
 	})
 }
 
-// A request for the other layers would delay the key frame that is needed when a higher layer is allowed.
+// Requests for all layers would delay the key frame of a higher layer, which is needed as soon as that layer is
+// allowed.
 func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)

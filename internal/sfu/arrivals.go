@@ -52,7 +52,7 @@ func (a *arrivals) feedback() []rtcp.Packet {
 	return a.recorder.BuildFeedbackPacket()
 }
 
-// extensionID returns the id that was negotiated for the header extension uri, 0 if none was.
+// extensionID returns the id that was negotiated for the header extension with that URI, 0 if none was.
 func extensionID(exts []interceptor.RTPHeaderExtension, uri string) uint8 {
 	for _, e := range exts {
 		if e.URI == uri {

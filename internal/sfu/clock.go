@@ -3,17 +3,19 @@ package sfu
 import "time"
 
 // Clock maps the RTP timestamps of one layer to its publisher's wall clock. It is made from one sender report. Audio
-// and video of one publisher have the same wall clock. That clock may differ from the server's, by Arrived - Sent minus
-// the report's travel time; of several reports, the one with the smallest difference is the most exact.
+// and video of one publisher have the same wall clock, which may differ from the server's clock. The difference is
+// Arrived - Sent minus the time that the report traveled. If there are several reports, the one with the smallest
+// Arrived - Sent is therefore the most exact.
 type Clock struct {
-	// Sent is the report's time on the publisher's clock, Arrived on the server's clock, Timestamp as an RTP timestamp.
+	// Sent is the time of the report on the publisher's clock, and Timestamp is the RTP timestamp of that time. Arrived
+	// is the time when the report arrived, on the server's clock.
 	Sent, Arrived time.Time
 	Timestamp     uint32
 	Rate          uint32 // Hz, of the RTP timestamps
 }
 
-// Clock returns the clock of layer n by its latest sender report. It returns false if there was no report yet, or none
-// with a wall clock time.
+// Clock returns the clock of layer n by its latest sender report. It returns false if there was no report yet, or if
+// the latest one has no wall clock time.
 func (r *Receiver) Clock(n int) (Clock, bool) {
 	l := r.layer(n)
 	if l == nil {
@@ -55,8 +57,9 @@ func ntpTime(ntp uint64) time.Time {
 	return time.Unix(seconds, int64(ntp&0xffffffff*1_000_000_000>>32))
 }
 
-// align returns the offset to add to timestamps of layer to, so that they match those of layer from. It compares the
-// latest sender reports of both layers, and returns false until both have arrived.
+// align returns the offset between the timestamps of two layers, given by their indexes. It is added to a timestamp of
+// the second layer, and the sum is the timestamp of the first layer at the same time. align uses the latest sender
+// reports of both layers, and returns false until both have arrived.
 func (r *Receiver) align(from, to int) (uint32, bool) {
 	a, b := r.layer(from), r.layer(to)
 	if a == nil || b == nil {

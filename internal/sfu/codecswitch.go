@@ -62,8 +62,9 @@ func (d *DownTrack) selectPayloadTypesLocked() bool {
 	return true
 }
 
-// findCodecLocked returns the codec to send a track of type mime in: its own or, for RED, the Opus inside (unpack
-// true). A track that is encrypted end to end cannot be unpacked.
+// findCodecLocked returns the subscriber's codec for a track whose MIME type is mime. If the subscriber cannot decode
+// RED, the codec for RED is Opus, and unpack is true: the packets must be unpacked. A track that is encrypted end to
+// end cannot be unpacked.
 func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpack, ok bool) {
 	if c, ok = matchCodec(d.binding.codecs, mime, fmtp); ok {
 		return c, false, true
@@ -74,8 +75,8 @@ func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParamet
 	return c, ok, ok
 }
 
-// isCurrent reports whether p belongs to a current layer of the Receiver. Late packets of a previous Receiver, or of a
-// layer that was replaced, do not.
+// isCurrent reports whether p belongs to a current layer of the Receiver. It returns false for late packets of a
+// previous Receiver, or of a layer that was replaced.
 func (r *Receiver) isCurrent(p *Packet) bool { return p.from == r.layer(p.Layer) }
 
 // isVideo reports whether mime is a video type.

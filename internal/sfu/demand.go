@@ -11,9 +11,9 @@ func (r *Receiver) Demand() int {
 	return -1
 }
 
-// addDemand adds by, 1 or -1, to the number of LayerSinks that want layer n.
-func (r *Receiver) addDemand(n int, by int32) {
-	r.demand[n].Add(by)
+// addDemand adds delta, which is 1 or -1, to the number of LayerSinks that want layer n.
+func (r *Receiver) addDemand(n int, delta int32) {
+	r.demand[n].Add(delta)
 	if r.options.DemandChanged != nil {
 		r.options.DemandChanged()
 	}

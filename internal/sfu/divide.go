@@ -5,31 +5,31 @@ import "meet/internal/sfu/forward"
 // This file holds the arithmetic of the Allocator: functions without state.
 
 const (
-	// A higher option is chosen only if its bitrate plus upgradeMargin is available, paused video is resumed only with
-	// resumeMargin: estimates and bitrates vary by about a tenth without a cause. A higher spatial layer starts with a
-	// key frame, so it needs spatialMargin if the path is known to be at capacity; otherwise the key frame itself would
-	// cause congestion.
+	// A higher option is chosen only if its bitrate plus upgradeMargin is available. Paused video is resumed only with
+	// resumeMargin. The margins exist because estimates and bitrates vary by about a tenth without a cause. A higher
+	// spatial layer starts with a key frame. If the path is known to be at capacity, it needs spatialMargin, because
+	// otherwise the key frame itself would cause congestion.
 	upgradeMargin, resumeMargin, spatialMargin = 0.10, 0.20, 0.35
 	// holdoffOverride is the multiple of an option's peak bitrate that must be available to raise a track during its
 	// hold-off, which is the wait after it was lowered.
 	holdoffOverride = 1.5
-	// pauseMargin is how far the available bitrate may fall below the lowest option's cost before the video is paused:
-	// after congestion the estimate is lower than the path's capacity.
+	// pauseMargin is the share by which the available bitrate may be below the cost of the lowest option before the
+	// video is paused. After congestion the estimate is lower than the path's capacity.
 	pauseMargin = 0.20
 )
 
-// layerOption is a choice of layers to forward: those up to Target. An option stays chosen while cost is available, and
-// is newly chosen only if peak is available, both in bits/s. They are the minimum and the maximum of the bitrates
-// measured over one second and over four. So a single key frame does not end an option, and a quiet second does not
-// start one that is too large.
+// layerOption is a choice of layers to forward: all layers up to Target. The option stays chosen while the bitrate cost
+// is available, but is newly chosen only if the bitrate peak is available, both in bits/s. cost is the smaller, and
+// peak the larger, of the bitrates measured over one second and over four seconds. So a single key frame does not end
+// an option, and a quiet second does not start one that is too large.
 type layerOption struct {
 	forward.Target
 	cost, peak int
 }
 
-// layerOptions returns the choices of layers to forward, up to wanted, in ascending order of bitrate. It omits choices
-// that are worse but not cheaper than another. brief and lasting are the bitrates over one second and over four.
-// Without a measured bitrate there are no choices. It reuses the memory of options.
+// layerOptions returns the choices of layers to forward, up to wanted, in ascending order of bitrate. It omits a choice
+// if another one is better and costs no more. brief contains the bitrates over one second, and lasting contains those
+// over four seconds. Without a measured bitrate there are no choices. The result reuses the memory of options.
 func layerOptions(brief, lasting *Bitrates, wanted forward.Target, options []layerOption) []layerOption {
 	options = options[:0]
 	rates := minRates(brief, lasting)
@@ -67,7 +67,7 @@ func minRates(a, b *Bitrates) (all Bitrates) {
 	return all
 }
 
-// Values of request.current that are no index of an option.
+// currentPaused and currentUnknown are values of request.current that are not the index of an option.
 const (
 	currentPaused  = -1 // no layer is forwarded
 	currentUnknown = -2 // no layer was allowed yet
@@ -83,10 +83,11 @@ type request struct {
 	atCapacity bool // the path is known to carry no more than the estimate
 }
 
-// divide chooses an option for each request, or currentPaused, and appends the indexes to out[:0]. The requests must be
-// sorted by priority. First each gets its lowest option; the remaining budget, without reserved, then raises them one
-// option at a time, in turn among equal priorities. divide also returns the unused budget in bits/s, which is negative
-// if the lowest options exceed it.
+// divide chooses an option, or currentPaused, for each request, and appends the indexes to out[:0]. The requests must
+// be sorted by priority. First, each request gets its lowest option, or is paused if the budget is too low for it. Then
+// the remaining budget, except for reserved, raises the requests one option at a time: those with the highest priority
+// first, and those with equal priority in turn. divide also returns the unused budget in bits/s. It is negative if the
+// lowest options exceed the budget.
 func divide(budget, reserved int, requests []request, out []int) ([]int, int) {
 	out = out[:0]
 	for i := range requests {
@@ -136,7 +137,8 @@ func anyDowngrade(requests []request, indexes []int) bool {
 	return false
 }
 
-// upgradeCost returns the additional bitrate of the option after index from, and whether the budget has enough for it.
+// upgradeCost returns the additional bitrate of the option that follows the one with index from. ok says that the
+// budget has enough for it.
 func (c *request) upgradeCost(from, budget int) (step int, ok bool) {
 	if from == currentPaused || from+1 >= len(c.options) {
 		return 0, false

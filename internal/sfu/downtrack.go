@@ -32,8 +32,8 @@ type DownTrackOptions struct {
 	// CutTrailer removes the trailer (see trailerMagic) that the publisher appends to frames, for subscribers that do
 	// not understand it.
 	CutTrailer bool
-	// OnBound is called with nil when codec and SSRC are negotiated, so that Start may be called, or with ErrCodec if
-	// the connection lacks the track's codec. It must not block.
+	// OnBound is called with nil when codec and SSRC are negotiated. Start may be called then. If the connection lacks
+	// the track's codec, OnBound is called with ErrCodec. It must not block.
 	OnBound func(error)
 }
 
@@ -176,7 +176,8 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 }
 
 // switchLocked starts forwarding with p, a packet of another stream, if the subscriber should get that stream and p is
-// decodable without earlier packets. It reports whether it did, and requests a key frame if only that is missing.
+// decodable without earlier packets. It reports whether it started. If only a key frame is missing for that, it
+// requests one.
 func (d *DownTrack) switchLocked(p *Packet) bool {
 	if p.Layer != d.receiver.bestLayer(d.selection.target.Spatial) || !d.receiver.isCurrent(p) {
 		return false
@@ -195,7 +196,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	return true
 }
 
-// catchUpLocked sends packets that arrived before the key frame p although they follow it in the stream; see
+// catchUpLocked sends the packets that come after the key frame packet p in the stream but arrived before it; see
 // layer.replay.
 func (d *DownTrack) catchUpLocked(p *Packet) {
 	p.from.replay(p, &d.rtx.packet, d.rtx.raw, d.forwardLocked)

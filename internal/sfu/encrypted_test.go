@@ -46,7 +46,8 @@ func TestEncryptedFramesAreForwardedUnchanged(t *testing.T) {
 	}
 }
 
-// The headers of encrypted RED are random, so a subscriber that decodes only Opus must get nothing.
+// End-to-end encryption makes the RED headers unreadable for the server, so a subscriber that decodes only Opus must
+// get nothing.
 func TestEncryptedREDIsNotUnpacked(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})

@@ -13,7 +13,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// The report to the subscriber must map the current time, with the timestamps that are sent.
+// The report to the subscriber must contain the current time on the publisher's clock, and the RTP timestamp of that
+// time as the subscriber sees it.
 func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
 	g := newFixture(t, 2, false)
 	const ntp = 0x1122334400000000

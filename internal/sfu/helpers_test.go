@@ -193,7 +193,7 @@ func (c *boundContext) WriteStream() webrtc.TrackLocalWriter    { return nil }
 func (c *boundContext) ID() string                              { return "sender" }
 func (c *boundContext) RTCPReader() interceptor.RTCPReader      { return nil }
 
-// codecsFor returns the codec mime and its retransmission format, as negotiated codecs.
+// codecsFor returns negotiated codecs: the one with the MIME type mime, and its retransmission format.
 func codecsFor(mime string) []webrtc.RTPCodecParameters {
 	return []webrtc.RTPCodecParameters{
 		{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}, PayloadType: downType},
@@ -201,7 +201,8 @@ func codecsFor(mime string) []webrtc.RTPCodecParameters {
 	}
 }
 
-// fixture is a Receiver whose layers get packets from the test, at the time now, and one DownTrack with a stub writer.
+// fixture is a Receiver with one DownTrack and a stub writer. The test passes packets to the Receiver's layers, and
+// sets their arrival time in the field now.
 type fixture struct {
 	t         *testing.T
 	publisher *feedbackLog

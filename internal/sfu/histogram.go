@@ -30,8 +30,8 @@ type RoundTrips struct{ durationHistogram }
 
 func (r *RoundTrips) add(d time.Duration) { r.durationHistogram.add(roundTripBounds[:], d) }
 
-// Histogram returns the number of samples up to each bound in seconds, the number of all samples, and their sum in
-// seconds.
+// Histogram returns, for each bound, the number of samples that do not exceed it. It also returns the number and the sum
+// of all samples. Bounds and sum are in seconds.
 func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return r.histogram(roundTripBounds[:])
 }
@@ -42,8 +42,8 @@ type ForwardingTimes struct{ durationHistogram }
 
 func (f *ForwardingTimes) add(d time.Duration) { f.durationHistogram.add(forwardingBounds[:], d) }
 
-// Histogram returns the number of samples up to each bound in seconds, the number of all samples, and their sum in
-// seconds.
+// Histogram returns, for each bound, the number of samples that do not exceed it. It also returns the number and the sum
+// of all samples. Bounds and sum are in seconds.
 func (f *ForwardingTimes) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return f.histogram(forwardingBounds[:])
 }

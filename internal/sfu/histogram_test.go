@@ -26,8 +26,8 @@ func TestRoundTripsAreCountedInBuckets(t *testing.T) {
 	}
 }
 
-// One in forwardingSampleEvery packets to each subscriber is counted. Its time includes that of the subscribers
-// served before.
+// Each subscriber's packets are sampled: one in forwardingSampleEvery is counted. The server sends to one subscriber
+// after the other, so the time of a packet includes the sending to the subscribers before.
 func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeOpus, 3)

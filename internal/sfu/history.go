@@ -33,7 +33,7 @@ type historySlot struct {
 // newHistory returns a History of size packets. size must be a power of two.
 func newHistory(size int) *History { return &History{slots: make([]historySlot, size)} }
 
-// Store copies one RTP packet into the History, in place of the packet len(slots) before it.
+// Store copies one RTP packet into the History. It replaces the packet whose sequence number is lower by len(slots).
 func (h *History) Store(raw []byte) {
 	seq := binary.BigEndian.Uint16(raw[2:])
 	h.mu.Lock()

@@ -49,7 +49,7 @@ func (l *layer) noteKeyFrame(ext uint64, timestamp uint32) {
 	l.loss.noteKeyFrame(ext, timestamp)
 }
 
-// precedesStructure reports whether packet seq precedes the packet that brought the current structure.
+// precedesStructure reports whether packet seq precedes the packet that contained the current structure.
 func (l *layer) precedesStructure(seq uint16) bool {
 	before := l.structureAt - seq
 	return l.descriptors.Known() && before > 0 && before < videoHistory
@@ -73,7 +73,8 @@ func (l *layer) awaitStructure(seq uint16, now time.Time) {
 	}
 }
 
-// deliverAwaiting delivers the stored packets after the packet that was just delivered and had their structure.
+// deliverAwaiting delivers the packets that were stored because their structure had not arrived. The packet that was
+// just delivered, l.pkt, has that structure. Stored packets that precede it are dropped.
 func (l *layer) deliverAwaiting(now time.Time) {
 	began := l.pkt.Header.SequenceNumber
 	p := &l.late
@@ -91,9 +92,9 @@ func (l *layer) deliverAwaiting(now time.Time) {
 	l.awaitingStructure = l.awaitingStructure[:0]
 }
 
-// replay calls write for each stored packet that follows first in the stream but arrived before it: the rest of a key
-// frame whose first packet was retransmitted. p and raw are scratch memory. Only the layer's read goroutine may call
-// replay.
+// replay calls write for each stored packet that comes after the packet first in the stream but arrived before it.
+// These packets are the remainder of a key frame whose first packet was retransmitted. p and raw are scratch memory.
+// Only the layer's read goroutine may call replay.
 func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 	highest, from := l.highest(), first.Header.SequenceNumber+1
 	if oldest := highest - videoHistory + 1; int16(oldest-from) > 0 {

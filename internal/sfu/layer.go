@@ -17,18 +17,18 @@ const (
 	// mtu is the maximum packet size: browsers send at most about 1,200 bytes of payload plus headers, other clients up
 	// to the MTU of Ethernet.
 	mtu = 1500
-	// keyFrameInterval is the minimum time between two key frame requests for the lowest layer, keyFrameIntervalUp for
-	// higher layers. A key frame is about ten times as large as another frame, so the requests of many subscribers must
-	// be combined (docs/protocol.md, 12.1).
+	// keyFrameInterval is the minimum time between two key frame requests for the lowest layer. keyFrameIntervalUp is
+	// that for higher layers. A key frame is about ten times as large as another frame, so the requests of many
+	// subscribers must be combined (docs/protocol.md, 12.1).
 	keyFrameInterval, keyFrameIntervalUp = 500 * time.Millisecond, time.Second
 	// layerTimeout is the time without packets after which subscribers switch to another layer. Cameras send at least 5
-	// frames/s, and video must recover within a second. sparseTimeout is the same for screen shares, which may send a
-	// frame every few seconds.
+	// frames/s, and video must recover within a second. sparseTimeout replaces layerTimeout for screen shares, which may
+	// send a frame only every few seconds.
 	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
 	// longLayerTimeout replaces layerTimeout where waiting is better than switching. One case is the lowest active
 	// layer: higher layers may exceed a subscriber's bandwidth, and publishers stop the lowest layer last. The other is
-	// the time after a key frame: an encoder may pause to compensate for its size, and the key frame that a switch
-	// needs would make it pause again.
+	// the time after a key frame: an encoder may pause to compensate for the size of the key frame. A switch to another
+	// layer would need another key frame, and so cause another pause.
 	longLayerTimeout = 2 * time.Second
 )
 

@@ -14,17 +14,19 @@ const MaxTemporals = 4
 const (
 	// meterWindow is the interval at which a rateMeter updates its rates. A camera sends a few frames in it.
 	meterWindow = 250 * time.Millisecond
-	// meterMemory is the time constant of a rate: after it, a change of the rate shows by 63 %. meterLongMemory is that
-	// of the long-term rates, in which a key frame, which may have the bits of a whole second, does not stand out.
+	// meterMemory is the time constant of a rate: when this time has passed after a change of the bitrate, the rate
+	// contains 63 % of the change. meterLongMemory is the time constant of the long-term rates. A key frame may have
+	// the bits of a whole second, but it does not stand out in them.
 	meterMemory, meterLongMemory = time.Second, 4 * time.Second
-	// meterMaxPause is the longest pause that counts as part of a camera's bitrate. After a longer one, because the
-	// track was muted or not wanted, the measurement continues with the rate before the pause. A rate that includes the
-	// pause would be too low, and suggest free bandwidth when the layer resumes.
+	// meterMaxPause is the longest pause that counts as part of a camera's bitrate. A longer one means that the track
+	// was muted or not wanted. The measurement then continues with the rate before the pause. A rate that includes the
+	// pause would be too low, and would suggest free bandwidth when the layer resumes.
 	meterMaxPause = 2 * time.Second
 )
 
-// Bitrates are the bitrates in bits/s of forwarding a track: [s][t] is spatial layer s with its temporal layers up to
-// t. With scalable video coding (SVC) it includes the spatial layers below s. A layer that is not sent has 0.
+// Bitrates are the bitrates of forwarding a track, in bits/s. Element [s][t] is the bitrate of spatial layer s with its
+// temporal layers up to t. With scalable video coding (SVC), it includes the spatial layers below s. The bitrate of a
+// layer that is not sent is 0.
 type Bitrates [MaxLayers][MaxTemporals]uint32
 
 // FrameRates are the frame rates in frames/s, indexed like Bitrates.
@@ -98,8 +100,8 @@ func (m *rateMeter) endWindow(seconds float64) {
 	}
 }
 
-// weight returns the weight of a window of the given number of seconds relative to earlier ones. Until memory has been
-// measured, rates are plain averages.
+// weight returns the weight of a window relative to earlier ones. seconds is the duration of the window, and memory is
+// the time constant of the rate. While the measurement is shorter than memory, rates are plain averages.
 func (m *rateMeter) weight(seconds float64, memory time.Duration) float64 {
 	if m.total < memory.Seconds() {
 		return seconds / m.total
@@ -119,7 +121,7 @@ type rate struct{ bits atomic.Uint64 }
 // value returns the rate.
 func (r *rate) value() float64 { return math.Float64frombits(r.bits.Load()) }
 
-// update moves the rate towards sample by weight, from 0 to 1.
+// update moves the rate towards sample. weight is the share of the distance to move, from 0 to 1.
 func (r *rate) update(sample, weight float64) {
 	old := r.value()
 	r.bits.Store(math.Float64bits(old + (sample-old)*weight))
@@ -135,8 +137,8 @@ func (r *Receiver) longTermBitrates(now time.Time) Bitrates {
 	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.longBitRate[s] })
 }
 
-// collectRates returns the bitrates of all active layers. ratesOf selects the rates to collect, short-term or
-// long-term, of spatial layer s in a meter.
+// collectRates returns the bitrates of all active layers. ratesOf returns the rates of spatial layer s that m has
+// measured, either the short-term or the long-term ones.
 func (r *Receiver) collectRates(now time.Time, ratesOf func(m *rateMeter, s int) *[MaxTemporals]rate) Bitrates {
 	var all Bitrates
 	r.eachLayer(now, func(row, s int, m *rateMeter) {
@@ -178,9 +180,9 @@ func (m *rateMeter) cumulativeRates(layer *[MaxTemporals]rate) (all [MaxTemporal
 	return all
 }
 
-// eachLayer calls f for every spatial layer that is active. row is the layer's index in the track; s its index in the
-// stream that m measures. A simulcast stream has one spatial layer. The single stream of SVC has all of them, the
-// lowest first.
+// eachLayer calls f for every spatial layer that is active. row is the index of the layer in the track. s is its index
+// in the stream that m measures. A simulcast stream has one spatial layer. The single stream of SVC has all of them,
+// the lowest first.
 func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *rateMeter)) {
 	for n := range MaxLayers {
 		l := r.layer(n)

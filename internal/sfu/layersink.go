@@ -43,7 +43,8 @@ type LayerSink struct {
 	wanted atomic.Int32 // highest layer to pass
 	layer  atomic.Int32 // the layer being passed; -1: none
 
-	// control is held while wanted changes, and while state changes from or to sinkStopped. Nothing is called under it.
+	// control is held while wanted changes, and while state changes from or to sinkStopped. While it is held, no
+	// callback runs and no other lock is taken.
 	control sync.Mutex
 
 	// mu is held while the Consumer is called, which keeps its packets in order.
@@ -65,7 +66,8 @@ const (
 	sinkEnded                    // nothing: the Receiver is closed
 )
 
-// NewLayerSink returns a stopped LayerSink that passes the highest active simulcast layer up to wanted to c.
+// NewLayerSink returns a stopped LayerSink for the Consumer c. It passes the highest active simulcast layer up to
+// wanted.
 func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 	s := &LayerSink{receiver: r, consumer: c, timeline: timeline{rate: r.options.ClockRate}}
 	s.wanted.Store(int32(clampLayer(wanted)))
@@ -76,9 +78,9 @@ func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 // clampLayer returns n limited to the valid layer indexes.
 func clampLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
 
-// Start begins to pass packets. Video starts with the next key frame, which Start requests. From now on wanted counts
-// in the Receiver's Demand. If the Receiver is closed, Start calls the Consumer's Ended before it returns. Start and
-// Stop must not be called concurrently.
+// Start begins to pass packets. Video starts with the next key frame, which Start requests. From then on the Receiver's
+// Demand includes the wanted layer. If the Receiver is closed, Start calls the Consumer's Ended before it returns.
+// Start and Stop must not be called concurrently.
 func (s *LayerSink) Start() {
 	s.control.Lock()
 	starts := s.state.CompareAndSwap(sinkStopped, sinkActive)
@@ -107,7 +109,8 @@ func (s *LayerSink) Stop() {
 	}
 }
 
-// SetLayer switches to the highest active layer up to wanted, at its next key frame, which SetLayer requests.
+// SetLayer switches to the highest active layer up to wanted. It requests a key frame of that layer, because the switch
+// happens there.
 func (s *LayerSink) SetLayer(wanted int) {
 	wanted = clampLayer(wanted)
 	s.control.Lock()
@@ -132,7 +135,8 @@ func (s *LayerSink) requestFirstKeyFrame(wanted int) {
 // Layer returns the layer that is being passed, -1 if none is.
 func (s *LayerSink) Layer() int { return int(s.layer.Load()) }
 
-// RequestKeyFrame requests a key frame of the layer that is being passed or, if none is, of the one to start with.
+// RequestKeyFrame requests a key frame of the layer that is being passed. If none is, it requests one of the layer with
+// which passing starts.
 func (s *LayerSink) RequestKeyFrame() {
 	if n := s.Layer(); n >= 0 {
 		s.receiver.RequestKeyFrame(n)
@@ -156,8 +160,8 @@ func (s *LayerSink) WriteRTP(p *Packet) {
 	}
 }
 
-// switchLocked starts to pass p's layer with p, a packet of another stream, if that layer is selected and p is
-// decodable without earlier packets. It reports whether it did, and requests a key frame if only that is missing.
+// switchLocked starts to pass another stream with its packet p, if the layer of p is selected and p is decodable
+// without earlier packets. It reports whether it started. If only a key frame is missing for that, it requests one.
 func (s *LayerSink) switchLocked(p *Packet) bool {
 	r := s.receiver
 	if p.Layer != r.bestLayer(int(s.wanted.Load())) || !r.isCurrent(p) {
@@ -193,8 +197,9 @@ func (s *LayerSink) requestKeyFrameLocked(p *Packet) {
 	}
 }
 
-// catchUpLocked passes packets that arrived before the key frame p although they follow it in the stream; see
-// layer.replay. It leaves out those that waited for the structure in p, because layer.deliverAwaiting passes them.
+// catchUpLocked passes the packets that come after the key frame packet p in the stream but arrived before it; see
+// layer.replay. It leaves out packets that were stored until the structure in p arrived, because layer.deliverAwaiting
+// passes them.
 func (s *LayerSink) catchUpLocked(p *Packet) {
 	if !s.receiver.codec.HasKeyFrames() {
 		return

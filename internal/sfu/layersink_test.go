@@ -139,13 +139,13 @@ func TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart(t *testing.T) {
 	}
 }
 
-// report makes layer n receive a sender report: RTP timestamp ts was at time at on the publisher's clock.
-func (g *fixture) report(n int, ts uint32, at time.Time) {
+// report makes layer n receive a sender report with the RTP timestamp ts and the wall clock time sent.
+func (g *fixture) report(n int, ts uint32, sent time.Time) {
 	l := g.r.layer(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	since := at.Unix() - ntpEpoch
-	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
+	since := sent.Unix() - ntpEpoch
+	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(sent.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
 // The sender reports of the two layers differ by 20 ms. Times must be close to the real ones and must not decrease.

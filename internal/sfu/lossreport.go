@@ -34,8 +34,8 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 
 // highestSinkLoss returns the highest loss of all sinks, in 1/256. A publisher of audio receives it in receiver reports
 // in place of the loss on its own path, so that it sends as much error correction as the worst path needs
-// (docs/protocol.md, 12.5). The count of lost packets remains that of the publisher's path, because it uses that to
-// estimate its bandwidth.
+// (docs/protocol.md, 12.5). The count of lost packets in these reports remains that of the publisher's own path,
+// because the publisher estimates its bandwidth from it.
 func (r *Receiver) highestSinkLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {

@@ -8,8 +8,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// A publisher of video is not reported the loss of its subscribers, because it would lower its bitrate for all of them.
-func TestAudioPublisherIsReportedTheHighestLossOfItsSubscribers(t *testing.T) {
+// A publisher of video gets only the loss on its own path. If it got the loss of its subscribers, it would lower its
+// bitrate for all of them.
+func TestAudioPublisherGetsTheHighestLossOfItsSubscribers(t *testing.T) {
 	codecs := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
 	l, d, _ := newAudioTrack(t, webrtc.MimeTypeOpus, codecs, nil)
 	other := NewDownTrack(l.r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})

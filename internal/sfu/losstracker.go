@@ -10,15 +10,16 @@ import (
 const (
 	// A NACK is repeated if its packet has not arrived after 5/4 of the usual repair time, within these bounds.
 	minNACKInterval, maxNACKInterval = 100 * time.Millisecond, 300 * time.Millisecond
-	// maxNACKs is the number of NACKs for one packet, as in libwebrtc. After nacksBeforeKeyFrame of them the packet is
-	// given up and a key frame is requested too: a decoder that waits for the packet requests one only after seconds
-	// (libwebrtc: three). From then on, no more NACKs are sent for audio, or for packets before a key frame.
+	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. After nacksBeforeKeyFrame NACKs the
+	// packet is given up and a key frame is requested too. A decoder that waits for the packet would request one much
+	// later: in libwebrtc, after three seconds. After a packet is given up, no more NACKs are sent for it if it is
+	// audio or precedes a key frame.
 	maxNACKs, nacksBeforeKeyFrame = 10, 5
 	// maxMissing bounds the number of packets that are requested at a time. A longer gap counts as an interruption, not
 	// as loss.
 	maxMissing = 64
-	// firstCycle is the first extended sequence number. It is one cycle above 0, so that a packet from before the first
-	// one has no negative number.
+	// firstCycle is the first extended sequence number. It is one cycle above 0, because extended numbers are unsigned:
+	// a packet that precedes the first one would otherwise have a negative number.
 	firstCycle = 1 << 16
 )
 
@@ -83,8 +84,8 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 	return ext, true
 }
 
-// noteLate records packet ext, which is not the newest, and reports whether it was missing. Otherwise it is a
-// duplicate, or was given up.
+// noteLate records packet ext, which is older than the newest one, and reports whether it was missing. If it was not,
+// it is a duplicate or was given up.
 func (l *lossTracker) noteLate(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {
@@ -129,8 +130,9 @@ func (l *lossTracker) noteKeyFrame(ext uint64, timestamp uint32) {
 // hasUnrepairedLoss reports whether a packet was given up and no key frame has arrived since.
 func (l *lossTracker) hasUnrepairedLoss() bool { return l.givenUp > l.keyFrame }
 
-// dueNACKs appends the packets to request now to pairs. It gives up packets after nacksBeforeKeyFrame requests, and
-// those that would arrive too late for the history.
+// dueNACKs appends to pairs the packets that must be requested now. It gives up a packet after nacksBeforeKeyFrame
+// requests. From then on it repeats the request only if the packet follows the start of the latest key frame, up to
+// maxNACKs requests in total, and only while the packet would not be too old for the history.
 func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
 	repeat := max(minNACKInterval, min(l.repairTime*5/4, maxNACKInterval))
 	keep := l.missing[:0]
@@ -156,8 +158,8 @@ func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.Nack
 	return pairs
 }
 
-// appendNack adds seq to the bitmask of the last pair, which covers the 16 numbers after it (RFC 4585, section 6.2.1),
-// or appends a new pair.
+// appendNack adds seq to pairs. If seq is one of the 16 numbers after the PacketID of the last pair, it sets a bit in
+// that pair's bitmask (RFC 4585, section 6.2.1). Otherwise it appends a new pair.
 func appendNack(pairs []rtcp.NackPair, seq uint16) []rtcp.NackPair {
 	if n := len(pairs); n > 0 {
 		if d := seq - pairs[n-1].PacketID; d >= 1 && d <= 16 {

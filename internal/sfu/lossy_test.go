@@ -47,12 +47,12 @@ func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	in.got[count] = a
 }
 
-// missing returns the counts of the packets that have not arrived. It checks the counts from up to to - 1.
-func (in *receivedPackets) missing(from, to uint32) []uint32 {
+// missing returns the counts of the packets that have not arrived. It checks the counts from first to end - 1.
+func (in *receivedPackets) missing(first, end uint32) []uint32 {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var m []uint32
-	for n := from; n < to; n++ {
+	for n := first; n < end; n++ {
 		if _, ok := in.got[n]; !ok {
 			m = append(m, n)
 		}

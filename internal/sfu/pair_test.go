@@ -303,7 +303,7 @@ type receivedRTCP struct {
 	reports      []rtcp.ReceptionReport
 }
 
-// watch counts the packets that read returns, until the call is closed.
+// watch counts the packets that the given function returns, until the call is closed.
 func (c *testCall) watch(read func() ([]rtcp.Packet, interceptor.Attributes, error)) *receivedRTCP {
 	r := &receivedRTCP{}
 	c.wg.Go(func() { r.read(read) })
@@ -319,7 +319,7 @@ func (r *receivedRTCP) keyFrameRequested() bool {
 	return requested
 }
 
-// read counts the packets that read returns, until it fails.
+// read counts the packets that the given function returns, until it returns an error.
 func (r *receivedRTCP) read(read func() ([]rtcp.Packet, interceptor.Attributes, error)) {
 	for {
 		packets, _, err := read()

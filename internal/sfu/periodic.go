@@ -19,9 +19,9 @@ type periodic[T comparable] struct {
 	started bool
 }
 
-// newPeriodic returns a periodic without members, which will call the function call at the interval every.
-func newPeriodic[T comparable](every time.Duration, call func(time.Time, []T)) *periodic[T] {
-	return &periodic[T]{every: every, call: call, stop: make(chan struct{})}
+// newPeriodic returns a periodic without members. It will call f once per interval.
+func newPeriodic[T comparable](interval time.Duration, f func(time.Time, []T)) *periodic[T] {
+	return &periodic[T]{every: interval, call: f, stop: make(chan struct{})}
 }
 
 // Add adds m to the members, and starts the calls if it is the first.

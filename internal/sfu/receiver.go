@@ -149,9 +149,9 @@ func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 	}
 }
 
-// requestFirstKeyFrame requests a key frame of the layer that a sink which wants layers up to wanted starts with. It
-// requests no other layer's: the sink may switch to a higher layer soon, and a request now would delay the one it needs
-// then.
+// requestFirstKeyFrame requests the key frame with which a sink starts if it wants layers up to wanted. It requests key
+// frames of no other layer. If it did, and the sink switched to a higher layer soon, the key frame that it needs then
+// would be delayed.
 func (r *Receiver) requestFirstKeyFrame(wanted int) {
 	if n := r.bestLayer(wanted); n >= 0 {
 		r.RequestKeyFrame(n)

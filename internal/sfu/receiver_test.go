@@ -39,7 +39,8 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	requested("a new request", layerSSRC(0))
 }
 
-// A publisher that sends nothing may drop requests, so the first packet afterwards must repeat the request once.
+// A publisher that sends nothing may drop requests. When its first packet arrives, the server must repeat the request
+// once.
 func TestKeyFrameIsRequestedAgainWhenPublisherResumes(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, key: true})

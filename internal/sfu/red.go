@@ -2,8 +2,8 @@ package sfu
 
 import "meet/internal/sfu/codec"
 
-// unpackREDLocked forwards the Opus in p, a RED packet (RFC 2198), to a subscriber that cannot decode RED. It sends the
-// newest encoding and, before it, those of the older ones whose own packets were lost on the publisher's path.
+// unpackREDLocked forwards the Opus in p, a RED packet (RFC 2198), to a subscriber that cannot decode RED. It first
+// sends the older encodings in p whose own packets were lost on the publisher's path, then the newest encoding.
 func (d *DownTrack) unpackREDLocked(p *Packet) {
 	blocks, err := codec.ParseRED(p.Payload, d.scratch.blocks[:0])
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
-// Bounds of the unread packets of one stream in bytes, as in pion.
+// rtpBufferSize and rtcpBufferSize bound the unread packets of one stream, in bytes. pion uses the same values.
 const (
 	rtpBufferSize  = 1_000_000
 	rtcpBufferSize = 100_000
 )
 
-// Buffer returns the buffer for incoming packets of one stream; it is pion's SettingEngine.BufferFactory. Buffers for
-// RTCP process a client's feedback themselves, whether about the connection as a whole, which may name any stream's
-// SSRC, or about a DownTrack. Reading feedback with a goroutine per subscription would be expensive, and one that pion
-// starts while the connection closes would never end.
+// Buffer returns the buffer for incoming packets of one stream. It is pion's SettingEngine.BufferFactory. Buffers for
+// RTCP process a client's feedback themselves, whether it is about a DownTrack or about the whole connection. Feedback
+// about the connection may name the SSRC of any stream. A goroutine per subscription that reads feedback would be
+// expensive. If pion started one while the connection closes, it would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	isFeedback := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
 	if !isFeedback && !t.streams.admit(time.Now()) {
@@ -29,16 +29,17 @@ func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCl
 	return &rtcpBuffer{newSharedBuffer(rtcpBufferSize, &t.rtcp), t, ssrc}
 }
 
-// rtcpBuffer buffers the decrypted RTCP packets about one stream that have a reader, and processes the others.
+// rtcpBuffer is the buffer for the decrypted RTCP packets about one stream. It stores sender reports until they are
+// read. It processes or drops all other packets itself.
 type rtcpBuffer struct {
 	*sharedBuffer
 	tap  *Tap
 	ssrc uint32
 }
 
-// Write handles one packet. Feedback about the connection or a DownTrack is processed immediately. Sender
-// reports are stored; all other packets are dropped, because nothing else is read. pion writes a packet to the buffer of each SSRC that it
-// names.
+// Write handles one packet. Feedback about the connection or a DownTrack is processed immediately. Sender reports are
+// stored. All other packets are dropped, because nothing else is read. If a packet names several SSRCs, pion writes it
+// to the buffer of each of them.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	now := time.Now()
 	if b.tap.pacer.HandleRTCP(raw, now) {

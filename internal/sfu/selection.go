@@ -6,7 +6,7 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// The maximum and the minimum of selected layers.
+// allLayers selects all layers of a track. noLayers selects none.
 var (
 	allLayers = forward.Target{Spatial: MaxLayers - 1, Temporal: MaxTemporals - 1}
 	noLayers  = forward.Target{Spatial: -1, Temporal: -1}
@@ -47,12 +47,12 @@ func (d *DownTrack) Current() (spatial, temporal int) {
 	return now.Spatial, now.Temporal
 }
 
-// setTarget sets selection.wanted or selection.allowed, to which the pointer which points, to value. Then it updates
-// the target.
-func (d *DownTrack) setTarget(which *forward.Target, value forward.Target) {
+// setTarget stores value in limit, which must point to selection.wanted or selection.allowed. Then it updates the
+// target.
+func (d *DownTrack) setTarget(limit *forward.Target, value forward.Target) {
 	d.mu.Lock()
 	before := d.selection.target
-	*which = value
+	*limit = value
 	s := &d.selection
 	s.target = forward.Target{Spatial: min(s.wanted.Spatial, s.allowed.Spatial), Temporal: min(s.wanted.Temporal, s.allowed.Temporal)}
 	after, r := s.target.Spatial, d.receiver

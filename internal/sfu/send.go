@@ -19,8 +19,8 @@ func (d *DownTrack) findWriterLocked() bool {
 	return d.binding.writer != nil
 }
 
-// sendLocked sends p with the numbers in out and the given payload. An urgent packet bypasses the Pacer's queue. It
-// reports whether the packet was sent; the Pacer may have queued or dropped it.
+// sendLocked sends p with the given payload, and with the header values in out. An urgent packet bypasses the Pacer's
+// queue. sendLocked reports whether the packet was sent. If not, the Pacer has queued or dropped it.
 func (d *DownTrack) sendLocked(p *Packet, out *forward.Rewrite, ssrc uint32, payloadType uint8, payload []byte, urgent bool) bool {
 	h := &d.scratch.header
 	*h = rtp.Header{

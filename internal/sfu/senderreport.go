@@ -45,7 +45,7 @@ func (d *DownTrack) handleReceiverReport(r *rtcp.ReceptionReport, now time.Time)
 }
 
 // senderReport returns a sender report and a source description, or nothing before the publisher's first sender report.
-// It maps the RTP timestamp at now to the publisher's clock, which audio and video of one publisher share.
+// The report maps the current RTP timestamp to the publisher's clock, which audio and video of one publisher share.
 func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -12,12 +12,12 @@ import (
 // This file sends frames and packets made by the server (docs/protocol.md, 12.7 and 12.8).
 
 const (
-	// After a mute, silencePackets Opus packets of silenceInterval are sent. This second is enough for decoders to fade
-	// out and to end their loss concealment.
+	// After a mute, the number of Opus packets that are sent is silencePackets. Each contains silence of the duration
+	// silenceInterval. Together they last a second, in which decoders fade out and end their loss concealment.
 	silenceInterval = 20 * time.Millisecond
 	silencePackets  = 50
-	// When video ends, blackFrames frames are sent, blackFrameInterval apart in their timestamps: even if some are
-	// lost, one arrives.
+	// When video ends, the number of black frames that are sent is blackFrames, so that one arrives even if others are
+	// lost. Their timestamps differ by blackFrameInterval.
 	blackFrames        = 6
 	blackFrameInterval = time.Second / 30
 )
@@ -114,7 +114,7 @@ func (d *DownTrack) SendWakeupPadding() bool {
 	return true
 }
 
-// sendServerFrameLocked sends a complete frame made by the server. Its timestamp follows the previous one by the
+// sendServerFrameLocked sends a complete frame made by the server. Its timestamp is that of the previous frame plus the
 // duration after. The frame bypasses the Pacer's queue, because a black frame ends its track, and the queue of an ended
 // track is dropped.
 func (d *DownTrack) sendServerFrameLocked(now time.Time, after time.Duration, payload []byte) {

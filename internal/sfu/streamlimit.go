@@ -42,7 +42,8 @@ func newStreamLimit(onOverflow func()) streamLimit {
 	return streamLimit{onOverflow: onOverflow, bucket: tokens.NewLimiter(streamRate, streamBurst)}
 }
 
-// admit reports whether one more stream is allowed, and counts it. After it has returned false once, it always does.
+// admit reports whether one more stream is allowed, and counts it. After it has returned false once, it always returns
+// false.
 func (l *streamLimit) admit(now time.Time) bool {
 	l.mu.Lock()
 	ok := !l.exceeded && l.count < maxStreams && l.bucket.AllowN(now, 1)
@@ -102,7 +103,7 @@ func (b *sharedBuffer) Write(packet []byte) (int, error) {
 	return n, err
 }
 
-// Read waits for a packet and copies it to to. A packet that does not fit is lost.
+// Read waits for a packet and copies it to the given slice. A packet that does not fit is lost.
 func (b *sharedBuffer) Read(to []byte) (int, error) {
 	n, err := b.Buffer.Read(to)
 	size := int64(n)

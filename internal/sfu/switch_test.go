@@ -11,18 +11,18 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// threeLayers sends one picture of each of three layers 30 times a second, higher layers later, and answers key frame
-// requests after 60 ms. The layers' sequence numbers and timestamps are unrelated.
+// threeLayers sends one picture of each of three layers 30 times a second. The picture of a higher layer arrives later.
+// A requested key frame is sent after 60 ms. The layers' sequence numbers and timestamps are unrelated.
 type threeLayers struct {
 	g       *fixture
 	frame   int
 	pending [MaxLayers]time.Time // when a key frame is due; zero if none is
 }
 
-// jitter is the delay of arrival in ms, by picture.
+// jitter contains the additional delay of each picture in ms. It repeats after the last element.
 var jitter = []time.Duration{0, 9, 3, 14, 1, 6, 12, 2}
 
-// tick sends one picture of each layer except dead.
+// tick sends one picture of each layer except the layer with index dead.
 func (s *threeLayers) tick(dead int) {
 	g := s.g
 	begin := g.now

@@ -7,8 +7,9 @@ import (
 )
 
 // Tap is the only interceptor of a peer connection. For incoming streams it records packet arrivals for transport-wide
-// feedback. For outgoing streams it gives each DownTrack the connection's writer, which avoids the cost and the
-// allocation of pion's interceptor chain for each packet, and it holds the Pacer that they all send through.
+// feedback. For outgoing streams it gives each DownTrack the connection's writer. This avoids pion's interceptor chain,
+// which would cost time and allocate memory for each packet. The Tap also holds the Pacer through which all DownTracks
+// send.
 type Tap struct {
 	interceptor.NoOp
 	pacer      *pacer.Pacer

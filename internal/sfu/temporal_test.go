@@ -141,8 +141,9 @@ func TestVP8TemporalLayersAreSkippedWithoutGaps(t *testing.T) {
 	}
 }
 
-// Both packets of a picture that is not wanted are lost. When they arrive late, later packets have already been
-// numbered, so padding takes their numbers. A NACK for it is answered too.
+// Both packets of a picture that is not wanted are lost. Before they arrive, the server does not know their layer and
+// leaves two numbers free for them. When they arrive, padding is sent with these numbers. A NACK for the padding is
+// answered too.
 func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
 	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 100}

@@ -3,9 +3,9 @@ package sfu
 import "time"
 
 // maxClockStep bounds how much the time between two packets may differ between the publisher's clock and the server's.
-// A larger difference means that the publisher set its clock, or that its timestamps stopped or wrapped during a pause;
-// then the packets' arrivals decide. The bound is longer than any path delays packets before the connection is given
-// up.
+// A larger difference means that the publisher set its clock, or that its timestamps stopped or wrapped during a pause.
+// The packets' arrivals then decide. No path delays a packet by more than this, because the connection would be given
+// up before.
 const maxClockStep = 30 * time.Second
 
 // timeline computes the time of each packet of a LayerSink on the publisher's clock. The packets may come from several
@@ -26,8 +26,8 @@ type timeline struct {
 // restart marks the next packet as the first of another stream, with unrelated sequence numbers and timestamps.
 func (m *timeline) restart() { m.sameStream = false }
 
-// next returns the time of p on the publisher's clock. clock is that of p's layer, if known. The time is zero while it
-// cannot be computed.
+// next returns the time of p on the publisher's clock. clock is the clock of p's layer, which is valid if known is set.
+// The time is zero while it cannot be computed.
 func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	elapsed, stamp := p.Arrival.Sub(m.arrival), p.Header.Timestamp
 	follows := m.sameStream && elapsed <= maxClockStep // otherwise sequence numbers and timestamps may have wrapped
@@ -52,8 +52,8 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	return at
 }
 
-// correct returns clock, a packet's time by the latest sender report, adjusted if the publisher has set its clock.
-// arrived is the time expected from the packet's arrival, zero if unknown.
+// correct returns clock, a packet's time by the latest sender report. If the publisher has set its clock, correct adds
+// the difference. arrived is the time that the packet's arrival suggests, zero if unknown.
 func (m *timeline) correct(clock, arrived time.Time) time.Time {
 	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
 	if agrees(clock) {
