@@ -3,8 +3,9 @@ package bwe
 import "math"
 
 const (
-	// baseSpan is how long the minimum delay remains the base delay, that of the path without a queue, in µs. After
-	// twice this time, a queue that other traffic keeps full counts as part of the path.
+	// baseSpan is the time in µs over which a minimum delay is measured. The base delay, which is the delay of the path
+	// without a queue, is the lower minimum of the current and the previous span. So if other traffic keeps a queue
+	// full for two spans, the queue counts as part of the path.
 	baseSpan = 10_000_000
 	// standingQueueDelay is the queueing delay in µs above which there is a standing queue, whether it grows or not.
 	standingQueueDelay = 100_000
@@ -12,19 +13,21 @@ const (
 	// network route, or a queue that other traffic keeps full.
 	standingQueueTime = 2_000_000
 	// A queue that loses packets counts as part of the path after unresponsiveTime, in µs, if it does not respond to
-	// our bitrate. That is so if the queue stayed constant although we sent less than loweredShare of our peak, with
-	// loss below lossHigh; an example is a bad radio link. A queue caused by us shrinks by at least responseShare of
-	// the elapsed time, even if we have only a third of the bottleneck.
+	// our bitrate: it stays constant although we send less than loweredShare of our peak bitrate, and the loss is below
+	// lossHigh. An example is a bad radio link. A queue that we cause would shrink by at least responseShare of the
+	// elapsed time, even if we have only a third of the bottleneck's capacity.
 	unresponsiveTime = 1_000_000
 	loweredShare     = 0.7
 	responseShare    = 0.1
-	// A queue counts as constant within steadyShare of its length, bounded by minSteadyBand and maxSteadyBand in µs.
+	// A queue counts as constant while its delay changes by at most the share steadyShare. The permitted change is at
+	// least minSteadyBand and at most maxSteadyBand, both in µs.
 	steadyShare                  = 0.15
 	minSteadyBand, maxSteadyBand = 20_000, 60_000
 )
 
-// baseDelay tracks the minimum delay of the path, over two spans of time, so that it can rise again. Delays are
-// differences of two clocks, so only their differences have a meaning.
+// baseDelay tracks the minimum delay of the path, in the current and in the previous span of time. It forgets older
+// delays, so that the base delay can rise again. A delay is the difference between the clocks of receiver and sender,
+// so its value has no meaning, but the difference between two delays has.
 type baseDelay struct {
 	current, previous int64 // minimum delay in this span and in the previous one, µs
 	spanStart         int64 // µs
@@ -39,7 +42,7 @@ type baseDelay struct {
 	loweredAt              int64   // since when less than loweredShare of peakRate is sent; 0 if more is
 }
 
-// add records the delay of a received packet, in µs, at time at.
+// add records the delay of a received packet. The delay and the current time at are in µs.
 func (b *baseDelay) add(delay, at int64) {
 	if !b.started || at-b.spanStart > baseSpan {
 		before := b.current
@@ -63,9 +66,9 @@ func (b *baseDelay) queue() int64 {
 	return b.feedbackMin - min(b.current, b.previous)
 }
 
-// checkStandingQueue makes the current queue part of the base delay if it is not caused by us. Its parameters describe
-// the feedback: the numbers of reported packets and of lost ones among them, the sent bitrate in bits/s, the round-trip
-// time including the queue, and the current time, both in µs.
+// checkStandingQueue makes the current queue part of the base delay if it is not caused by us. sent is the number of
+// packets that the feedback reports, and lost is the number of lost ones among them. rate is the sent bitrate in
+// bits/s. roundTrip, which includes the queueing delay, and the current time at are in µs.
 func (b *baseDelay) checkStandingQueue(sent, lost int, rate float64, roundTrip, at int64) {
 	if lost > 0 {
 		b.lastLoss = at

@@ -41,7 +41,7 @@ type Estimator struct {
 	roundTrip       int64  // µs
 }
 
-// New returns an Estimator with an initial estimate of start bits/s.
+// New returns an Estimator. start is the initial estimate in bits/s.
 func New(start int) *Estimator {
 	return &Estimator{trend: newTrendline(), loss: newLossBound(), aimd: aimd{rate: float64(start)}}
 }
@@ -170,8 +170,8 @@ func (e *Estimator) Known() bool { return e.feedbacks > 0 || e.remb > 0 || e.los
 // AtCapacity reports whether the estimate has fallen and not yet recovered, so that the path is known to carry no more.
 func (e *Estimator) AtCapacity() bool { return e.beforeDrop > 0 }
 
-// processReport processes the decoded feedback. It returns the number of packets whose outcome became known and the
-// number of lost ones among them. lost is lower by one for each packet that was reported lost before and arrived late.
+// processReport processes the decoded feedback. sent is the number of packets whose outcome became known, and lost is
+// the number of lost ones among them. A packet that was reported lost before and has arrived late reduces lost by one.
 // ok is false if the feedback contains nothing new.
 func (e *Estimator) processReport(now int64) (sent, lost int, ok bool) {
 	r := &e.report
@@ -265,11 +265,12 @@ func (e *Estimator) Congested(now time.Time) bool {
 	return e.trend.state == overuse && e.micros(now)-e.lastFeedback < feedbackLifetime
 }
 
-// RoundTrip returns the round-trip time of the latest packets, including the receiver's delay before its feedback; 0
-// while unknown.
+// RoundTrip returns the round-trip time of the latest packets, including the receiver's delay before its feedback. It
+// returns 0 while the time is unknown.
 func (e *Estimator) RoundTrip() time.Duration { return time.Duration(e.roundTrip) * time.Microsecond }
 
-// Queue returns the current queueing delay on the path; 0 if it is at most standingQueueDelay.
+// Queue returns the current queueing delay on the path. It returns 0 if the delay is at most standingQueueDelay, or if
+// the latest feedback is older than feedbackLifetime.
 func (e *Estimator) Queue(now time.Time) time.Duration {
 	if e.queue <= standingQueueDelay || e.micros(now)-e.lastFeedback >= feedbackLifetime {
 		return 0

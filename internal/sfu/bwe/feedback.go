@@ -30,7 +30,8 @@ func IsFeedback(raw []byte) bool {
 	return len(raw) >= feedbackHeader && raw[1] == rtpfb && raw[0]&0x1f == formatTransport
 }
 
-// report is a decoded feedback about the packets from sequence number base on. Its memory is reused.
+// report is a decoded feedback packet. base is the sequence number of the first packet that it describes. Its memory is
+// reused.
 type report struct {
 	base     uint16
 	statuses []uint8 // one per packet; 0: not received
@@ -95,7 +96,8 @@ func (r *report) readStatuses(b []byte, count int) (rest []byte, err error) {
 	return b, nil
 }
 
-// readDeltas decodes the arrival times of the received packets, relative to the reference time at.
+// readDeltas decodes the arrival times of the received packets. b contains the differences between them. The first
+// difference is relative to the reference time, which is passed as at.
 func (r *report) readDeltas(b []byte, at int64) error {
 	r.arrivals = r.arrivals[:0]
 	for _, s := range r.statuses {

@@ -15,16 +15,17 @@ type group struct {
 	firstArrival, lastArrival int64
 }
 
-// grouper combines packets into groups. For two consecutive groups it computes by how much their distance differs
-// between sending and arrival.
+// grouper combines packets into groups. For each two consecutive groups, it computes the time between their sending and
+// the time between their arrivals.
 type grouper struct {
 	current, previous    group
 	started, hasPrevious bool // current and previous are valid
 	reordered            int  // groups in a row that arrived before their predecessors
 }
 
-// add adds a packet. If it starts a new group and there are two earlier ones, add returns the time between those two
-// when sent and on arrival, in µs.
+// add adds a packet. If the packet starts a new group, and there are two earlier ones, add compares those two.
+// sentDelta is the time between their sending, and arrivalDelta is the time between their arrivals, both in µs. ok says
+// that the times can be used.
 func (g *grouper) add(sent, arrival int64) (sentDelta, arrivalDelta int64, ok bool) {
 	c := &g.current
 	switch {

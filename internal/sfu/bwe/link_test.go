@@ -77,8 +77,8 @@ func newSimulation(t *testing.T, p link) *simulation {
 	}
 }
 
-// run runs the simulation for d. It calls each at every step, unless each is nil.
-func (c *simulation) run(d time.Duration, each func()) {
+// run runs the simulation for d. If onStep is not nil, it is called at every step.
+func (c *simulation) run(d time.Duration, onStep func()) {
 	for end := c.now.Add(d); c.now.Before(end); c.now = c.now.Add(step) {
 		c.sendCrossTraffic()
 		c.produce()
@@ -88,8 +88,8 @@ func (c *simulation) run(d time.Duration, each func()) {
 			c.probe, c.probing, c.probed = probe, c.now.Add(probe.Duration), 0
 			c.e.BeginProbe(probe.ID)
 		}
-		if each != nil {
-			each()
+		if onStep != nil {
+			onStep()
 		}
 	}
 }

@@ -5,14 +5,17 @@ import "math"
 const (
 	lossPackets = 20      // number of reported packets that make a sample
 	lossWindow  = 250_000 // minimum duration of a sample, µs
-	// Loss in addition to the baseline counts as congestion above lossHigh, and as none below lossLow.
+	// The excess is the loss that exceeds the baseline. It counts as congestion if it is above lossHigh, and as no
+	// congestion if it is below lossLow.
 	lossHigh = 0.10
 	lossLow  = 0.04
-	// After a cut of the sent bitrate to less than cutWorkedShare, the loss should also fall to less than that share.
-	// If it does not, the path itself causes the loss, and it becomes the baseline.
+	// If loss has lowered the estimate and the sent bitrate has then fallen to cutWorkedShare of its earlier value, the
+	// loss should also have fallen to that share. If it has not, the path itself causes the loss, which becomes the
+	// baseline.
 	cutWorkedShare = 0.8
 	maxBaseline    = 0.5 // upper bound of the baseline
-	// maxJudgedSamples is the number of samples after a cut in which its effect is looked for.
+	// maxJudgedSamples is the number of loss samples, after the estimate was lowered, in which judge waits for the sent
+	// bitrate to fall.
 	maxJudgedSamples = 8
 )
 
@@ -25,7 +28,8 @@ type lossBound struct {
 	sampleStart int64   // µs
 
 	sent, lost float64 // packets in this sample
-	// The latest cut: the loss, the sent bitrate and the estimate before it. cutLoss is 0 once the cut is judged.
+	// The latest time that loss lowered the estimate (a cut): the loss, and the sent bitrate and the estimate before.
+	// cutLoss is 0 after judge has decided.
 	cutLoss, cutSent, cutFrom float64
 	judgedSamples             int
 }
@@ -33,8 +37,8 @@ type lossBound struct {
 // newLossBound returns a lossBound that sets no bound.
 func newLossBound() lossBound { return lossBound{rate: math.Inf(1)} }
 
-// add adds the numbers of reported and lost packets in a feedback. current is the estimate in bits/s, now the time in
-// µs.
+// add counts the reported and the lost packets of a feedback, and updates the bound when they make a complete sample.
+// current is the estimate in bits/s, and now is the time in µs.
 func (l *lossBound) add(sent, lost int, e feedbackSummary, current float64, now int64) {
 	if l.sent == 0 {
 		l.sampleStart = now
@@ -64,8 +68,8 @@ func (l *lossBound) add(sent, lost int, e feedbackSummary, current float64, now 
 	l.baseline = max(0, min(l.baseline, share+0.02)) // lower the baseline immediately when the path improves
 }
 
-// judge compares the loss after a cut with the loss before. If much less is sent and the loss remains, it becomes the
-// baseline and the cut is undone.
+// judge compares the loss after a cut with the loss that caused it. If much less is sent and the loss remains, the loss
+// becomes the baseline and the cut is undone.
 func (l *lossBound) judge(share float64, e feedbackSummary) {
 	if l.cutLoss == 0 {
 		return

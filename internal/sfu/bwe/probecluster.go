@@ -24,14 +24,14 @@ type cluster struct {
 	count int    // packets sent
 }
 
-// span holds the number, the size and the times in µs of a series of packets.
+// span describes a series of packets by their number, their sizes, and the times of the first and the last one in µs.
 type span struct {
 	first, last         int64
 	firstSize, lastSize int // size of the first and last packet in bytes
 	bytes, packets      int // totals
 }
 
-// add adds a packet of size bytes at time at.
+// add adds a packet of size bytes, which was sent or arrived at the time at, in µs.
 func (s *span) add(size int, at int64) {
 	if s.packets == 0 || at < s.first {
 		s.first, s.firstSize = at, size
@@ -43,8 +43,9 @@ func (s *span) add(size int, at int64) {
 	s.packets++
 }
 
-// rate returns the bitrate in bits/s over the span. excluded is the size of the packet that took no time within the
-// span: the last when sending, the first on arrival. It returns 0 for a span without duration.
+// rate returns the bitrate in bits/s over the span, or 0 for a span without duration. excluded is the size in bytes of
+// the packet that was transmitted outside the span. When packets are sent, that is the last one. When they arrive, it
+// is the first one.
 func (s *span) rate(excluded int) float64 {
 	if s.last <= s.first {
 		return 0
@@ -68,7 +69,7 @@ func (c *clusters) find(id uint8) *cluster {
 	return nil
 }
 
-// sent records a packet of probe id that was sent at time at.
+// sent records that a packet of probe id was sent. at is the time in µs.
 func (c *clusters) sent(id uint8, seq uint16, size int, at int64) {
 	if p := c.find(id); p != nil && p.open {
 		p.sent.add(size, at)
@@ -77,15 +78,15 @@ func (c *clusters) sent(id uint8, seq uint16, size int, at int64) {
 	}
 }
 
-// arrived records a packet of probe id that arrived at time at.
+// arrived records the arrival of a packet of probe id. at is the time in µs.
 func (c *clusters) arrived(id uint8, size int, at int64) {
 	if p := c.find(id); p != nil {
 		p.got.add(size, at)
 	}
 }
 
-// done removes the probes whose packets, up to sequence number seq, are all reported. It returns the highest bitrate
-// that they proved, 0 if none.
+// done removes the probes for which feedback has reported all packets. seq is the highest sequence number reported.
+// done returns the highest bitrate that these probes proved, 0 if none.
 func (c *clusters) done(seq uint16) (rate float64) {
 	for i := range c {
 		p := &c[i]

@@ -69,7 +69,8 @@ func (p *Prober) Next(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	return Probe{ID: p.id, Rate: int(p.pendingRate), Duration: length}, true
 }
 
-// judge evaluates the latest probe, and reports whether none is pending any more.
+// judge evaluates the latest probe if its result is known or overdue. It returns true if no probe is pending
+// afterwards.
 func (p *Prober) judge(e *Estimator, estimate float64, now time.Time) bool {
 	switch {
 	case p.pendingRate == 0:

@@ -18,8 +18,8 @@ const (
 	trendGain      = 4.0
 	trendMaxDeltas = 60 // number of groups after which the slope has its full weight
 	overuseTime    = 10.0
-	// The threshold follows the slope, up fast and down slowly. Otherwise a path with constant jitter, or one shared
-	// with flows that fill its queue, would look congested all the time (draft-ietf-rmcat-gcc-02, section 5.4).
+	// The threshold follows the trend. Otherwise a path with constant jitter, or one shared with flows that fill its
+	// queue, would look congested all the time (draft-ietf-rmcat-gcc-02, section 5.4).
 	thresholdStart = 12.5
 	minThreshold   = 6.0
 	maxThreshold   = 600.0
@@ -51,7 +51,8 @@ type trendline struct {
 // newTrendline returns a trendline without groups.
 func newTrendline() trendline { return trendline{threshold: thresholdStart, overTime: -1} }
 
-// add adds a group: the time since the previous group when sent and on arrival, and the arrival itself, all in µs.
+// add adds a group. sentDelta is the time between the sending of the previous group and of this one. arrivalDelta is
+// the time between their arrivals. arrival is the time when this group arrived. All times are in µs.
 func (t *trendline) add(sentDelta, arrivalDelta, arrival int64) {
 	if t.count == 0 {
 		t.began = arrival
@@ -112,7 +113,7 @@ func (t *trendline) detect(slope, sentDelta float64, arrival int64) {
 	t.updateThreshold(math.Abs(trend), arrival)
 }
 
-// updateThreshold moves the threshold towards trend, at arrival in µs.
+// updateThreshold moves the threshold towards trend. arrival is the arrival time of the latest group in µs.
 func (t *trendline) updateThreshold(trend float64, arrival int64) {
 	if t.thresholdUpdated == 0 {
 		t.thresholdUpdated = arrival
