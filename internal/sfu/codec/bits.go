@@ -43,8 +43,8 @@ func (r *bitReader) readNonSymmetric(n uint32) uint32 {
 	return v<<1 - short + r.read(1)
 }
 
-// bitWriter writes fields that are not aligned to bytes into b, highest bit first. b must be long enough, and zero from
-// at on.
+// bitWriter writes fields that are not aligned to bytes into b, highest bit first. b must be long enough, and all its
+// bits from position at onward must be zero.
 type bitWriter struct {
 	b  []byte
 	at int // position in bits

@@ -49,8 +49,8 @@ type Info struct {
 	Sync bool
 	// HasLayers says that a VP9 payload descriptor contains the layers.
 	HasLayers bool
-	// NotPredicted says that a VP9 frame is not predicted from earlier pictures, at most from lower layers of its own
-	// picture.
+	// NotPredicted says that a VP9 frame is not predicted from earlier pictures. It may still be predicted from lower
+	// layers of its own picture.
 	NotPredicted bool
 	// VP8 is the VP8 payload descriptor. Its Present is set only for VP8.
 	VP8 VP8Descriptor

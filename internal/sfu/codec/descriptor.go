@@ -69,7 +69,8 @@ type Frame struct {
 	indications uint64
 	diffs       [maxDiffs]uint16
 	diffCount   uint8
-	// Position in bits of the active targets in the descriptor, or where they would be inserted, and their number.
+	// maskAt is the position of the active targets in the descriptor, in bits. If the descriptor does not contain them,
+	// it is the position where they would be inserted. maskBits is the number of targets.
 	maskAt   uint16
 	maskBits uint8
 }
@@ -90,7 +91,7 @@ type DescriptorReader struct {
 	active     uint32       // decode targets that the publisher sends
 }
 
-// HasStructure reports whether a descriptor contains a structure. That is its first flag, after 24 bits.
+// HasStructure reports whether a descriptor contains a structure. The flag for it follows the first 24 bits.
 func HasStructure(ext []byte) bool { return len(ext) > 3 && ext[3]&0x80 != 0 }
 
 // Known reports whether a structure was received.
@@ -222,8 +223,8 @@ func (s *Structure) readLayers(r *bitReader) bool {
 	return false
 }
 
-// skipChains reads template_chains without storing it. Chains serve to detect loss; here, NACKs and key frames repair
-// it.
+// skipChains reads template_chains without storing it. A receiver can use chains to detect lost frames. The server does
+// not need them, because it repairs loss with NACKs and key frames.
 func (s *Structure) skipChains(r *bitReader) {
 	s.chains = int(r.readNonSymmetric(uint32(s.Targets) + 1))
 	if s.chains == 0 {
@@ -237,7 +238,8 @@ func (s *Structure) skipChains(r *bitReader) {
 	}
 }
 
-// findLayers computes each target's layers: the highest among the templates that are part of it.
+// findLayers computes the layers of each target. They are the highest layers among the templates that belong to the
+// target.
 func (s *Structure) findLayers() {
 	s.layers = [maxTargets]struct{ spatial, temporal uint8 }{}
 	for i := range s.templates {

@@ -11,7 +11,8 @@ const (
 )
 
 // h264KeyFrame reports whether the payload starts a key frame. Encoders send the parameter sets before each IDR
-// picture, so its first packet contains an SPS. If they are sent out of band, the IDR slice starts it.
+// picture, so the first packet of a key frame contains an SPS. If the parameter sets are sent out of band, a key frame
+// starts with an IDR slice.
 func h264KeyFrame(p []byte) bool {
 	switch nal := p[0] & 0x1f; nal {
 	case nalIDR, nalSPS:

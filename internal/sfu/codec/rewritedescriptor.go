@@ -2,11 +2,13 @@ package codec
 
 import "encoding/binary"
 
-// maskOffset is the position in bits of the active targets in a descriptor without a structure: after 24 mandatory bits
-// and five flags. maskFlag is the position of the flag for them.
+// maskOffset is the position in bits of the active targets in a descriptor without a structure: they follow 24
+// mandatory bits and five flags. maskFlag is the position of the flag that says whether the descriptor contains active
+// targets.
 const maskOffset, maskFlag = 29, 25
 
-// Mask holds the active decode targets to write into a descriptor. With Bits 0, the publisher's remain.
+// Mask holds the active decode targets to write into a descriptor. If Bits is 0, the publisher's active decode targets
+// stay in the descriptor.
 type Mask struct {
 	ActiveTargets uint32 // one bit each
 	at            uint16 // position in bits
