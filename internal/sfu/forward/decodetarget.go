@@ -83,14 +83,15 @@ func (s *selector) retarget(info *codec.Info, begins bool, want Target) (needsKe
 	return spatial != s.Spatial && info.Temporal == 0 && int(info.Spatial) == spatial
 }
 
-// setDecodeTarget forwards decode target decode from frame f on.
+// setDecodeTarget selects the decode target with index decode, starting with frame f.
 func (s *selector) setDecodeTarget(f *codec.Frame, decode int) {
 	s.decodeTarget = decode
 	s.Spatial, s.Temporal = f.Structure.Layers(decode)
 	s.updateMask(f)
 }
 
-// updateMask sets the mask of active decode targets: those of the publisher that are contained in the forwarded one.
+// updateMask sets the mask of active decode targets. A target is in the mask if it is active at the publisher and its
+// layers are not above the forwarded ones.
 func (s *selector) updateMask(f *codec.Frame) {
 	s.mask = 0
 	for t := range f.Structure.Targets {
@@ -100,8 +101,8 @@ func (s *selector) updateMask(f *codec.Frame) {
 	}
 }
 
-// canSwitchTo reports whether a decode target is decodable from frame f on: f is a switching point of the target, and
-// the frames that f depends on were forwarded.
+// canSwitchTo reports whether the decode target with index decode is decodable when forwarding starts with frame f.
+// That is so if f is a switching point of the target, and the frames that f depends on were forwarded.
 func (s *selector) canSwitchTo(f *codec.Frame, decode int) bool {
 	if f.Indication(decode) != codec.Switch {
 		return false

@@ -4,8 +4,8 @@ package forward
 // than any retransmission takes.
 const maxRuns = 64
 
-// maxDistance is the maximum distance of compared sequence numbers: 16-bit numbers compare correctly up to 32,768, this
-// is half of that for safety.
+// maxDistance is the maximum distance between two sequence numbers that are compared. 16-bit numbers compare correctly
+// up to a distance of 32,768. maxDistance is half of that for safety.
 const maxDistance = 1 << 14
 
 // numbering renumbers the packets of one stream, so that skipped packets leave no gap. Between two skipped packets
@@ -46,8 +46,8 @@ func (n *numbering) find(seq uint16) *run {
 // isNew reports whether seq is newer than all packets before.
 func (n *numbering) isNew(seq uint16) bool { return int16(seq-n.highest) > 0 }
 
-// noteHighest updates highest with seq. It also keeps the start of the newest run within maxDistance of it, so that
-// comparisons remain correct.
+// noteHighest updates highest with seq. It also keeps the distance from the start of the newest run to seq within
+// maxDistance, so that comparisons remain correct.
 func (n *numbering) noteHighest(seq uint16) {
 	if !n.isNew(seq) {
 		return
@@ -59,8 +59,7 @@ func (n *numbering) noteHighest(seq uint16) {
 	}
 }
 
-// skip leaves packet seq, the newest so far, out of the numbering. picture says that a VP8 picture ID is left out with
-// it.
+// skip leaves packet seq, the newest so far, out of the numbering. If picture is set, a VP8 picture ID is left out too.
 func (n *numbering) skip(seq uint16, picture bool) {
 	n.noteHighest(seq)
 	before := &n.runs[n.newest]

@@ -16,8 +16,9 @@ type rewriter struct {
 	ssrc    uint32 // the publisher's SSRC of that layer
 	numbers numbering
 
-	// tsDelta is the offset that is added to each layer's timestamps, once it is known for the stream with SSRC
-	// tsSource. The layers' timestamps start at unrelated values.
+	// tsDelta is the offset that is added to each layer's timestamps, because the timestamps of the layers start at
+	// unrelated values. The offset is valid for the stream with the SSRC tsSource, if tsAlignment says that it is
+	// known.
 	tsDelta     [MaxLayers]uint32
 	tsAlignment [MaxLayers]alignment
 	tsSource    [MaxLayers]uint32 // SSRC
@@ -86,7 +87,7 @@ func (f *rewriter) LastTimestamp() uint32 { return f.lastTS }
 func (f *rewriter) TimestampOffset() uint32 { return f.tsDelta[f.layer] }
 
 // Continues reports whether p belongs to the stream being forwarded. If a layer's stream was replaced, packets of the
-// new stream do not, because their sequence numbers are unrelated.
+// new stream do not belong to it, because their sequence numbers are unrelated.
 func (f *rewriter) Continues(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
 
 // IsNewer reports whether p belongs to the stream being forwarded and is newer than all packets sent.
@@ -137,7 +138,8 @@ func (f *rewriter) alignTime(p *Packet, align func(from, to int) (uint32, bool))
 	}
 }
 
-// translate stores the values for p, a packet of the current layer in the given run, in out.
+// translate computes the header values with which p is sent, and stores them in out. p must be a packet of the current
+// layer and belong to run.
 func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 	seq := p.Header.SequenceNumber
 	out.Seq = seq + run.seq
@@ -161,8 +163,8 @@ func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 	f.numbers.noteHighest(seq)
 }
 
-// skip leaves p, a packet of the current layer, out of the numbering. If later packets were already sent, p's number
-// remains open; skip returns that number and true.
+// skip leaves p, a packet of the current layer, out of the numbering. If p is late, later packets have already been
+// numbered, and p's number is free. skip then returns that number and true.
 func (f *rewriter) skip(p *Packet) (gap uint16, open bool) {
 	seq := p.Header.SequenceNumber
 	if !f.numbers.isNew(seq) {
@@ -189,7 +191,8 @@ func (v *vp8Numbers) resume(d *codec.VP8Descriptor) uint16 {
 	return v.lastPicture + 1 - d.PictureID
 }
 
-// translate stores the VP8 values for a packet in out. pictureDelta is the offset for picture IDs.
+// translate computes the VP8 values with which a packet is sent, and stores them in out. pictureDelta is the offset for
+// picture IDs.
 func (v *vp8Numbers) translate(d *codec.VP8Descriptor, pictureDelta uint16, out *Rewrite) {
 	out.Picture = (d.PictureID + pictureDelta) & 0x7fff
 	out.TL0 = d.TL0 + v.tl0Delta
@@ -206,8 +209,8 @@ func (v *vp8Numbers) skipPicture(d *codec.VP8Descriptor) bool {
 	return true
 }
 
-// Insert returns the values for a packet that the server adds to the stream. Its timestamp follows the previous one by
-// the duration after. The publisher's next packet is numbered after it.
+// Insert returns the values for a packet that the server adds to the stream. Its timestamp is the newest timestamp sent
+// plus the duration after. The publisher's next packet is numbered after it.
 func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
 	f.Pause()
 	if !f.started {

@@ -68,8 +68,8 @@ func (s *selector) decide(p *Packet, want Target) selection {
 	return v
 }
 
-// byVP8 decides on a VP8 packet by its temporal layer. It moves up only one temporal layer at a time, at a picture that
-// needs no earlier picture of its own layer, because higher layers may need the pictures of those between.
+// byVP8 decides on a VP8 packet by its temporal layer. It moves up one temporal layer at a time, because a layer may
+// depend on the layers below it. It moves up only at a picture that depends on no earlier picture of its own layer.
 func (s *selector) byVP8(info *codec.Info, want Target) bool {
 	if info.StartOfFrame {
 		switch {

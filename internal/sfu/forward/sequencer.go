@@ -49,8 +49,8 @@ func (s *sequencer) contains(seq uint16) bool {
 	return p.tries >= 0 && p.Seq == seq
 }
 
-// lookup returns the packet sent as seq. It returns nil if the packet is no longer stored, or if the latest
-// retransmission is more recent than resendInterval and roundTrip.
+// lookup returns the packet sent as seq. It returns nil if the packet is no longer stored, or if less than
+// resendInterval or less than roundTrip has passed since its latest retransmission.
 func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) *Sent {
 	p := s.slot(seq)
 	if p.tries < 0 || p.Seq != seq || now.UnixNano()-p.resent < int64(max(resendInterval, roundTrip)) {
@@ -65,7 +65,7 @@ func (p *Sent) Padding() bool { return p.Layer == paddingLayer }
 // Exhausted reports whether p must not be retransmitted any more.
 func (p *Sent) Exhausted() bool { return p.tries >= resendTries }
 
-// MarkResent counts a retransmission at now.
+// MarkResent counts a retransmission, which was sent at the time now.
 func (p *Sent) MarkResent(now time.Time) {
 	p.tries++
 	p.resent = now.UnixNano()
