@@ -23,8 +23,8 @@ const (
 	// queuedPacingFactor replaces pacingFactor while there is a queue on the path, so that it drains. Packets sent into
 	// that queue would only wait or be lost, while packets in the Pacer's own queue can still be dropped.
 	queuedPacingFactor = 0.7
-	// A burst is sent without pacing if it is no longer than burstTime at the pacing rate, or than minBurst bytes: a
-	// few packets.
+	// A burst is sent without pacing if sending it at the pacing rate takes at most burstTime, or if it has at most
+	// minBurst bytes, which are a few packets.
 	burstTime = 40 * time.Millisecond
 	minBurst  = 4 * 1200
 	// pacingInterval is the interval at which queued packets are sent.
@@ -50,8 +50,8 @@ const (
 type Pacer struct {
 	wg   sync.WaitGroup // the goroutine that drains the queue
 	stop chan struct{}
-	// countsUnnumbered is set if video sent without a transport-wide sequence number counts too, because the client's
-	// feedback, REMB or receiver reports, does not name packets.
+	// countsUnnumbered is set if the estimator also counts video that is sent without a transport-wide sequence number.
+	// It must, if the client's feedback is REMB or receiver reports, because these do not name packets.
 	countsUnnumbered atomic.Bool
 
 	mu            sync.Mutex
@@ -214,8 +214,8 @@ func (p *Pacer) refillLocked(now time.Time) {
 	p.retransmitBudget = min(p.retransmitBudget+repair*elapsed, max(minBurst, repair*retransmitBurst.Seconds()))
 }
 
-// RoundTrip returns the round-trip time of the latest packets, including the client's delay before its feedback; 0
-// while unknown.
+// RoundTrip returns the round-trip time of the latest packets, including the client's delay before its feedback. It
+// returns 0 while the time is unknown.
 func (p *Pacer) RoundTrip() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
