@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// ownerSilence is how long no request for the owner may come from the address before a sharer replaces the owner.
-	// Clients send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE itself declares a connection
-	// failed after 15 s (peer/engine.go).
+	// ownerSilence is the time after which a sharer replaces an owner for which no request arrives from the address. Clients
+	// send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE itself declares a connection failed
+	// after 15 s (peer/engine.go).
 	ownerSilence = 15 * time.Second
 	// maxSharers bounds the sharers of an address; the oldest is removed first. Each receives a copy of every packet.
 	maxSharers = 8
@@ -25,8 +25,8 @@ const (
 // participant: it only has to send a request with that source address. So a claim does not take the address from its owner.
 // Instead, both connections receive the packets from there, and each drops those that it cannot decrypt.
 //
-// The second connection becomes the owner when it proves that its client receives packets at the address, by a complete DTLS
-// handshake over it, or when no request for the owner has come from there for ownerSilence.
+// The second connection becomes the owner when a complete DTLS handshake over the address proves that its client receives
+// packets there, or when no request for the owner has arrived from the address for ownerSilence.
 type addressOwner struct {
 	conn        *UDPMuxedConn
 	lastRequest atomic.Int64    // Unix time in ns of the latest STUN request for conn from the address
@@ -63,13 +63,13 @@ func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxe
 	return list[0], nil
 }
 
-// claim records that c sends a STUN message to the address a. If a has no owner, c becomes the owner. Otherwise, if the
-// message is a response (isResponse), c becomes a sharer, or replaces an owner that is silent. Pion responds to a request
-// only if it was authenticated as coming from the client of c.
-func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, isResponse bool) {
-	a = unmapped(a)
+// claim records that c sends a STUN message to addr. If addr has no owner, c becomes the owner. Otherwise, if the message is
+// a response (isResponse), c becomes a sharer, or replaces an owner that is silent. Pion responds to a request only after it
+// has authenticated the client of c as the sender.
+func (m *UDPMux) claim(c *UDPMuxedConn, addr netip.AddrPort, isResponse bool) {
+	addr = unmapped(addr)
 	m.mu.RLock()
-	o := m.owners[a]
+	o := m.owners[addr]
 	unchanged := o != nil && (o.conn == c || !isResponse || slices.Contains(o.sharers, c) && !m.ownerSilent(o))
 	m.mu.RUnlock()
 	if unchanged {
@@ -77,88 +77,87 @@ func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, isResponse bool) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch o = m.owners[a]; {
+	switch o = m.owners[addr]; {
 	case c.closed.Load():
 	case o == nil:
-		m.ownLocked(c, a, nil)
-		m.owners[a].received.Store(isResponse) // a response follows a request from a
+		m.ownLocked(c, addr, nil)
+		m.owners[addr].received.Store(isResponse) // a response follows a request from addr
 	case o.conn == c || !isResponse:
 	case m.ownerSilent(o):
-		m.replaceLocked(o, c, a)
+		m.replaceLocked(o, c, addr)
 	case !slices.Contains(o.sharers, c):
-		m.shareLocked(o, c, a)
+		m.shareLocked(o, c, addr)
 	}
 }
 
-// confirmOwner makes c the owner of the address a. It is called when a DTLS handshake has proved that the client of c
-// receives packets there. If a part of the handshake went over TCP, this is not proved, and confirmOwner does nothing.
-func (m *UDPMux) confirmOwner(c *UDPMuxedConn, a netip.AddrPort) {
+// confirmOwner makes c the owner of addr. It is called when a DTLS handshake has proved that the client of c receives
+// packets there. A handshake that went partly over TCP does not prove this, so confirmOwner does nothing after it.
+func (m *UDPMux) confirmOwner(c *UDPMuxedConn, addr netip.AddrPort) {
 	if m.tcp.Load().handshakeStarted(c.key.ufrag) {
 		return
 	}
-	a = unmapped(a)
+	addr = unmapped(addr)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if o := m.owners[a]; o != nil && o.conn != c && !c.closed.Load() {
-		m.replaceLocked(o, c, a)
+	if o := m.owners[addr]; o != nil && o.conn != c && !c.closed.Load() {
+		m.replaceLocked(o, c, addr)
 	}
 }
 
-// ownerSilent reports whether no request for o has come for longer than ownerSilence.
+// ownerSilent reports whether the latest request for o arrived longer than ownerSilence ago.
 func (m *UDPMux) ownerSilent(o *addressOwner) bool {
 	return m.now().UnixNano()-o.lastRequest.Load() > int64(ownerSilence)
 }
 
-// replaceLocked makes c the owner of the address a in place of o. The connection of o becomes a sharer when it next sends a
-// response.
-func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
-	o.conn.owned = without(o.conn.owned, a)
-	c.shared = without(c.shared, a)
-	m.ownLocked(c, a, without(o.sharers, c))
+// replaceLocked makes c the owner of addr in place of o. The connection of o becomes a sharer when it next sends a response.
+func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, addr netip.AddrPort) {
+	o.conn.owned = without(o.conn.owned, addr)
+	c.shared = without(c.shared, addr)
+	m.ownLocked(c, addr, without(o.sharers, c))
 }
 
-// ownLocked makes c the owner of the address a, with sharers. If c owns maxOwned addresses already, it loses the oldest.
-func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxedConn) {
+// ownLocked makes c the owner of addr and sets its sharers. If c owns maxOwned addresses already, it loses the oldest.
+func (m *UDPMux) ownLocked(c *UDPMuxedConn, addr netip.AddrPort, sharers []*UDPMuxedConn) {
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])
 	}
 	o := &addressOwner{conn: c, sharers: sharers}
 	o.lastRequest.Store(m.now().UnixNano())
-	if before := m.owners[a]; before != nil {
+	if before := m.owners[addr]; before != nil {
 		o.received.Store(before.received.Load())
 	}
-	m.owners[a] = o
-	c.owned = append(c.owned, a)
+	m.owners[addr] = o
+	c.owned = append(c.owned, addr)
 }
 
-// releaseLocked takes the address a from its owner c and makes the oldest sharer the owner, if there is one.
-func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
-	c.owned = without(c.owned, a)
-	sharers := m.owners[a].sharers
-	delete(m.owners, a)
+// releaseLocked ends the ownership of addr by c and makes the oldest sharer the owner, if there is one.
+func (m *UDPMux) releaseLocked(c *UDPMuxedConn, addr netip.AddrPort) {
+	c.owned = without(c.owned, addr)
+	sharers := m.owners[addr].sharers
+	delete(m.owners, addr)
 	if len(sharers) > 0 {
-		sharers[0].shared = without(sharers[0].shared, a)
-		m.ownLocked(sharers[0], a, without(sharers, sharers[0]))
+		sharers[0].shared = without(sharers[0].shared, addr)
+		m.ownLocked(sharers[0], addr, without(sharers, sharers[0]))
 	}
 }
 
-// shareLocked makes c a sharer of the address a, which o owns. If a has maxSharers, or c shares maxOwned addresses, the
-// oldest is removed.
-func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
+// shareLocked makes c a sharer of addr, which o owns. If addr has maxSharers already, it loses the oldest sharer. If c
+// shares maxOwned addresses already, it stops sharing the oldest.
+func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, addr netip.AddrPort) {
 	if len(o.sharers) == maxSharers {
-		m.unshareLocked(o.sharers[0], a)
+		m.unshareLocked(o.sharers[0], addr)
 	}
 	if len(c.shared) == maxOwned {
 		m.unshareLocked(c, c.shared[0])
 	}
 	o.sharers = append(slices.Clone(o.sharers), c)
-	c.shared = append(c.shared, a)
+	c.shared = append(c.shared, addr)
 }
 
-// unshareLocked removes c from the sharers of the address a.
-func (m *UDPMux) unshareLocked(c *UDPMuxedConn, a netip.AddrPort) {
-	c.shared = without(c.shared, a)
-	if o := m.owners[a]; o != nil {
+// unshareLocked removes c from the sharers of addr.
+func (m *UDPMux) unshareLocked(c *UDPMuxedConn, addr netip.AddrPort) {
+	c.shared = without(c.shared, addr)
+	if o := m.owners[addr]; o != nil {
 		o.sharers = without(o.sharers, c)
 	}
 }

@@ -21,12 +21,11 @@ func (m *muxed) receivers(b []byte) []string {
 	return all
 }
 
-// expectReceivers checks that receivers returns want for the packet b. The parameter when describes the situation in the
-// output.
-func (m *muxed) expectReceivers(when string, b []byte, want ...string) {
+// expectReceivers checks that receivers returns want for the packet b. Failure messages contain situation.
+func (m *muxed) expectReceivers(situation string, b []byte, want ...string) {
 	m.t.Helper()
 	if got := m.receivers(b); !slices.Equal(got, want) {
-		m.t.Errorf("%s: % x is received by %v, want %v", when, b, got, want)
+		m.t.Errorf("%s: % x is received by %v, want %v", situation, b, got, want)
 	}
 }
 
@@ -44,8 +43,9 @@ func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
 	}
 }
 
-// An attacker makes its own connection respond to requests with the spoofed address of a victim. It receives copies of the
-// packets from there, but the victim's connection stays the owner, even if the victim sends no media for a minute.
+// An attacker makes its own connection respond to requests with the spoofed address of a victim. The attacker's connection
+// then receives copies of the packets from there, but the victim's connection stays the owner, even if the victim sends no
+// media for a minute.
 func TestSpoofedRequestDoesNotTakeTheAddress(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
@@ -60,7 +60,7 @@ func TestSpoofedRequestDoesNotTakeTheAddress(t *testing.T) {
 		now = now.Add(6 * time.Second)
 	}
 	m.send(media, victim)
-	m.shakeHands(attacker, netip.MustParseAddrPort("127.0.0.1:9"), m.address) // it received the first part at another address
+	m.shakeHands(attacker, netip.MustParseAddrPort("127.0.0.1:9"), m.address) // sends the first part to another address
 	m.expectReceivers("after a handshake at two addresses", media, "victim", "attacker")
 	if err := attacker.Close(); err != nil {
 		t.Fatal(err)
@@ -94,8 +94,9 @@ func TestHandshakePartlyOverTCPDoesNotTakeTheAddress(t *testing.T) {
 	m.expectReceivers("after a handshake over UDP and TCP", media, "victim", "attacker")
 }
 
-// A client that has come back with the address of another one completes a DTLS handshake, and then owns the address.
-func TestCompleteHandshakeTakesTheAddress(t *testing.T) {
+// A client reconnects and has an address that another client had before. It completes a DTLS handshake, so its connection
+// becomes the owner of the address.
+func TestCompleteHandshakeTakesTheAddressFromItsOwner(t *testing.T) {
 	m := newMuxed(t)
 	first, second, third := m.open("first"), m.open("second"), m.open("third")
 	m.reply(first)

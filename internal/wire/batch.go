@@ -3,7 +3,7 @@ package wire
 import "net/netip"
 
 const (
-	// batchPackets and batchBytes bound a batch: one packet of 1,200 bytes for each of 400 subscribers.
+	// batchPackets and batchBytes bound a batch. One packet of 1,200 bytes for each of 400 subscribers fits into a batch.
 	batchPackets = 512
 	batchBytes   = 512 << 10
 	// runPackets bounds the packets of a run: UDP_MAX_SEGMENTS of Linux up to 6.8. Later versions allow 128.
@@ -60,8 +60,8 @@ func (b *batch) add(data []byte, to netip.AddrPort) bool {
 	start := int32(len(b.bytes))
 	b.bytes = append(b.bytes, data...)
 	b.packets = append(b.packets, packet{start: start, end: start + size, next: -1})
-	if at, ok := b.newestRun[to]; ok && b.runs[at].accepts(size) {
-		r := &b.runs[at]
+	if newest, ok := b.newestRun[to]; ok && b.runs[newest].accepts(size) {
+		r := &b.runs[newest]
 		b.packets[r.last].next = index
 		r.last = index
 		r.count++
@@ -74,7 +74,7 @@ func (b *batch) add(data []byte, to netip.AddrPort) bool {
 	return true
 }
 
-// accepts reports whether a packet of that size can be added to the run. Empty packets are sent in a run of their own.
+// accepts reports whether a packet of size bytes can be added to the run. Each empty packet is sent in a run of its own.
 func (r *run) accepts(size int32) bool {
 	return !r.full && size > 0 && size <= r.size && r.count < runPackets && r.bytes+size <= runBytes
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// chanListener is a net.Listener whose connections come from a ProtocolMux: those of one protocol.
+// chanListener is the net.Listener for the connections of one protocol of a ProtocolMux.
 type chanListener struct {
 	mux     *ProtocolMux
 	counter *connCounter
@@ -17,9 +17,10 @@ type chanListener struct {
 	close   sync.Once
 }
 
-// newChanListener returns a listener whose connections c counts and wrap makes.
-func newChanListener(s *ProtocolMux, c *connCounter, wrap func(*prefixConn) net.Conn) *chanListener {
-	return &chanListener{mux: s, counter: c, wrap: wrap, conns: make(chan net.Conn), done: make(chan struct{})}
+// newChanListener returns a listener that counts its connections with counter. wrap makes the connections that Accept
+// returns.
+func newChanListener(s *ProtocolMux, counter *connCounter, wrap func(*prefixConn) net.Conn) *chanListener {
+	return &chanListener{mux: s, counter: counter, wrap: wrap, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
 // deliver waits until Accept has returned conn. reader holds the bytes that were read from conn to detect its protocol.

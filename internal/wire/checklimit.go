@@ -13,7 +13,8 @@ import (
 const (
 	// maxConnChecks bounds the checks of one connection until ICE restarts: about ten candidates with a few checks each.
 	maxConnChecks = 100
-	// checkRate (per second) and checkBurst are the token bucket of all connections together: 56 KB/s.
+	// checkRate (tokens per second) and checkBurst are the parameters of the token bucket that all connections share. They
+	// limit checks to 56 KB/s in the long run.
 	checkRate, checkBurst = 500, 4000
 )
 
@@ -25,18 +26,18 @@ type checkLimiter struct {
 	bucket bucket
 }
 
-// allow reports whether a check may be sent. If so, it counts the check. at is the current time.
-func (c *checkLimiter) allow(at time.Time) bool {
+// allow reports whether a check may be sent at the time now. If so, it counts the check.
+func (c *checkLimiter) allow(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.bucket.take(at.Sub(c.start), checkRate, checkBurst)
+	return c.bucket.take(now.Sub(c.start), checkRate, checkBurst)
 }
 
-// allowCheck reports whether c may send a connectivity check to the address a. It always may if something has been received
-// from a; otherwise the limits apply.
-func (m *UDPMux) allowCheck(c *UDPMuxedConn, a netip.AddrPort) bool {
+// allowCheck reports whether c may send a connectivity check to addr. Checks to an address from which something has been
+// received are always allowed; otherwise the limits apply.
+func (m *UDPMux) allowCheck(c *UDPMuxedConn, addr netip.AddrPort) bool {
 	m.mu.RLock()
-	o := m.owners[unmapped(a)]
+	o := m.owners[unmapped(addr)]
 	received := o != nil && o.received.Load()
 	m.mu.RUnlock()
 	return received || c.checks.Add(1) <= maxConnChecks && m.checks.allow(m.now())

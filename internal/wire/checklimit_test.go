@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// sendChecks lets c send n checks to the address a and returns how many of them leave the server.
-func (m *muxed) sendChecks(c *UDPMuxedConn, a netip.AddrPort, n int) (sent int) {
+// sendChecks lets c send n checks to addr and returns how many of them leave the server.
+func (m *muxed) sendChecks(c *UDPMuxedConn, addr netip.AddrPort, n int) (sent int) {
 	m.t.Helper()
 	m.conn.flush() // packets sent before
 	before := m.conn.Stats().PacketsOut
 	for range n {
-		if _, err := c.WriteToAddrPort(request("theirs"), a); err != nil {
+		if _, err := c.WriteToAddrPort(request("theirs"), addr); err != nil {
 			m.t.Fatal(err)
 		}
 	}

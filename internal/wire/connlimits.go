@@ -14,8 +14,8 @@ type ConnLimits struct {
 	PerAddress int // each public IPv4 address or IPv6 /56; see ProtocolMuxOptions.IsProxy
 }
 
-// Default limits. One address may be that of a carrier-grade NAT (RFC 6598) or a school with hundreds of participants. Each
-// opens up to seven HTTP connections at the same time and, where UDP is blocked, a few TURN or ICE connections.
+// Default limits. One address may belong to a carrier-grade NAT (RFC 6598) or a school with hundreds of participants. Each
+// participant opens up to seven HTTP connections at the same time and, where UDP is blocked, a few TURN or ICE connections.
 var (
 	defaultHTTP = ConnLimits{Total: 16384, PerAddress: 4096}
 	defaultTURN = ConnLimits{Total: 4096, PerAddress: 512}
@@ -48,12 +48,12 @@ func newConnCounter(protocol string, limits, defaults ConnLimits, o ProtocolMuxO
 	return &connCounter{protocol: protocol, limits: limits, onRefused: o.OnRefused, isProxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
 }
 
-// acquire counts a connection from a and reports whether the limits allow it. If it returns true, the caller has to call
-// release when the connection ends. If it returns false, the connection has to be closed.
-func (c *connCounter) acquire(a netip.Addr) bool {
-	network := source.Prefix(a)
+// acquire counts a connection from the address client and reports whether the limits allow it. If it returns true, the
+// caller has to call release when the connection ends. If it returns false, the connection has to be closed.
+func (c *connCounter) acquire(client netip.Addr) bool {
+	network := source.Prefix(client)
 	c.mu.Lock()
-	if c.open < c.limits.Total && (c.maybeProxy(a) || c.byAddress[network] < c.limits.PerAddress) {
+	if c.open < c.limits.Total && (c.maybeProxy(client) || c.byAddress[network] < c.limits.PerAddress) {
 		c.open++
 		c.byAddress[network]++
 		c.mu.Unlock()
@@ -72,9 +72,9 @@ func (c *connCounter) acquire(a netip.Addr) bool {
 	return false
 }
 
-// release uncounts a connection that acquire has counted.
-func (c *connCounter) release(a netip.Addr) {
-	network := source.Prefix(a)
+// release decrements the counts that acquire has incremented for a connection.
+func (c *connCounter) release(client netip.Addr) {
+	network := source.Prefix(client)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open--
@@ -86,8 +86,8 @@ func (c *connCounter) release(a netip.Addr) {
 // carrierGradeNAT is the address range of carrier-grade NAT (RFC 6598), which private networks use too.
 var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// maybeProxy reports whether a may be a reverse proxy, so that PerAddress does not apply to it.
-func (c *connCounter) maybeProxy(a netip.Addr) bool {
-	a = a.Unmap()
-	return c.isProxy != nil && c.isProxy(a) || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierGradeNAT.Contains(a)
+// maybeProxy reports whether addr may be a reverse proxy, in which case PerAddress does not apply to it.
+func (c *connCounter) maybeProxy(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return c.isProxy != nil && c.isProxy(addr) || addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || carrierGradeNAT.Contains(addr)
 }

@@ -13,15 +13,16 @@
 // [Options.BatchDelay], so that the packets of a video frame share a batch. Otherwise it only yields the processor while the
 // batch grows, so that a single packet is sent without delay. On systems without sendmmsg, packets are sent one by one.
 //
-// The order of packets to one destination is preserved. The batch is bounded: a writer that finds it full sends it itself,
-// so a slow network slows down the writers, and no packet is dropped here. A packet that the kernel refuses is counted as
-// dropped. Its writer gets no error, because the write has returned long before.
+// The order of packets to one destination is preserved. The batch is bounded: a writer that finds the batch full sends it
+// itself, so a slow network slows down the writers, and no packet is dropped here. A packet that the kernel refuses is
+// counted as dropped. Its writer gets no error, because the write has already returned.
 //
 // This package makes the system calls itself instead of using golang.org/x/net/ipv4 (0.60). ReadBatch of that package
-// allocates the sender's address twice for each message, while the packet path must not allocate, and took 8 % more CPU
-// time: 600 ns against 550 ns for a packet of 1,000 bytes (Linux 6.18, two cores, loopback). Its WriteBatch is as fast as
-// this package: 3.0 µs for a single packet and 0.7 µs for each packet in runs of twelve. But it would need a cache of
-// net.Addr values, a package for each IP version, and the same code for the control messages of UDP_SEGMENT and UDP_GRO.
+// allocates the sender's address twice for each message, while the packet path must not allocate. ReadBatch also took 8 %
+// more CPU time: 600 ns against 550 ns for a packet of 1,000 bytes (Linux 6.18, two cores, loopback). WriteBatch of that
+// package is as fast as this package: 3.0 µs for a single packet and 0.7 µs for each packet in runs of twelve. But it would
+// need a cache of net.Addr values, a package for each IP version, and the same code for the control messages of UDP_SEGMENT
+// and UDP_GRO.
 //
 // A [UDPMux] divides the received packets between peer connections. STUN and TURN packets that belong to no peer connection
 // go to the [STUNConn]:
@@ -31,13 +32,13 @@
 //
 // Packets from an address go to its owner: the connection that first sent a STUN message to the address. Another connection
 // that claims the address receives copies. It becomes the owner when it has proved that its client receives packets at the
-// address, or when no request for the owner has come from there for ownerSilence; see addressOwner.
+// address, or when no request for the owner has arrived from there for ownerSilence; see addressOwner.
 //
 // When the DTLS handshake of a peer connection has completed, its connections drop unencrypted DTLS records, which anybody
 // can forge; see dtlsFilter.
 //
-// TCP: a [ProtocolMux] detects the protocol of each connection by its first bytes. HTTP and TURN connections go to a
-// listener each; a [TCPMux] presents those that carry ICE as packet connections.
+// TCP: a [ProtocolMux] detects the protocol of each connection by its first bytes. HTTP connections go to one listener and
+// TURN connections to another; a [TCPMux] presents connections that carry ICE as packet connections.
 //
 //	                      ┌─▶ net/http
 //	accept ─▶ first bytes ┼─▶ TURN server
@@ -49,9 +50,10 @@
 // [ProtocolMuxOptions.WriteTimeout]. A TURN connection is also closed when its client allocates no relay in time. An ICE
 // connection whose client reads too slowly drops packets, as UDP would: its queue is bounded, and no writer waits for it.
 //
-// Goroutines of UDP: one flusher for each PacketConn, and one for each UDPMux that distributes received packets. Close ends
-// them. Locks: PacketConn.sendMu is held while a batch is sent, and PacketConn.mu is taken under it for the moment in which
-// batches are swapped; writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter are held alone.
+// Goroutines of UDP: each PacketConn has one flusher, and each UDPMux has one goroutine that distributes received packets.
+// Close ends them. Locks: PacketConn.sendMu is held while a batch is sent, and PacketConn.mu is taken under it for the
+// moment in which batches are swapped; writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter
+// are held alone.
 //
 // Goroutines of TCP: one that accepts connections, one for each connection whose protocol is not yet known or that carries
 // ICE, and one that writes to each connection that carries ICE. ProtocolMux.Close ends all of them and waits. Locks:

@@ -13,12 +13,12 @@ const (
 	recordHeader = 13
 	// recordChangeCipherSpec to recordData are the types of DTLS records (RFC 5246, section 6.2.1).
 	recordChangeCipherSpec, recordAlert, recordHandshake, recordData = 20, 21, 22, 23
-	// firstDTLS and lastDTLS bound the first byte of DTLS packets, firstMedia and lastMedia that of RTP and RTCP packets
-	// (RFC 7983, section 7).
+	// firstDTLS and lastDTLS bound the first byte of DTLS packets. firstMedia and lastMedia bound the first byte of RTP and
+	// RTCP packets (RFC 7983, section 7).
 	firstDTLS, lastDTLS   = 20, 63
 	firstMedia, lastMedia = 128, 191
-	// maxHandshake bounds the handshake records of one connection in bytes. A handshake has 2 to 4 KB in each direction, and
-	// is repeated at most ten times, with doubling timeouts, in the 30 s until Pion gives up.
+	// maxHandshake bounds the total size in bytes of the handshake records of one connection. A handshake has 2 to 4 KB in
+	// each direction. It is repeated at most ten times, with doubling timeouts, until Pion gives up after 30 s.
 	maxHandshake = 64 << 10
 )
 
@@ -46,13 +46,13 @@ type dtlsFilter struct {
 
 	mu           sync.Mutex
 	peer         netip.AddrPort // address of the first plaintext handshake record that the server has sent
-	severalPeers bool           // the server has sent others to other addresses
+	severalPeers bool           // the server has also sent such records to other addresses
 }
 
 // observeSent records that the server sends the packet b. It reports whether b completes the server's side of a handshake
-// whose records were all sent to one address. If so, the client of the handshake can read packets sent there: the server
-// sends Finished only after the client has signed the random number in the server's first message, or has proved that it
-// derived its keys from that number.
+// whose records were all sent to one address. If so, the client of the handshake can read packets at that address: it has
+// signed the random number in the server's first message, or has derived its keys from that number. The server sends
+// Finished only after it has verified this.
 func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
@@ -90,11 +90,11 @@ func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.severalPeers = f.severalPeers || f.peer != unmapped(to)
 }
 
-// sentOnlyTo reports whether no other address than to has received plaintext handshake records from the server.
-func (f *dtlsFilter) sentOnlyTo(to netip.AddrPort) bool {
+// sentOnlyTo reports whether the server has sent plaintext handshake records to peer and to no other address.
+func (f *dtlsFilter) sentOnlyTo(peer netip.AddrPort) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.peer == unmapped(to) && !f.severalPeers
+	return f.peer == unmapped(peer) && !f.severalPeers
 }
 
 // handshakeStarted reports whether the server has sent a plaintext handshake record.
@@ -124,7 +124,7 @@ func (f *dtlsFilter) filter(b []byte) int {
 		}
 		rest = rest[size:]
 	}
-	return kept // an incomplete record at the end is removed, because of which Pion would drop the whole datagram
+	return kept // without an incomplete record at the end, which would make Pion drop the whole datagram
 }
 
 // allows reports whether a received record may pass, and counts it.

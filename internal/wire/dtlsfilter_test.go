@@ -87,7 +87,7 @@ func TestDTLSFilterRemovesPlaintextRecords(t *testing.T) {
 }
 
 // Pion stores handshake messages, encrypted or not, until the connection ends.
-func TestBytesOfHandshakeRecordsAreBounded(t *testing.T) {
+func TestTotalSizeOfHandshakeRecordsIsBounded(t *testing.T) {
 	for _, epoch := range []uint16{0, 1} {
 		f, passed := &dtlsFilter{}, 0
 		for range 1000 {

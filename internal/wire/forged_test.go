@@ -20,8 +20,8 @@ func record(kind byte, sequence uint32, body ...byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(body))), body...)
 }
 
-// fragments returns datagrams with the first bytes of 1,200 handshake messages, each in its own record: more than Pion can
-// buffer.
+// fragments returns 1,200 datagrams, more than Pion can buffer. Each has one record with the first bytes of another
+// handshake message.
 func fragments() (datagrams [][]byte) {
 	const each, count = 20, 60
 	for n := range uint32(count) {
@@ -121,8 +121,8 @@ func exchange(t *testing.T, dc *webrtc.DataChannel, received <-chan string, text
 	}
 }
 
-// lossyConn is a socket that drops datagrams that begin with a ChangeCipherSpec record, as the last flight of a handshake
-// does. The field left is the number of datagrams still to drop.
+// lossyConn is a socket that drops received datagrams that begin with a ChangeCipherSpec record. The last flight of a
+// handshake begins with such a record. The field left is the number of datagrams still to drop.
 type lossyConn struct {
 	*net.UDPConn
 	left atomic.Int32
@@ -138,8 +138,8 @@ func (l *lossyConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// The server's last flight is lost twice. The client repeats its own flight, of which only the encrypted end passes the
-// dtlsFilter.
+// The server's last flight is lost twice. The client repeats its own flight, and the dtlsFilter passes only the encrypted
+// end of that flight.
 func TestLostFinishedMessageIsRetransmitted(t *testing.T) {
 	server := peer(t)
 	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))

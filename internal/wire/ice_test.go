@@ -14,7 +14,7 @@ import (
 
 var _ ice.UDPMux = (*wire.UDPMux)(nil)
 
-// With this interface, Pion does not allocate.
+// ice.AddrPortReaderWriter lets Pion read and write without allocating.
 var _ ice.AddrPortReaderWriter = (*wire.UDPMuxedConn)(nil)
 
 // The sockets of both peers are PacketConns.
@@ -114,7 +114,7 @@ func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
 	return pc
 }
 
-// describe applies desc, a description that local has created, to both peers, with all candidates of local.
+// describe applies desc to both peers, with all candidates of the peer local, which has created desc.
 func describe(t *testing.T, local, remote *webrtc.PeerConnection, desc webrtc.SessionDescription) {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(local)

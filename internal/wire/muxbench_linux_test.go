@@ -9,8 +9,8 @@ import (
 	"github.com/pion/ice/v4"
 )
 
-// BenchmarkMux sends bursts of packets from 40 clients through Pion's mux or Meet's to its readers, and reports the CPU time
-// of the process for each packet. This includes sending the packets and the socket.
+// BenchmarkMux sends bursts of packets from 40 clients through a mux to its readers, and reports the CPU time of the process
+// for each packet. The mux is Pion's or Meet's. The CPU time includes sending the packets and the socket.
 func BenchmarkMux(b *testing.B) {
 	type conn interface {
 		ReadFromAddrPort([]byte) (int, netip.AddrPort, error)

@@ -13,13 +13,14 @@ import (
 
 const (
 	// defaultBatchDelay is the default of Options.BatchDelay. A publisher sends the packets of a video frame in one burst,
-	// which arrives within that time. On an idle machine a timer takes up to 1 ms longer, which jitter buffers still absorb.
+	// and the whole burst arrives within this delay. On an idle machine a timer takes up to 1 ms longer, which jitter
+	// buffers still absorb.
 	defaultBatchDelay = 200 * time.Microsecond
-	// busyBatch is the number of packets in a batch after which the flusher waits for BatchDelay: one packet for each of a
-	// few dozen subscribers.
+	// busyBatch is the number of packets in a batch after which the flusher waits for BatchDelay. One packet for each of a
+	// few dozen subscribers makes such a batch.
 	busyBatch = 32
-	// defaultBuffer is the default size in bytes of the kernel's buffers. It holds about 50 ms of 1 Gbit/s, so pauses of the
-	// garbage collector or the scheduler lose no packets.
+	// defaultBuffer is the default size in bytes of the kernel's buffers. It holds the traffic of about 50 ms at 1 Gbit/s,
+	// so pauses of the garbage collector or the scheduler lose no packets.
 	defaultBuffer = 8 << 20
 	// maxDatagram is the largest UDP payload over IPv4 in bytes.
 	maxDatagram = 65507
@@ -178,7 +179,7 @@ func (c *PacketConn) flushAll() {
 	}
 }
 
-// yield lets other goroutines run while they add packets to the batch, for at most c.batchDelay.
+// yield lets other goroutines run as long as they add packets to the batch, but for at most c.batchDelay.
 func (c *PacketConn) yield() {
 	start, before := time.Now(), 0
 	for {

@@ -23,7 +23,7 @@ func (s *sender) init(conn *net.UDPConn, _ bool) error {
 	return nil
 }
 
-// send sends the batch. It returns the number of system calls, and of packets that the kernel refused.
+// send sends the batch. It returns the number of system calls and the number of packets that the kernel refused.
 func (s *sender) send(b *batch) (calls, dropped int) {
 	for i := range b.runs {
 		r := &b.runs[i]

@@ -12,15 +12,15 @@ const (
 	// writeChunk is the size in bytes of the parts in which data is written. ProtocolMuxOptions.WriteTimeout applies to each
 	// part.
 	writeChunk = 64 << 10
-	// kernelSendBuffer is the size in bytes of the kernel's send buffer of one connection. It also determines how fast a
-	// client has to read, because the kernel accepts more data only when a third of the buffer is free: 3 KB/s with the
-	// default WriteTimeout.
+	// kernelSendBuffer is the size in bytes of the kernel's send buffer of one connection. It also determines the speed at
+	// which a client has to read, because the kernel accepts more data only when a third of the buffer is free. With the
+	// default WriteTimeout that speed is 3 KB/s.
 	kernelSendBuffer = 256 << 10
 )
 
-// prefixConn is a connection of which the first bytes have been read already; Read returns them first. Writes fail when the
-// client reads nothing for writeTimeout, so that a client cannot hold a connection and its unsent data by not reading. There
-// is no limit on the time for a whole response. A caller of SetWriteDeadline replaces this timeout by its own deadline.
+// prefixConn is a connection whose first bytes have been read already; Read returns them first. Writes fail when the client
+// reads nothing for writeTimeout, so that a client that does not read cannot keep a connection and its unsent data alive.
+// The time for a whole response is not limited. A caller of SetWriteDeadline replaces writeTimeout by a deadline.
 type prefixConn struct {
 	net.Conn
 	prefix       []byte // bytes that Read has not returned yet; used by one goroutine at a time
@@ -128,8 +128,8 @@ func (c *httpConn) CloseWrite() error { return c.tcp.CloseWrite() }
 // refresh (RFC 8656, section 7.2), and browsers refresh it one minute earlier.
 const turnIdleTimeout = 11 * time.Minute
 
-// turnConn is a TURN connection. Until its client has been given a relay, its read deadline is the one set by
-// ProtocolMux.sniff. After that, it ends when the client is silent for turnIdleTimeout.
+// turnConn is a TURN connection. Until its client has been given a relay, the connection has the read deadline that
+// ProtocolMux.sniff has set. After that, the connection ends when the client is silent for turnIdleTimeout.
 type turnConn struct {
 	*prefixConn
 	hasRelay atomic.Bool // the server has sent a successful Allocate response
@@ -151,7 +151,7 @@ func (c *turnConn) Read(b []byte) (int, error) {
 	return c.prefixConn.Read(b)
 }
 
-// Write writes b and notes whether it is a successful Allocate response.
+// Write writes b and records whether it is a successful Allocate response.
 func (c *turnConn) Write(b []byte) (int, error) {
 	if stunType(b) == stunAllocateSuccess {
 		c.hasRelay.Store(true)

@@ -200,7 +200,7 @@ func TestTURNConnectionWithoutRelayIsClosed(t *testing.T) {
 	}
 }
 
-// When a connection has ended, another one is accepted in its place.
+// When one of the accepted connections has ended, a further connection is accepted.
 func TestConnectionBeyondTheLimitIsClosed(t *testing.T) {
 	two := ConnLimits{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)

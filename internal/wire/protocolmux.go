@@ -27,26 +27,26 @@ type ProtocolMuxOptions struct {
 	// SniffTimeout is how long a connection may take to send the first bytes, and how long a TURN connection may take to
 	// allocate a relay; 10 s if zero.
 	SniffTimeout time.Duration
-	// MaxUnsniffed is how many connections may be open whose protocol is not yet known; 1024 if zero. Another one replaces
-	// the oldest, so that connections without data cannot keep others out.
+	// MaxUnsniffed is the maximum number of open connections whose protocol is not yet known; 1024 if zero. A further
+	// connection replaces the oldest, so that connections without data cannot keep others out.
 	MaxUnsniffed int
 	// WriteTimeout is how long the client of an HTTP or TURN connection may read nothing while data waits for it; 30 s if
 	// zero.
 	WriteTimeout time.Duration
 
-	// IsProxy reports whether an address belongs to a reverse proxy, which carries the connections of many clients, so that
-	// ConnLimits.PerAddress does not apply to it. Private, loopback and link-local addresses always count as proxies. It may
-	// be nil.
+	// IsProxy reports whether an address belongs to a reverse proxy. A proxy carries the connections of many clients, so
+	// ConnLimits.PerAddress does not apply to it. Private, loopback and link-local addresses always count as proxies.
+	// IsProxy may be nil.
 	IsProxy func(netip.Addr) bool
-	// HTTP, TURN and ICE limit the open connections of each protocol. Further connections are closed immediately. The zero
-	// value means the default.
+	// HTTP, TURN and ICE are the limits of the open connections of each protocol. Further connections are closed
+	// immediately. The zero value means the default.
 	HTTP, TURN, ICE ConnLimits
-	// OnRefused is called when a connection has been closed because of ConnLimits, at most once a minute for each protocol,
-	// with the number of connections of that protocol closed since the start. It may be nil.
+	// OnRefused is called when a connection has been closed because of ConnLimits, at most once a minute for each protocol.
+	// total is the number of connections of that protocol that have been closed since the start. OnRefused may be nil.
 	OnRefused func(protocol string, total uint64)
 }
 
-// ProtocolMux shares one TCP port between HTTP, with or without TLS, ICE and TURN. It reads as many bytes of each connection
+// ProtocolMux shares one TCP port between ICE, TURN, and HTTP with or without TLS. It reads as many bytes of each connection
 // as are necessary to detect the protocol.
 type ProtocolMux struct {
 	listener net.Listener
@@ -93,7 +93,7 @@ func (s *ProtocolMux) TURNListener() net.Listener { return s.turn }
 // TCPMux returns the mux of the connections that carry ICE.
 func (s *ProtocolMux) TCPMux() *TCPMux { return s.tcp }
 
-// Close closes the port and all connections except those of HTTP and TURN, which their servers close. It waits for the
+// Close closes the port and all connections except HTTP and TURN connections, which their servers close. It waits for the
 // goroutines.
 func (s *ProtocolMux) Close() error {
 	s.mu.Lock()

@@ -44,7 +44,7 @@ func dial(t *testing.T, s *ProtocolMux) net.Conn {
 	return c
 }
 
-// binding returns a STUN Binding request with that USERNAME, in a frame.
+// binding returns a frame that contains a STUN Binding request with the given USERNAME.
 func binding(username string) []byte {
 	padded := (len(username) + 3) &^ 3
 	m := make([]byte, 0, 64)

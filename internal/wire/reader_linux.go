@@ -16,8 +16,8 @@ import (
 const (
 	// ringMessages is the number of messages that one recvmmsg call can return. With UDP_GRO, each may hold many packets.
 	ringMessages = 32
-	// ringBytes is the buffer size of one message in bytes with UDP_GRO. ringBytesPlain is the size without it, which
-	// exceeds any MTU in use.
+	// ringBytes is the size in bytes of the buffer for one message with UDP_GRO. ringBytesPlain is the size without UDP_GRO,
+	// which exceeds any MTU in use.
 	ringBytes      = 64 << 10
 	ringBytesPlain = 10 << 10
 )
@@ -129,7 +129,8 @@ func (r *reader) fill(calls *atomic.Uint64) error {
 	}
 }
 
-// recvmmsg makes one system call without blocking. It returns false if it has to be repeated when the socket is readable.
+// recvmmsg makes one system call without blocking. It returns false if no packet has arrived; the caller then repeats the
+// call when the socket is readable.
 func (r *reader) recvmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
 		uintptr(unsafe.Pointer(&r.messages[0])), ringMessages, unix.MSG_DONTWAIT, 0, 0)
@@ -140,7 +141,7 @@ func (r *reader) recvmmsg(fd uintptr) bool {
 	return errno != unix.EAGAIN && errno != unix.EINTR
 }
 
-// openMessage makes message i the one from which read returns packets.
+// openMessage makes read return the packets of message i.
 func (r *reader) openMessage(i int) {
 	m := &r.messages[i]
 	r.unread = r.buffers[i][:m.n]
@@ -165,8 +166,8 @@ func (r *reader) address(name *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPortFrom(addr, networkOrder(name.Port))
 }
 
-// zone returns the name of the network interface with that index, or the index in decimal if there is none. It looks up each
-// name only once.
+// zone returns the name of the network interface with the given index, or the index in decimal if there is none. It looks up
+// each name only once.
 func (r *reader) zone(index uint32) string {
 	name, ok := r.zones[index]
 	if !ok {

@@ -39,13 +39,14 @@ type sender struct {
 	packets  [batchPackets]int32 // number of datagrams in each message
 	count    int                 // number of messages in use
 
-	// from, sent and errno are arguments and results of call. They are fields so that call is allocated only once.
+	// The fields from, sent and errno are arguments and results of call. They are fields so that call is allocated only
+	// once.
 	from, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool
 }
 
-// init prepares the sender for conn and detects whether the kernel supports UDP_SEGMENT.
+// init prepares the sender for conn and detects whether the kernel supports UDP_SEGMENT. noOffload disables UDP_SEGMENT.
 func (s *sender) init(conn *net.UDPConn, noOffload bool) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -68,7 +69,7 @@ func (s *sender) init(conn *net.UDPConn, noOffload bool) error {
 	return nil
 }
 
-// send sends the batch. It returns the number of system calls, and of packets that the kernel refused.
+// send sends the batch. It returns the number of system calls and the number of packets that the kernel refused.
 func (s *sender) send(b *batch) (calls, dropped int) {
 	s.prepare(b, 0, s.offload.Load())
 	for s.from = 0; s.from < s.count; {
@@ -94,7 +95,7 @@ func (s *sender) send(b *batch) (calls, dropped int) {
 	return calls, dropped
 }
 
-// offloadRefused reports whether errno may be caused by segmentation instead of the destination. Devices return EIO. EINVAL
+// offloadRefused reports whether segmentation, instead of the destination, may have caused errno. Devices return EIO. EINVAL
 // and EMSGSIZE mean that a segment exceeds the path MTU; without segmentation, the kernel would fragment such a datagram.
 func offloadRefused(errno unix.Errno) bool {
 	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE
@@ -132,8 +133,8 @@ func (s *sender) remaining() int {
 	return n
 }
 
-// prepare fills the messages with the packets of b in the order of their runs, without the first skip packets. If segment is
-// set, each run is one message, otherwise each packet.
+// prepare fills the messages with the packets of b in the order of their runs, but skips the first skip packets. If segment
+// is set, each run is one message, otherwise each packet is one message.
 func (s *sender) prepare(b *batch, skip int, segment bool) {
 	s.count = 0
 	vector := 0
@@ -205,8 +206,8 @@ func (s *sender) name(m int, to netip.AddrPort) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
-// scope returns the interface index for a zone, the interface name in a link-local address, or 0 if there is no such
-// interface.
+// scope returns the index of the network interface that zone names, or 0 if there is no such interface. A zone is part of a
+// link-local address.
 func scope(zone string) uint32 {
 	if zone == "" {
 		return 0
@@ -228,8 +229,8 @@ func (s *sender) setSegmentSize(m int, size uint16) {
 	h.SetControllen(unix.CmsgSpace(2))
 }
 
-// sendmmsg makes one system call for the messages from s.from on, without blocking. It returns false if it has to be
-// repeated when the socket is writable.
+// sendmmsg makes one system call for the message with the index s.from and all later ones, without blocking. It returns
+// false if the socket's buffer is full; the caller then repeats the call when the socket is writable.
 func (s *sender) sendmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
 		uintptr(unsafe.Pointer(&s.messages[s.from])), uintptr(s.count-s.from), unix.MSG_DONTWAIT, 0, 0)

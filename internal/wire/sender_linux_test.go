@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Segmented messages fail, as they do with some network devices and path MTUs. Every packet must still arrive.
+// The kernel refuses segmented messages, as it does for some network devices and path MTUs. Every packet must still arrive.
 func TestSenderFallsBackWhenSegmentationFails(t *testing.T) {
 	for errno, want := range map[unix.Errno]bool{unix.EIO: false, unix.EINVAL: true} {
 		t.Run(errno.Error(), func(t *testing.T) {

@@ -13,7 +13,7 @@ const (
 	protocolUnknown
 )
 
-// sniffBytes is the number of bytes with which classify always decides.
+// sniffBytes is the number of bytes from which classify can always detect the protocol.
 const sniffBytes = 10
 
 const (
@@ -21,14 +21,14 @@ const (
 	// 5).
 	stunHeader = 20
 	stunCookie = 0x2112A442
-	// stunBinding is the message type of a Binding request, stunAllocate of a TURN Allocate request. An ICE connection
-	// begins with a Binding request, a TURN connection with either.
+	// stunBinding is the message type of a Binding request. stunAllocate is the message type of a TURN Allocate request. An
+	// ICE connection begins with a Binding request, a TURN connection with either.
 	stunBinding, stunAllocate = 0x0001, 0x0003
 	// stunAllocateSuccess is the message type of a successful Allocate response, which grants a relay (RFC 8656, section
 	// 17).
 	stunAllocateSuccess = 0x0103
-	// stunBindingSuccess is the message type of a successful Binding response. notSTUN is no message type, because the first
-	// two bits of a message type are 0.
+	// stunBindingSuccess is the message type of a successful Binding response. notSTUN is not a message type, because the
+	// first two bits of every message type are 0.
 	stunBindingSuccess, notSTUN = 0x0101, 0xffff
 	// stunUsername is the USERNAME attribute, which contains the username fragments of both peers (RFC 8489, section 14.3).
 	stunUsername = 0x0006
@@ -39,7 +39,7 @@ const (
 
 // classify detects the protocol of a connection whose first bytes are b. An ICE connection begins with the length of a frame
 // (RFC 4571, section 2), whose first byte is small, and a STUN Binding request. A TURN connection begins with a STUN request
-// without a frame, so its cookie is two bytes earlier. HTTP begins with an upper-case letter, TLS with 0x16.
+// without a frame, so the magic cookie is two bytes earlier. HTTP begins with an upper-case letter, TLS with 0x16.
 func classify(b []byte) protocol {
 	switch {
 	case len(b) == 0:

@@ -34,8 +34,8 @@ func (c *PacketConn) STUNConn() *STUNConn {
 // addressSize is the length in bytes of an IPv6 address and a port.
 const addressSize = 18
 
-// intercept reports whether b is STUN or TURN traffic. If so, it queues b for ReadFrom, or drops it if it is a request
-// beyond the rate limit. a may be nil.
+// intercept reports whether b is STUN or TURN traffic. If so, it queues b for ReadFrom, but drops a request beyond the rate
+// limit. The receiver a may be nil.
 func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 	if a == nil || !isSTUNTraffic(b) {
 		return false
@@ -53,8 +53,8 @@ func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 }
 
 const (
-	// channelData is the upper half of the first byte of TURN ChannelData messages, 0x40 to 0x4f (RFC 8656, section 12).
-	// RTP, RTCP and DTLS begin with other bytes (RFC 7983, section 7).
+	// channelData is the upper half of the first byte of TURN ChannelData messages, which is 0x40 to 0x4f (RFC 8656, section
+	// 12). RTP, RTCP and DTLS begin with other bytes (RFC 7983, section 7).
 	channelData = 0x4
 	// stunMethod and stunClass are the masks of method and class in a message type (RFC 8489, section 5). Class 0 is a
 	// request.

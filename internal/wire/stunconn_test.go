@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// stunMessage returns a STUN message of that type without attributes.
+// stunMessage returns a STUN message of the type kind without attributes.
 func stunMessage(kind uint16) []byte {
 	m := binary.BigEndian.AppendUint16(nil, kind)
 	m = binary.BigEndian.AppendUint16(m, 0)

@@ -9,19 +9,21 @@ import (
 )
 
 const (
-	// sourceRate (per second) and sourceBurst are the token bucket of one client address. A client sends about 20 requests
-	// when a direct call starts: one for its public address and some for relays, on each of its networks. So hundreds of
-	// clients behind one carrier-grade NAT (RFC 6598) can start calls within seconds. Responses have 40 to 64 bytes, up to
-	// 3.2 times the size of their requests (1.9 times with IP and UDP headers), so an attacker who spoofs a victim's address
-	// can have at most 13 KB/s sent there for long.
+	// sourceRate (tokens per second) and sourceBurst are the parameters of the token bucket of one client address. A client
+	// sends about 20 requests when a direct call starts: one for its public address and some for relays, on each of its
+	// networks. So hundreds of clients behind one carrier-grade NAT (RFC 6598) can start calls within seconds. Responses
+	// have 40 to 64 bytes, up to 3.2 times the size of their requests (1.9 times with IP and UDP headers). So an attacker
+	// who spoofs a victim's address can direct at most 13 KB/s of responses to the victim in the long run.
 	sourceRate, sourceBurst = 200, 2000
-	// totalRate (per second) and totalBurst are the token bucket of all addresses together: 320 KB/s of responses.
+	// totalRate (tokens per second) and totalBurst are the parameters of the token bucket that all addresses share. They
+	// limit responses to 320 KB/s in the long run.
 	totalRate, totalBurst = 5000, 10_000
-	// maxSources bounds stunLimiter.sources. An address remains there until its bucket is full again: 5 ms for each request.
+	// maxSources bounds stunLimiter.sources. An address can be removed from there when its bucket is full again. A bucket
+	// needs 5 ms to regain the token of one request.
 	maxSources = 4096
 )
 
-// bucket is a token bucket, represented by the time at which it is full again. If that time is past, the bucket is full.
+// bucket is a token bucket, represented by the time at which it is full again. A time in the past means a full bucket.
 type bucket time.Duration
 
 // take removes a token and reports whether there was one. The bucket holds burst tokens and gains rate tokens per second.
@@ -52,9 +54,9 @@ func newSTUNLimiter() *stunLimiter {
 	return &stunLimiter{start: time.Now(), sources: make(map[netip.Prefix]bucket, maxSources)}
 }
 
-// allow reports whether to answer a request. It arrives at the time at from the client address from.
-func (a *stunLimiter) allow(from netip.Addr, at time.Time) bool {
-	now, network := at.Sub(a.start), source.Prefix(from)
+// allow reports whether to answer a request from the address client. arrival is the time at which the request arrived.
+func (a *stunLimiter) allow(client netip.Addr, arrival time.Time) bool {
+	now, network := arrival.Sub(a.start), source.Prefix(client)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b, known := a.sources[network]

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// allowed sends count requests from each address at the time at after the limiter's start, and returns how many are allowed
-// in total.
-func allowed(a *stunLimiter, at time.Duration, count int, addresses ...netip.Addr) int {
+// allowed lets count requests arrive from each address when the limiter has run for the time now, and returns how many are
+// allowed in total.
+func allowed(a *stunLimiter, now time.Duration, count int, addresses ...netip.Addr) int {
 	admitted := 0
 	for range count {
-		for _, from := range addresses {
-			if a.allow(from, a.start.Add(at)) {
+		for _, client := range addresses {
+			if a.allow(client, a.start.Add(now)) {
 				admitted++
 			}
 		}
@@ -42,7 +42,8 @@ func TestSTUNRequestsOfOneAddressAreLimited(t *testing.T) {
 	}
 }
 
-// An attacker who spoofs a new address for each request can use up the total rate, but no further memory.
+// An attacker who spoofs a new address for each request can use up the total rate, but cannot make the server use more
+// memory.
 func TestSTUNRequestsFromSpoofedAddressesAreLimited(t *testing.T) {
 	a, admitted, seconds := newSTUNLimiter(), 0, 4
 	for i := range seconds * 20_000 { // 20,000 each second
@@ -63,7 +64,7 @@ func TestSTUNRequestsFromSpoofedAddressesAreLimited(t *testing.T) {
 	}
 }
 
-// Only requests are limited. Relayed data is not.
+// Relayed data is not limited, only requests are.
 func TestSTUNConnDropsRequestsBeyondTheRate(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	stun, from := c.STUNConn(), netip.MustParseAddrPort("192.0.2.1:1000")

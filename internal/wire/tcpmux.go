@@ -33,7 +33,8 @@ func newTCPMux(local net.Addr) *TCPMux {
 	return &TCPMux{local: local, conns: map[string][]*TCPMuxedConn{}}
 }
 
-// LocalAddr returns the address that the port is bound to. Pion offers no other addresses.
+// LocalAddr returns the address that the port is bound to. If that is a single address, Pion offers only candidates with
+// that address.
 func (m *TCPMux) LocalAddr() net.Addr { return m.local }
 
 // GetConnByUfrag implements ice.TCPMux. It returns a packet connection for the TCP connections to ufrag at the address
@@ -96,8 +97,8 @@ func (m *TCPMux) remove(s *TCPMuxedConn) {
 }
 
 // find returns the packet connection for TCP connections to ufrag at the address local. If there is none for that address,
-// it returns the oldest for ufrag, because several addresses of this machine may have been offered as one public address. It
-// returns nil for an unknown ufrag.
+// it returns the oldest connection for ufrag, because several addresses of this machine may have been offered as one public
+// address. It returns nil for an unknown ufrag.
 func (m *TCPMux) find(ufrag string, local netip.Addr) *TCPMuxedConn {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -171,8 +172,8 @@ func nextFrame(reader *bufio.Reader) ([]byte, error) {
 	return frame[2:], nil
 }
 
-// addrOf returns the IP address and port of a TCP or UDP address, without IPv4-mapped IPv6. It returns the zero value for
-// other types of addresses.
+// addrOf returns the IP address and port of a TCP or UDP address, with an IPv4 address instead of an IPv4-mapped IPv6
+// address. It returns the zero value for other types of addresses.
 func addrOf(a net.Addr) netip.AddrPort {
 	ap, ok := a.(interface{ AddrPort() netip.AddrPort })
 	if !ok {

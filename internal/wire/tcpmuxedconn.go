@@ -27,7 +27,7 @@ type TCPMuxedConn struct {
 	closed  bool
 }
 
-// inbound is a received packet. The reader confirms on from.copied that it has copied the packet.
+// inbound is a received packet. The reader sends to from.copied when it has copied the packet.
 type inbound struct {
 	packet []byte
 	from   *tcpStream
@@ -78,8 +78,8 @@ func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort queues one packet for the TCP connection with that remote address. The packet is dropped without an error
-// if the connection has ended or its queue is full.
+// WriteToAddrPort queues one packet for the TCP connection with the given remote address. The packet is dropped without an
+// error if the connection has ended or its queue is full.
 func (c *TCPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	c.mu.Lock()
 	closed := c.closed

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxQueuedBytes bounds the queue of one connection in bytes: one second at 2 Mbit/s. Older packets are of no use to a
-	// call, so further packets are dropped, and congestion control reduces the bitrate because of the loss.
+	// maxQueuedBytes bounds the queue of one connection in bytes: one second of traffic at 2 Mbit/s. Older packets are of no
+	// use to a call, so further packets are dropped, and congestion control reduces the bitrate because of the loss.
 	maxQueuedBytes = 256 << 10
 	// streamSendBuffer is the size in bytes of the kernel's send buffer of one connection. By default, the kernel would hold
 	// megabytes, which may be many seconds of media.
@@ -88,7 +88,7 @@ func (s *tcpStream) writeAll() {
 	}
 }
 
-// close sends what is queued, for at most streamCloseTimeout, and then closes the connection. It does not wait.
+// close sends the queued frames, for at most streamCloseTimeout, and then closes the connection. It does not wait.
 func (s *tcpStream) close() {
 	s.mu.Lock()
 	if !s.closed {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ProtocolMux.Close waits for all streams, so a client that reads nothing must not delay a stream by the longer
-// streamWriteTimeout.
+// ProtocolMux.Close waits for all streams. So a stream whose client reads nothing has to end after streamCloseTimeout, not
+// after the longer streamWriteTimeout.
 func TestClosingStreamWaitsAtMostStreamCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe() // nobody reads from theirs

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// UDPMux shares a PacketConn between peer connections. It implements ice.UDPMux. A STUN Binding request contains the
-// username fragment of the connection that it is for (RFC 8445, section 7.2.2). All other packets go to the owner of the
-// address from which they come, see addressOwner.
+// UDPMux shares a PacketConn between peer connections. It implements ice.UDPMux. A STUN Binding request goes to the
+// connection whose username fragment it contains (RFC 8445, section 7.2.2). All other packets go to the owner of their
+// source address, see addressOwner.
 //
 // Pion's own mux passes even Binding requests to the connection that first used an address.
 type UDPMux struct {
@@ -71,8 +71,8 @@ func (m *UDPMux) GetListenAddresses() []net.Addr {
 	return all
 }
 
-// GetConn returns a connection for the packets to ufrag, of the IP version of local. If several connections exist for one
-// fragment and IP version, the oldest receives the packets.
+// GetConn returns a connection for the packets to ufrag that have the IP version of local. If several connections exist for
+// one fragment and IP version, the oldest receives the packets.
 func (m *UDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	udp, ok := local.(*net.UDPAddr)
 	if !ok {
@@ -176,5 +176,7 @@ func (m *UDPMux) receive() {
 	}
 }
 
-// unmapped returns a with an IPv4 address instead of an IPv4-mapped IPv6 address.
-func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+// unmapped returns addr, converted from an IPv4-mapped IPv6 address to an IPv4 address if necessary.
+func unmapped(addr netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+}

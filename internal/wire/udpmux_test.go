@@ -54,14 +54,14 @@ func (m *muxed) open(ufrag string) *UDPMuxedConn {
 	return c.(*UDPMuxedConn)
 }
 
-// send sends b from the client and returns the connection in among that receives it.
-func (m *muxed) send(b []byte, among ...*UDPMuxedConn) *UDPMuxedConn {
+// send sends b from the client and returns the connection in conns that receives it.
+func (m *muxed) send(b []byte, conns ...*UDPMuxedConn) *UDPMuxedConn {
 	m.t.Helper()
 	if _, err := m.client.WriteToUDPAddrPort(b, addrPort(m.conn)); err != nil {
 		m.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		for _, c := range among {
+		for _, c := range conns {
 			if len(c.in) == 0 {
 				continue
 			}
@@ -143,7 +143,7 @@ func TestClosedUDPMuxedConnFailsReadsAndWrites(t *testing.T) {
 	}
 }
 
-// A client with ever new addresses must lose its oldest ones.
+// A client that uses ever more addresses must lose its oldest ones.
 func TestNumberOfOwnedAddressesIsBounded(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")

@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	// datagramQueue is the capacity in packets of a connection's queue: 50 ms of about 40 Mbit/s. Packets that do not fit
-	// are dropped.
+	// datagramQueue is the capacity in packets of a connection's queue: 50 ms of traffic at about 40 Mbit/s. Packets that do
+	// not fit are dropped.
 	datagramQueue = 256
-	// maxDatagramIn is the largest packet in bytes that is read; Pion accepts no larger ones.
+	// maxDatagramIn is the size in bytes of the largest packet that is read; Pion accepts no larger ones.
 	maxDatagramIn = 8192
-	// maxOwned bounds the client addresses that one connection owns, and those that it shares, see addressOwner. The oldest
-	// is given up first. A client has a few addresses, and further ones when it changes networks.
+	// maxOwned bounds the client addresses that one connection owns. It also bounds the addresses that the connection
+	// shares, see addressOwner. The oldest address is given up first. A client has a few addresses, and further ones when it
+	// changes networks.
 	maxOwned = 64
 )
 
@@ -48,8 +49,7 @@ type UDPMuxedConn struct {
 	owned, shared []netip.AddrPort
 }
 
-// enqueue queues d for ReadFrom and reports whether the queue had room. If it returns true, the caller must not use d any
-// more.
+// enqueue queues d for ReadFrom and reports whether the queue had room. If so, the caller must no longer use d.
 func (c *UDPMuxedConn) enqueue(d *datagram) bool {
 	select {
 	case c.in <- d:

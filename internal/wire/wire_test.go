@@ -43,7 +43,7 @@ func listen(t testing.TB, network, address string, opts Options) *PacketConn {
 // addrPort returns the local address of c.
 func addrPort(c net.PacketConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// payload returns a packet of size bytes whose content depends on its number n.
+// payload returns a packet of size bytes. Its content depends on n, the number of the packet.
 func payload(n, size int) []byte {
 	b := bytes.Repeat([]byte{byte(n)}, size)
 	binary.BigEndian.PutUint32(b, uint32(n))
@@ -114,7 +114,7 @@ func expect(t *testing.T, c *PacketConn, from netip.AddrPort, packets int, size 
 	}
 }
 
-func TestPacketConnServesBothIPFamilies(t *testing.T) {
+func TestPacketConnServesBothIPVersions(t *testing.T) {
 	dual := listen(t, "udp", "[::]:0", Options{})
 	port := addrPort(dual).Port()
 	for _, peer := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -157,7 +157,7 @@ func TestEmptyDatagramIsDelivered(t *testing.T) {
 	}
 }
 
-func TestUnreachableDestinationDropsNoOtherPackets(t *testing.T) {
+func TestUnreachableDestinationDoesNotDropOtherPackets(t *testing.T) {
 	from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	unreachable := netip.MustParseAddrPort("[2001:db8::1]:9") // an IPv4 socket cannot reach it
 	for n := range 10 {
@@ -178,7 +178,7 @@ func TestUnreachableDestinationDropsNoOtherPackets(t *testing.T) {
 	}
 }
 
-func TestInvalidWritesFail(t *testing.T) {
+func TestWriteFailsForInvalidAddressOrSize(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if _, err := c.WriteTo([]byte("x"), &net.TCPAddr{}); err == nil {
 		t.Error("wrote to a TCP address")
