@@ -16,7 +16,7 @@ type AnswerPreferences struct {
 }
 
 // SendPreference describes how a client wants to send one track in one codec. A track that is sent in two codecs (simulcast
-// codecs) has two.
+// codecs) has two SendPreferences.
 type SendPreference struct {
 	Kind        livekit.TrackType
 	CIDs        []string // the IDs that the track may have in the client's SDP
@@ -27,8 +27,8 @@ type SendPreference struct {
 }
 
 // apply changes answer according to the preferences. Browsers take stereo and DTX from the remote description (RFC 7587,
-// section 6.1), and send the first codec in it (docs/protocol.md, 2.8). The disabled codecs are removed from the sections on
-// which the client sends.
+// section 6.1), and send the first codec in it (docs/protocol.md, 2.8). apply removes the disabled codecs from the sections
+// on which the client sends.
 func (p AnswerPreferences) apply(answer, offer *sdp.SessionDescription) {
 	matched := p.matchTracks(offer)
 	sending := sendingSections(offer)
@@ -61,9 +61,10 @@ func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 	return mids
 }
 
-// matchTracks returns the track for each media section on which the client sends or wants to send, by mid. That is the track
-// with the track ID of the section. If there is none, because some browsers put other IDs into SDP (docs/protocol.md, 3.2),
-// it is the first track of the kind that has no section yet.
+// matchTracks returns the track of each media section on which the client sends or wants to send, with the mid of the
+// section as the key. The track of a section is the one with the track ID in the section. If no track has that ID, because
+// some browsers put other IDs into SDP (docs/protocol.md, 3.2), it is the first track of the same kind that has CIDs but no
+// section yet.
 func (p AnswerPreferences) matchTracks(offer *sdp.SessionDescription) map[string]*SendPreference {
 	matched := map[string]*SendPreference{}
 	taken := make([]bool, len(p.Tracks))
@@ -92,7 +93,7 @@ func (p AnswerPreferences) matchTracks(offer *sdp.SessionDescription) map[string
 	return matched
 }
 
-// preferCodec moves the payload types of the codec mime to the front and otherwise retains their order.
+// preferCodec moves the payload types of the codec mime to the front and retains the order of the others.
 func preferCodec(m *sdp.MediaDescription, mime string) {
 	name := codecName(mime)
 	wanted := map[string]bool{} // by payload type
@@ -113,12 +114,13 @@ func preferCodec(m *sdp.MediaDescription, mime string) {
 	})
 }
 
-// keepCodec removes all codecs except mime from the media section. If the section does not have mime, it does nothing.
+// keepCodec removes all codecs except mime from the media section. If the section does not have the codec mime, keepCodec
+// does nothing.
 func keepCodec(m *sdp.MediaDescription, mime string) {
 	keepCodecs(m, func(name string) bool { return name == codecName(mime) })
 }
 
-// removeCodecs removes codecs from the media section. If the section has no others, it does nothing.
+// removeCodecs removes codecs from the media section. If the section has no other codecs, removeCodecs does nothing.
 func removeCodecs(m *sdp.MediaDescription, codecs []*livekit.Codec) {
 	keepCodecs(m, func(name string) bool {
 		return name != "rtx" && !slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return name == codecName(c.Mime) })

@@ -10,19 +10,21 @@ import (
 )
 
 const (
-	// pairTimeout is how long the current pair may receive no connectivity check before the tracker switches to another pair
-	// that receives one. Clients check their pair every 2 to 3 s, so the loss of one check does not cause a switch.
+	// pairTimeout is the time without a connectivity check on the current pair after which the tracker switches to another
+	// pair that receives a check. Clients check their pair every 2 to 3 s, so the loss of one check does not cause a switch.
 	pairTimeout = 5 * time.Second
-	// newPairTimeout replaces pairTimeout if the check is the first on its pair, because then the client's address has just
-	// changed. It is shorter than the interval of checks, so the tracker switches on the first check.
+	// newPairTimeout replaces pairTimeout if the check on the other pair is the first on that pair, because then the
+	// client's address has just changed. It is shorter than the interval of checks, so the tracker switches on the first
+	// check.
 	newPairTimeout = 1500 * time.Millisecond
 	// maxKnownPairs bounds pairTracker.known.
 	maxKnownPairs = 32
 )
 
 // pairTracker tracks which ICE candidate pair a client uses, so that media follows the client immediately to a new address,
-// for example after NAT rebinding. A client that switches pairs should nominate the new pair, which Pion follows by itself.
-// But some clients only continue to check the nominated pair, from whichever address they have.
+// for example after NAT rebinding. A client that switches to another pair should nominate the new pair, and Pion then
+// selects it without the tracker. But some clients do not nominate the new pair. They only continue to send checks, from
+// their current address.
 type pairTracker struct {
 	lastCheck atomic.Int64 // time of the latest check on any pair, in Unix nanoseconds
 
@@ -32,8 +34,8 @@ type pairTracker struct {
 	known        []*ice.CandidatePair // the latest pairs that received a check, oldest first
 }
 
-// observeCheck records a connectivity check of the client on pair and reports whether Pion has to select pair. It returns
-// false if Pion does so by itself, because the check nominates the pair.
+// observeCheck records a connectivity check of the client on pair. It reports whether Pion has to be instructed to select
+// pair. It returns false if the check nominates the pair, because then Pion selects it without an instruction.
 func (p *pairTracker) observeCheck(m *stun.Message, pair *ice.CandidatePair, now time.Time) bool {
 	p.lastCheck.Store(now.UnixNano())
 	limit := pairTimeout
@@ -52,7 +54,7 @@ func (p *pairTracker) observeCheck(m *stun.Message, pair *ice.CandidatePair, now
 	return true
 }
 
-// RestartICEIfSilent restarts ICE if nothing has been received from the client after the time since.
+// RestartICEIfSilent restarts ICE if nothing has been received from the client since the given time.
 func (t *Transport) RestartICEIfSilent(since time.Time) {
 	t.work.Post(func() {
 		if t.closed || t.pc.pairs.lastCheck.Load() >= since.UnixNano() {

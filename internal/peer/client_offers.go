@@ -14,17 +14,18 @@ import (
 // clientOffers is the state of negotiation if the client makes the offers. It matters only if the client also receives media
 // on the connection.
 type clientOffers struct {
-	// free is the number of the client's receive-only sections, by kind, that carried no track in the latest answer.
+	// free is the number of receive-only sections of the client, for each kind, that carried no track in the latest answer.
 	free map[webrtc.RTPCodecType]int
-	// carried is the track ID of each section that carries a track in the latest answer, by mid.
+	// carried has the track ID of each section that carries a track in the latest answer, by mid.
 	carried map[string]string
-	// requested is the number of sections, by kind, requested from the client since its latest offer.
+	// requested is the number of sections, for each kind, that the server has requested since the client's latest offer.
 	requested map[webrtc.RTPCodecType]uint32
-	// needsOffer is set when a track was added to or removed from an existing section, so an offer is needed even if no
-	// further section is.
+	// needsOffer is set when a track was added to or removed from an existing section. Then a new offer is needed even if no
+	// further section is needed.
 	needsOffer bool
-	// queued are the tracks that wait until the client adds a section. The server adds none itself: Pion could never receive
-	// on a section that it added for sending, but clients publish on any section (LiveKit's Go SDK does, on the first).
+	// queued are the tracks that wait until the client adds a section. The server does not add sections itself, because Pion
+	// can never receive on a section that it has added for sending, but clients publish on any section. For example,
+	// LiveKit's Go SDK publishes on the first.
 	queued []*sfu.DownTrack
 }
 
@@ -85,9 +86,9 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	return nil
 }
 
-// freeSections counts the media sections on which the client offers only to receive and that carry no track. A section that
-// carried a track in the latest answer does not count: Pion does not reuse it until an answer without the track has been
-// sent.
+// freeSections counts the media sections on which the client only wants to receive and that carry no track. A section that
+// carried a track in the latest answer does not count: Pion does not reuse the section until an answer without the track has
+// been sent.
 func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
 	receiving := map[string]bool{}
 	for _, m := range offer.MediaDescriptions {
@@ -103,9 +104,9 @@ func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCo
 	return free
 }
 
-// attachOrQueue puts d on a free media section of the client, or queues d until the client has added one. Pion's AddTrack
-// selects the free section. Without a free section it would add a section for both directions, so it is called only if one
-// is free.
+// attachOrQueue puts d on a free media section of the client, or queues d until the client has added a section. Pion's
+// AddTrack selects the free section. Without a free section, AddTrack would add a section for both directions, so it is
+// called only if a section is free.
 func (t *Transport) attachOrQueue(d *sfu.DownTrack) error {
 	if t.clientOffers.free[d.Kind()] == 0 {
 		if len(t.pc.GetTransceivers())+len(t.clientOffers.queued) >= maxSections {
@@ -120,7 +121,7 @@ func (t *Transport) attachOrQueue(d *sfu.DownTrack) error {
 	return err
 }
 
-// attachQueued puts queued tracks on free media sections. Tracks for which there is none remain queued.
+// attachQueued puts queued tracks on free media sections. Tracks without a free section remain queued.
 func (t *Transport) attachQueued() error {
 	waiting := t.clientOffers.queued
 	t.clientOffers.queued = nil
@@ -132,9 +133,9 @@ func (t *Transport) attachQueued() error {
 	return nil
 }
 
-// requestSections asks the client for the media sections that are missing and not yet requested, or only for a new offer if
-// needsOffer is set. Before the client's first offer it does nothing, because the client sends that offer without being
-// asked.
+// requestSections asks the client for the media sections that are missing and not yet requested. If none is missing but
+// needsOffer is set, it only asks for a new offer. Before the client's first offer it does nothing, because the client sends
+// that offer without being asked.
 func (t *Transport) requestSections() {
 	if t.closed || !t.remoteSet {
 		return

@@ -46,8 +46,8 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 	})
 }
 
-// Until an answer says that a media section carries no track, a track cannot reuse the section: Pion would give it a new
-// section, which is not in the client's offer.
+// A media section is free only when an answer has been sent in which it carries no track. Before that, Pion would put a
+// track on a new section, which is not in the client's offer.
 func TestTrackWaitsUntilAnAnswerFreesASection(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {

@@ -21,7 +21,7 @@ const MimeTypeRED = "audio/red"
 const opusFmtp = "minptime=10;useinbandfec=1"
 
 // videoCodecs are the video codecs that Meet forwards, in order of preference, with LiveKit's payload types. The payload
-// type after each is its retransmission format (rtxOf).
+// type of a codec's retransmission format is one higher (rtxOf).
 var videoCodecs = []webrtc.RTPCodecParameters{
 	videoCodec(webrtc.MimeTypeVP8, 96, ""),
 	videoCodec(webrtc.MimeTypeH264, 125, "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f"),
@@ -47,7 +47,7 @@ var audioCodecs = []webrtc.RTPCodecParameters{
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, PayloadType: 8},
 }
 
-// newMediaEngine registers the codecs and RTP header extensions of a Transport with the Options o.
+// newMediaEngine returns a MediaEngine with the codecs and RTP header extensions of a Transport whose Options are o.
 func newMediaEngine(o Options) (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	for _, c := range audioCodecs {
@@ -87,8 +87,8 @@ func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 	}
 }
 
-// audioFeedback returns the RTCP feedback types of an audio codec: NACK, but none for RED, where the next packet repeats a
-// lost one.
+// audioFeedback returns the RTCP feedback types of an audio codec. These are NACK, except for RED, which has no feedback,
+// because the next packet repeats a lost one.
 func audioFeedback(mime string) []webrtc.RTCPFeedback {
 	if mime == MimeTypeRED {
 		return nil
@@ -96,30 +96,29 @@ func audioFeedback(mime string) []webrtc.RTCPFeedback {
 	return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
 }
 
-// videoFeedback returns the RTCP feedback types of every video codec. toSubscriber adds REMB.
-func videoFeedback(toSubscriber bool) []webrtc.RTCPFeedback {
+// videoFeedback returns the RTCP feedback types of every video codec. They include REMB if the client subscribes.
+func videoFeedback(subscribes bool) []webrtc.RTCPFeedback {
 	feedback := []webrtc.RTCPFeedback{
 		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
 		{Type: webrtc.TypeRTCPFBNACK},
 		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
 	}
 	feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
-	if toSubscriber {
+	if subscribes {
 		// For clients that do not support transport-wide congestion control.
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBGoogREMB})
 	}
 	return feedback
 }
 
-// headerExtension is an RTP header extension, the kind of media that it is for, and the directions in which it is
-// negotiated.
+// headerExtension is an RTP header extension with its kind of media and the directions in which it is negotiated.
 type headerExtension struct {
 	uri        string
 	kind       webrtc.RTPCodecType
 	directions []webrtc.RTPTransceiverDirection
 }
 
-// headerExtensions returns the header extensions of a Transport with the Options o.
+// headerExtensions returns the header extensions of a Transport whose Options are o.
 func headerExtensions(o Options) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
 	if !o.Publishes {
@@ -157,8 +156,8 @@ func sharedExtensions(o Options, directions []webrtc.RTPTransceiverDirection) []
 	return list
 }
 
-// EnabledCodecs returns the codecs that clients may use, each once, the preferred ones first, without retransmission
-// formats.
+// EnabledCodecs returns the codecs that clients may use, without duplicates and retransmission formats. Video codecs come
+// first, and the codecs of each kind are in order of preference.
 func EnabledCodecs() []*livekit.Codec {
 	var list []*livekit.Codec
 	for _, c := range append(append([]webrtc.RTPCodecParameters{}, videoCodecs...), audioCodecs...) {
@@ -170,9 +169,9 @@ func EnabledCodecs() []*livekit.Codec {
 	return list
 }
 
-// codecsFor returns the codecs that a subscriber's media section offers for a track with the MIME types mimes, in that
-// order, with all profiles and retransmission formats. RED is followed by Opus, for clients that do not support RED. Codecs
-// that the Transport does not support are left out.
+// codecsFor returns the codecs that a subscriber's media section offers for a track with the given MIME types, in the order
+// of mimes, with all profiles and retransmission formats. RED is followed by Opus, for clients that do not support RED.
+// Codecs that the Transport does not support are left out.
 func (o Options) codecsFor(mimes ...string) []webrtc.RTPCodecParameters {
 	var list []webrtc.RTPCodecParameters
 	for _, mime := range mimes {

@@ -19,8 +19,9 @@ import (
 	"meet/internal/sfu"
 )
 
-// ICE timeouts, with the values of the LiveKit server (docs/protocol.md, 7.3): a connection is disconnected when nothing has
-// been received for iceDisconnected, and has failed after iceFailed more. A keepalive is sent every iceKeepAlive.
+// ICE timeouts, with the values of the LiveKit server (docs/protocol.md, 7.3). A connection is disconnected when nothing has
+// been received for iceDisconnected. It has failed when nothing has been received for another iceFailed. A keepalive is sent
+// every iceKeepAlive.
 const (
 	iceDisconnected = 10 * time.Second
 	iceFailed       = 5 * time.Second
@@ -36,9 +37,9 @@ const sctpRTOMax = 2 * time.Second
 // transfer one megabyte (measured).
 const sctpMinWindow = 12_000
 
-// MaxMessageSize is the largest message in bytes that a client may send on a data channel, as announced in SDP (RFC 8841,
-// section 6). LiveKit's clients send at most 64,000 bytes. It is below 64 KiB so that a forwarded message, to which the
-// sender's identity is added, fits the receive buffer of clients built on Pion.
+// MaxMessageSize is the size in bytes of the largest message that a client may send on a data channel, as announced in SDP
+// (RFC 8841, section 6). LiveKit's clients send at most 64,000 bytes. MaxMessageSize is below 64 KiB so that a forwarded
+// message, to which the sender's identity is added, fits the receive buffer of clients built on Pion.
 const MaxMessageSize = 64_500
 
 // UDPMux shares a UDP socket between peer connections. LocalAddr returns the address that the socket is bound to.
@@ -92,7 +93,7 @@ func NewEngine(udp UDPMux, o EngineOptions) (*Engine, error) {
 // Close closes the UDP mux.
 func (e *Engine) Close() error { return e.udp.Close() }
 
-// filteredUDPMux is the UDP mux as one client's peer connection uses it. Pion offers every address that a mux lists, so
+// filteredUDPMux is the UDP mux for the peer connection of one client. Pion offers every address that a mux lists, so
 // filteredUDPMux lists only the addresses that this client can use.
 type filteredUDPMux struct {
 	UDPMux
@@ -101,7 +102,7 @@ type filteredUDPMux struct {
 	senders  *rtcpSenders
 }
 
-// GetConn implements ice.UDPMux. The connection it returns drops RTCP beyond the limits of v.senders.
+// GetConn implements ice.UDPMux. The returned connection drops RTCP beyond the limits of v.senders.
 func (v filteredUDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	return v.senders.limit(v.UDPMux.GetConn(ufrag, local))
 }
@@ -181,8 +182,8 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 			return nil, err
 		}
 	}
-	// The DTLS cookie costs a round trip, the SCTP checksum time for each packet. Neither is needed: ICE has verified the
-	// client's address, and DTLS authenticates the data.
+	// The DTLS cookie costs a round trip. The SCTP checksum costs CPU time for each packet. Neither is needed: ICE has
+	// verified the client's address, and DTLS authenticates the data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
 	s.EnableSCTPZeroChecksum(o.ZeroChecksum)
 	s.SetSCTPMaxMessageSize(MaxMessageSize)
@@ -195,9 +196,9 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 	return s, nil
 }
 
-// offersAddress reports whether ip may be in ICE candidates. Link-local addresses may not. If NodeIP is an address of this
-// machine, no other non-loopback address may. Loopback is limited to IPv4 here, and filteredUDPMux decides about it for each
-// client.
+// offersAddress reports whether ICE candidates may contain ip. They may not contain link-local addresses. If NodeIP is an
+// address of this machine, they may contain no other address except loopback. offersAddress allows loopback addresses only
+// for IPv4; filteredUDPMux decides for each client whether to list them.
 func (e *Engine) offersAddress(ip net.IP) bool {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {

@@ -124,7 +124,7 @@ func (p *pair) local(d webrtc.SessionDescription, err error) string {
 	return p.pc.LocalDescription().SDP
 }
 
-// remote applies a description of the Transport at the client.
+// remote applies a description of the Transport to the client.
 func (p *pair) remote(kind webrtc.SDPType, text string) {
 	p.t.Helper()
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {

@@ -20,12 +20,13 @@ const (
 	maxSections = 1000
 	// maxSectionLines bounds the attributes of each media section and of the session. Browsers write about 200.
 	maxSectionLines = 1000
-	// maxCandidates bounds the candidates of a client that are used between two ICE restarts. Each makes the server send to
-	// an address that the client chooses. The server does not depend on them: it answers checks from any address.
+	// maxCandidates bounds the candidates of a client that are used between two ICE restarts. Each candidate makes the
+	// server send packets to an address that the client chooses. The server does not depend on candidates: it answers checks
+	// from any address.
 	maxCandidates = 32
 	// maxCandidate bounds the length of a candidate in bytes. Browsers write about 200.
 	maxCandidate = 2048
-	// restartInterval is the minimum time between two ICE restarts of a client that each allow further candidates.
+	// restartInterval is the minimum time between two ICE restarts after which a client may add further candidates.
 	restartInterval = time.Second
 )
 
@@ -34,8 +35,8 @@ var (
 	errTooManyAttributes = errors.New("peer: too many attributes in the session or a media section")
 )
 
-// limitDescription returns an error if a client's description exceeds the limits. It removes candidates that must not be
-// used from both parsed and d, which have the same content.
+// limitDescription returns an error if a client's description exceeds the limits. d and parsed are two forms of the same
+// description. limitDescription removes candidates that must not be used from both.
 func (t *Transport) limitDescription(d *webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
 	if len(parsed.MediaDescriptions) > maxSections {
 		return errTooManySections
@@ -67,8 +68,8 @@ func (t *Transport) limitDescription(d *webrtc.SessionDescription, parsed *sdp.S
 }
 
 // detectICERestart clears remoteCandidates if the client restarts ICE, so the client may add further candidates. An ICE
-// restart is a change of the username fragment that Pion uses: that of the session, else of the first section in the bundle
-// group, else of the first section.
+// restart changes the username fragment that Pion uses. That is the username fragment of the session. If the session has
+// none, it is that of the section that bundleSection returns.
 func (t *Transport) detectICERestart(parsed *sdp.SessionDescription) {
 	ufrag, _ := parsed.Attribute("ice-ufrag")
 	if m := bundleSection(parsed); ufrag == "" && m != nil {
@@ -80,8 +81,8 @@ func (t *Transport) detectICERestart(parsed *sdp.SessionDescription) {
 	}
 }
 
-// bundleSection returns the section whose transport the bundled sections share (RFC 9143, section 7), else the first
-// section, or nil if there are no sections.
+// bundleSection returns the section whose transport the bundled sections share (RFC 9143, section 7). Without bundled
+// sections it returns the first section, or nil if there are no sections.
 func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
 	group, _ := parsed.Attribute(sdp.AttrKeyGroup)
 	if mids := strings.Fields(group); len(mids) > 1 && mids[0] == "BUNDLE" {
@@ -97,8 +98,8 @@ func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
 	return parsed.MediaDescriptions[0]
 }
 
-// acceptsCandidate reports whether to use a candidate of the client, given in SDP syntax without "candidate:". If so, it
-// adds the candidate to remoteCandidates.
+// acceptsCandidate reports whether to use a candidate of the client. candidate is in SDP syntax without "candidate:". If it
+// is accepted, it is added to remoteCandidates.
 func (t *Transport) acceptsCandidate(candidate string) bool {
 	if len(candidate) > maxCandidate {
 		return false
@@ -117,8 +118,9 @@ func (t *Transport) acceptsCandidate(candidate string) bool {
 	return true
 }
 
-// acceptsAddress reports whether the server may send to an address that a client names: global unicast addresses, and
-// loopback if loopback is set. Host names are refused, because the server does not resolve them.
+// acceptsAddress reports whether the server may send to an address that a client has chosen. It may send to global unicast
+// addresses and, if loopback is set, to loopback addresses. Host names are refused, because the server does not resolve
+// them.
 func (t *Transport) acceptsAddress(address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Zone() != "" {

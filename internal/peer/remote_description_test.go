@@ -31,7 +31,7 @@ func limited(t *Transport, text string) (string, error) {
 	return d.SDP, err
 }
 
-// The parser skips a bare carriage return before a line, so it finds more lines than a scanner for CRLF.
+// The SDP parser skips a bare carriage return before a line. The limits must count such lines too.
 func TestTooManySectionsOrAttributesAreRefused(t *testing.T) {
 	sections := func(n int) string {
 		var b strings.Builder
@@ -59,7 +59,7 @@ func TestTooManySectionsOrAttributesAreRefused(t *testing.T) {
 	}
 }
 
-// Candidates whose addresses only this machine or its local network can reach are refused, too.
+// Loopback, link-local, multicast, broadcast and unspecified addresses are refused, too.
 func TestCandidatesAreLimitedInNumberAndAddress(t *testing.T) {
 	candidate := func(address string) string {
 		return "1 1 udp 2130706431 " + address + " 40000 typ host"

@@ -12,7 +12,8 @@ import (
 )
 
 // Limits of the number of different sender SSRCs in the RTCP packets of one connection. Pion stores about 250 bytes for each
-// SSRC until the connection ends, and does not report them. A client uses one SSRC, or one for each track that it receives.
+// SSRC until the connection ends, and does not notify the application of new SSRCs. A client uses one SSRC, or one for each
+// track that it receives.
 const (
 	senderBurst = 1024 // token bucket: SSRCs accepted immediately
 	senderRate  = 4    // token bucket: further SSRCs accepted per second
@@ -20,7 +21,7 @@ const (
 )
 
 // rtcpSenders drops RTCP packets whose sender SSRC exceeds the limits. It sees packets before they are decrypted, so anybody
-// can forge them. Therefore it does not close the connection: during a flood, RTCP from new senders is lost, but RTCP from
+// can forge them. Therefore it does not close the connection. During a flood, RTCP from new senders is lost, but RTCP from
 // known senders still passes.
 type rtcpSenders struct {
 	mu     sync.Mutex
@@ -59,7 +60,7 @@ type packetConn interface {
 	ice.AddrPortReaderWriter
 }
 
-// limitedConn is a packetConn that skips packets which senders does not admit.
+// limitedConn is a packetConn that skips RTCP packets beyond the limits of its rtcpSenders.
 type limitedConn struct {
 	packetConn
 	senders *rtcpSenders
@@ -94,7 +95,7 @@ func (s *rtcpSenders) limit(conn net.PacketConn, err error) (net.PacketConn, err
 	return conn, err
 }
 
-// limitedTCPMux is a TCP mux whose connections drop RTCP beyond the limits of senders.
+// limitedTCPMux is a TCP mux whose connections drop RTCP packets beyond the limits of its rtcpSenders.
 type limitedTCPMux struct {
 	TCPMux
 	senders *rtcpSenders

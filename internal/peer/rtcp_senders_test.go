@@ -53,7 +53,7 @@ func TestNumberOfRTCPSendersIsBounded(t *testing.T) {
 	}
 }
 
-// A connected client sends RTCP from ever new SSRCs.
+// A connected client sends RTCP packets and uses a new SSRC in each.
 func TestRTCPFloodWithNewSSRCsIsDropped(t *testing.T) {
 	mallory := newPair(t, Options{Publishes: true, Subscribes: true, Loopback: true})
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "cam", "stream")
@@ -109,7 +109,7 @@ func (s *packetList) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, nil, err
 }
 
-func TestReadsSkipPacketsOfTooManySenders(t *testing.T) {
+func TestReadSkipsRTCPOfSendersBeyondTheLimit(t *testing.T) {
 	for name, read := range map[string]func(limitedConn, []byte) (int, error){
 		"ReadFrom":         func(c limitedConn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
 		"ReadFromAddrPort": func(c limitedConn, b []byte) (int, error) { n, _, err := c.ReadFromAddrPort(b); return n, err },

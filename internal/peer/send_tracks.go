@@ -10,9 +10,9 @@ import (
 )
 
 // AddTrack adds d to the connection. It takes effect with the next Negotiate. If the server makes the offers, d gets a media
-// section that offers the codecs with the MIME types mimes, in order of preference. If the client makes them, mimes is
-// ignored, and d is put on a free receive-only section, or waits until the client adds one. If the client supports none of
-// the codecs, d is rejected.
+// section that offers the codecs with the given MIME types, in the order of preference. If the client makes the offers,
+// mimes is ignored, and d is put on a free receive-only section, or waits until the client adds one. If the client supports
+// none of the codecs, d is rejected.
 func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 	t.work.Post(func() {
 		if t.closed {
@@ -59,8 +59,9 @@ func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 	})
 }
 
-// Negotiate makes added and removed tracks take effect. If the server makes the offers, it sends one; if an earlier offer is
-// still unanswered, it waits for the answer first. If the client makes the offers, Negotiate asks the client for one.
+// Negotiate makes added and removed tracks take effect. If the server makes the offers, it sends an offer; if an earlier
+// offer is still unanswered, it waits for the answer first. If the client makes the offers, Negotiate asks the client for an
+// offer.
 func (t *Transport) Negotiate() {
 	if t.options.Publishes {
 		t.work.Post(t.requestSections)

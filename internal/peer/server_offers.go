@@ -26,7 +26,8 @@ type serverOffers struct {
 	sent        time.Time
 	answerTimer *time.Timer // fires when the answer is overdue
 	reuse       reuse
-	// clientCodecs is the set of MIME types in the client's answers, in lower case; nil for a kind before the first answer.
+	// clientCodecs is the set of MIME types in the client's answers, in lower case, for each kind. It has no set for a kind
+	// before the first answer with that kind.
 	clientCodecs map[webrtc.RTPCodecType]map[string]bool
 }
 
@@ -38,10 +39,11 @@ type reuse struct {
 	free    map[webrtc.RTPCodecType]int // number of free sections
 }
 
-// offerSent records that an offer was sent in which the dropped sections are inactive.
+// offerSent records that an offer has been sent. The sections in dropped are inactive in that offer.
 func (r *reuse) offerSent() { r.dropped, r.leaving = nil, append(r.leaving, r.dropped...) }
 
-// answerReceived records that the client has answered the latest offer, so the sections that are inactive in it are free.
+// answerReceived records that the client has answered the latest offer. The sections that are inactive in that offer are
+// free from now on.
 func (r *reuse) answerReceived() {
 	if r.free == nil {
 		r.free = map[webrtc.RTPCodecType]int{}
@@ -52,7 +54,7 @@ func (r *reuse) answerReceived() {
 	r.leaving = nil
 }
 
-// acquire reports whether a section of that kind is free. If so, the section counts as used from now on.
+// acquire reports whether a section of the given kind is free. If so, the section counts as used from now on.
 func (r *reuse) acquire(kind webrtc.RTPCodecType) bool {
 	if r.free[kind] == 0 {
 		return false
@@ -67,7 +69,7 @@ const answerTimeout = 15 * time.Second
 // ErrNoAnswer is passed to Hooks.Failed when the client has not answered an offer in time.
 var ErrNoAnswer = errors.New("peer: the client did not answer an offer in time")
 
-// startAnswerTimer makes the Transport fail with ErrNoAnswer unless the client answers within answerTimeout.
+// startAnswerTimer makes the Transport fail with ErrNoAnswer unless the client answers within t.answerTimeout.
 func (t *Transport) startAnswerTimer() {
 	if t.serverOffers.answerTimer != nil {
 		t.serverOffers.answerTimer.Stop()
@@ -75,14 +77,14 @@ func (t *Transport) startAnswerTimer() {
 	t.serverOffers.sent = time.Now()
 	t.serverOffers.answerTimer = time.AfterFunc(t.answerTimeout, func() {
 		t.work.Post(func() {
-			if t.serverOffers.pending && time.Since(t.serverOffers.sent) >= t.answerTimeout { // else it was answered or repeated
+			if t.serverOffers.pending && time.Since(t.serverOffers.sent) >= t.answerTimeout { // otherwise the offer was answered or repeated
 				t.fail(ErrNoAnswer)
 			}
 		})
 	})
 }
 
-// addTrack gives d a media section that offers the codecs with the MIME types mimes, in order of preference. It returns
+// addTrack gives d a media section that offers the codecs with the given MIME types, in order of preference. It returns
 // sfu.ErrCodec if the client supports none of them.
 func (t *Transport) addTrack(d *sfu.DownTrack, mimes []string) error {
 	codecs := t.offeredCodecs(d.Kind(), mimes)
@@ -96,7 +98,7 @@ func (t *Transport) addTrack(d *sfu.DownTrack, mimes []string) error {
 	return tr.SetCodecPreferences(codecs)
 }
 
-// offeredCodecs returns the codecs that a media section offers for a track with the MIME types mimes. Until the client has
+// offeredCodecs returns the codecs that a media section offers for a track with the given MIME types. Until the client has
 // answered a section of that kind, all other codecs of the kind follow, because Pion takes the client's first answer as the
 // full list of its codecs.
 func (t *Transport) offeredCodecs(kind webrtc.RTPCodecType, mimes []string) []webrtc.RTPCodecParameters {
@@ -139,7 +141,8 @@ func (o *serverOffers) recordCodecs(answer *sdp.SessionDescription) {
 }
 
 // reuseOrAddSection puts d on a free media section, or on a new one if none is free. Pion's AddTrack selects the free
-// section. Without a free section it would add a section for both directions, so it is called only if one is free.
+// section. Without a free section, AddTrack would add a section for both directions, so it is called only if a section is
+// free.
 func (t *Transport) reuseOrAddSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
 	if !t.options.ReusesSections || !t.serverOffers.reuse.acquire(d.Kind()) {
 		return t.addSection(d)
@@ -152,7 +155,7 @@ func (t *Transport) reuseOrAddSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver,
 	return all[slices.IndexFunc(all, func(tr *webrtc.RTPTransceiver) bool { return tr.Sender() == sender })], nil
 }
 
-// addSection puts d on a new send-only media section. It fails if there are maxSections.
+// addSection puts d on a new send-only media section. It fails if the connection has maxSections already.
 func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
 	if len(t.pc.GetTransceivers()) >= maxSections {
 		return nil, errTooManySections
@@ -160,7 +163,7 @@ func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error)
 	return t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 }
 
-// sendOffer sends an offer, or notes that one is needed if an earlier one is unanswered.
+// sendOffer sends an offer. If an earlier offer is unanswered, it only records that another one is needed.
 func (t *Transport) sendOffer() {
 	if t.closed {
 		return
@@ -187,8 +190,8 @@ func (t *Transport) sendOffer() {
 }
 
 // Resume continues negotiation after the client has opened a new signal connection. It repeats a pending offer, because the
-// offer or its answer may have been lost with the old signal connection. If restartICE is set, it also restarts ICE, in the
-// offer after the pending one if there is one.
+// offer or its answer may have been lost with the old signal connection. If restartICE is set, it also restarts ICE: with a
+// new offer if no offer is pending, otherwise with the offer after the pending one.
 func (t *Transport) Resume(restartICE bool) {
 	t.work.Post(func() { t.resumeOffers(restartICE) })
 }

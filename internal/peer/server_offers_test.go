@@ -6,7 +6,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Before the answer, Pion does not consider the section free, and would add a section for both directions.
+// Before the answer, Pion does not consider the section free, and would add a new section for both directions.
 func TestSectionIsNotReusedBeforeTheAnswer(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, ReusesSections: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})

@@ -9,14 +9,14 @@ import (
 // Limits of TCPFallback. When the media connection of a client fails, UDP may be blocked, so the client is moved to TCP: UDP
 // candidates are removed from the descriptions of both sides (docs/protocol.md, 2.10).
 const (
-	// minConnectionTime is the duration below which a connection that fails moves its client to TCP.
+	// minConnectionTime is the minimum duration of a connection. If a connection fails earlier, its client is moved to TCP.
 	minConnectionTime = 90 * time.Second
-	// failureWindow is the time between two failures below which the second one moves the client to TCP, regardless of how
-	// long the connections lasted.
+	// failureWindow is the minimum time between two failures. If a second failure follows earlier, the client is moved to
+	// TCP, regardless of how long the connections lasted.
 	failureWindow = time.Minute
 	// preferenceTTL is how long a preference is remembered. Later, the client may be on another network.
 	preferenceTTL = 10 * time.Minute
-	// maxClients bounds the number of remembered clients. The one whose preference is oldest is removed first.
+	// maxClients bounds the number of remembered clients. The client with the oldest preference is removed first.
 	maxClients = 4096
 )
 
@@ -84,8 +84,8 @@ func (f *TCPFallback) storeLocked(k ClientKey, c transportPreference) {
 	f.clients[k] = c
 }
 
-// withoutUDP removes the UDP candidates from a description of the server. If there are no others, it returns the description
-// unchanged.
+// withoutUDP removes the UDP candidates from a description of the server. If there are no other candidates, it returns the
+// description unchanged.
 func withoutUDP(description string) string {
 	kept, left := strings.Builder{}, false
 	for line := range strings.Lines(description) {

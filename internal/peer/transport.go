@@ -39,30 +39,33 @@ type Options struct {
 }
 
 // Hooks are called by a Transport when something happens. The worker and Pion's goroutines call them, so they must not
-// block: they may only post to a loop. Only DataChannel may do more.
+// block. All hooks except DataChannel may only post to a loop.
 type Hooks struct {
 	// Offer and Answer send a description to the client. Its MidToTrackId has the track ID for each media section on which
 	// the server sends.
 	Offer, Answer func(*livekit.SessionDescription)
-	// NeedSections asks the client for a new offer with this many additional receive-only media sections. Both may be 0.
+	// NeedSections asks the client for a new offer with the given numbers of additional receive-only media sections. Both
+	// may be 0.
 	NeedSections func(audio, video uint32)
-	// OfferedTracks receives the media sections on which the client sends or wants to send, after each of its offers.
+	// OfferedTracks is called after each offer of the client, with the media sections on which the client sends or wants to
+	// send.
 	OfferedTracks func([]OfferedTrack)
-	// StateChanged receives each new connection state.
+	// StateChanged is called with each new connection state.
 	StateChanged func(webrtc.PeerConnectionState)
-	// TrackStarted receives each RTP stream, with its media section, when the first packet of the stream has arrived.
+	// TrackStarted is called when the first packet of an RTP stream has arrived, with the stream and its media section.
 	TrackStarted func(sfu.TrackSource, MediaSection)
-	// DataChannel receives each data channel, including those that the server opened. It has to set the channel's handlers
-	// before it returns, otherwise the first message may be lost.
+	// DataChannel is called with each data channel, including those that the server opened. It has to set the channel's
+	// handlers before it returns, otherwise the first message may be lost.
 	DataChannel func(*webrtc.DataChannel)
-	// PauseChanged receives the videos that were paused because the bandwidth estimate is too low, or that were resumed.
+	// PauseChanged is called with the videos that were paused because the bandwidth estimate is too low, or that were
+	// resumed.
 	PauseChanged func([]sfu.PauseChange)
-	// Failed reports an error in negotiation, after which the client has to reconnect.
+	// Failed is called with an error in negotiation, after which the client has to reconnect.
 	Failed func(error)
 }
 
-// Transport is one peer connection of a participant. Its methods may be called from any goroutine. Those that may take time
-// in Pion only queue the work for the Transport's worker, in the order of the calls; Hooks report the outcome.
+// Transport is one peer connection of a participant. Its methods may be called from any goroutine. Methods that may take
+// time in Pion only queue the work for the Transport's worker, in the order of the calls; Hooks report the outcome.
 type Transport struct {
 	// Tap, Feedback and Allocator are set once and are safe for concurrent use.
 	Tap       *sfu.Tap
@@ -142,8 +145,9 @@ const (
 )
 
 // WaitBackpressure slows down a client that sends signal messages faster than the worker handles them. It waits until the
-// worker has run everything that is queued, if the queue is longer than highWater or if size, the size of the client's
-// latest message in bytes, exceeds largeMessage. It returns early when ctx ends or the Transport is closed.
+// worker's queue is empty, but only if the queue is longer than highWater or if the client's latest message exceeds
+// largeMessage. size is the size of that message in bytes. WaitBackpressure returns early when ctx ends or the Transport is
+// closed.
 func (t *Transport) WaitBackpressure(ctx context.Context, size int) {
 	if behind := t.work.Len(); behind > highWater || behind > 0 && size > largeMessage {
 		_ = t.work.Do(ctx, func() {}) // on an error there is nothing to wait for
@@ -183,8 +187,8 @@ func (t *Transport) LimitBandwidth(bps int64) {
 	t.Allocator.SetBitrateCap(int(min(max(bps, 0), math.MaxInt32)))
 }
 
-// SetTCPOnly makes the next ICE restart use only TCP, or UDP again if only is false.
-func (t *Transport) SetTCPOnly(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
+// SetTCPOnly makes the next ICE restart use only TCP, or UDP again if tcp is false.
+func (t *Transport) SetTCPOnly(tcp bool) { t.work.Post(func() { t.tcpOnly = tcp }) }
 
 // reportState calls StateChanged if the connection state has changed. Pion calls its state handler on a new goroutine for
 // each change, possibly out of order, so reportState reads the current state instead.
@@ -195,7 +199,7 @@ func (t *Transport) reportState() {
 	}
 }
 
-// fail calls Failed, unless the connection has been closed, for example because the client left.
+// fail calls Failed, unless the connection has been closed, for example because the client has left.
 func (t *Transport) fail(err error) {
 	if t.closed || t.pc.ConnectionState() == webrtc.PeerConnectionStateClosed {
 		return
@@ -271,7 +275,7 @@ func (t *Transport) midToTrack() map[string]string {
 }
 
 // OpenDataChannel opens a data channel. It has to be called before the first offer. If reliable is false, messages are
-// unordered and never retransmitted. Pion calls opened when the channel is open.
+// unordered and never retransmitted. Pion calls the function opened when the channel is open.
 func (t *Transport) OpenDataChannel(label string, reliable bool, opened func(*webrtc.DataChannel)) {
 	never := uint16(0)
 	init := &webrtc.DataChannelInit{Ordered: &reliable}

@@ -52,7 +52,7 @@ type dtlsFilter struct {
 // observeSent records that the server sends the packet b. It reports whether b completes the server's side of a handshake
 // whose records were all sent to one address. If so, the client of the handshake can read packets at that address: it has
 // signed the random number in the server's first message, or has derived its keys from that number. The server sends
-// Finished only after it has verified this.
+// Finished only after verifying this.
 func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
