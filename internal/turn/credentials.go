@@ -12,7 +12,7 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// CredentialTTL is how long after credentials are made they can be used to allocate relays. Relays that exist by then remain
+// CredentialTTL is the lifetime of credentials. Expired credentials cannot allocate relays, but existing relays remain
 // usable.
 const CredentialTTL = 5 * time.Minute
 
@@ -23,7 +23,7 @@ type Credentials struct {
 	Password string `json:"credential"` // HMAC-SHA1 of Username in base64
 }
 
-// mint makes credentials for user that expire at expiry.
+// mint returns credentials for user with the given expiry.
 func mint(secret []byte, user string, expiry time.Time) Credentials {
 	username := strconv.FormatInt(expiry.Unix(), 10) + ":" + user
 	return Credentials{Username: username, Password: password(secret, username)}
@@ -37,7 +37,7 @@ func password(secret []byte, username string) string {
 }
 
 // authenticate returns a handler that checks the credentials of a request and returns their key. Expired credentials cannot
-// allocate a relay, but all other requests accept them, because a call may outlast CredentialTTL.
+// allocate a relay. All other requests accept them, because a call may outlast CredentialTTL.
 func authenticate(secret []byte, now func() time.Time) turn.AuthHandler {
 	return func(r *turn.RequestAttributes) (userID string, key []byte, ok bool) {
 		expiry, user, _ := strings.Cut(r.Username, ":")

@@ -7,7 +7,7 @@
 // same session (the TURN user) and to no network address. So the server opens no further ports, and nobody can use it to
 // reach other hosts or the relays of another call. Relayed packets remain encrypted between the browsers.
 //
-// Goroutines are Pion's: one for each socket, one for each TCP connection, and one for each relay, which reads the packets
-// queued for its browser. Server.Close ends those of the sockets and waits for them. Locks: relays.mu and Server.mu are
-// never held together.
+// All goroutines are Pion's: one for each socket, one for each TCP connection, and one for each relay, which reads the
+// packets queued for its browser. Server.Close ends the goroutines of the sockets and waits for them. Locks: relays.mu and
+// Server.mu are never held together.
 package turn

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// firstPort and lastPort bound the ports of relays, which only identify a relay inside this process: no socket uses
-	// them. The range is that of dynamic ports (RFC 6335, section 6).
+	// firstPort and lastPort bound the ports of relays. A port only identifies a relay inside this process: no socket uses
+	// it. The range is that of dynamic ports (RFC 6335, section 6).
 	firstPort, lastPort = 49152, 65535
-	// relayQueue is the capacity in bytes of a relay's queue towards its browser. Packets that do not fit are dropped. It
-	// holds 250 ms of a video of 4 Mbit/s.
+	// relayQueue is the capacity in bytes of a relay's queue towards its browser: 250 ms of a video at 4 Mbit/s. Packets
+	// that do not fit are dropped.
 	relayQueue = 128 << 10
 )
 
@@ -33,7 +33,7 @@ type relays struct {
 	byPort map[uint16]*relay
 }
 
-// newRelays returns an empty set of at most limit relays with the addresses v4 and v6.
+// newRelays returns an empty set of relays. The set will hold at most limit relays, which have the addresses v4 and v6.
 func newRelays(v4, v6 netip.Addr, limit int) *relays {
 	return &relays{v4: v4, v6: v6, limit: limit, byPort: map[uint16]*relay{}}
 }
@@ -72,17 +72,17 @@ func (rs *relays) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// permits reports whether a client may send to peer. That is only the address of the relays.
+// permits reports whether a client may send to the IP address peer. It may send only to the addresses of relays.
 func (rs *relays) permits(_ net.Addr, peer net.IP) bool {
 	a, ok := netip.AddrFromSlice(peer)
 	return ok && (a.Unmap() == rs.v4 || a == rs.v6)
 }
 
-// find returns the relay with the address to if it belongs to session, otherwise nil. TURN permissions (RFC 8656, section 9)
-// cannot keep sessions apart: a permission names only an IP address, and all relays have the same one. So find compares
-// sessions.
-func (rs *relays) find(session string, to net.Addr) *relay {
-	udp, ok := to.(*net.UDPAddr)
+// find returns the relay with the address dst if it belongs to session, otherwise nil. TURN permissions (RFC 8656, section
+// 9) cannot keep sessions apart: a permission names only an IP address, and all relays of an IP version have the same one.
+// So find compares sessions.
+func (rs *relays) find(session string, dst net.Addr) *relay {
+	udp, ok := dst.(*net.UDPAddr)
 	if !ok || !rs.permits(nil, udp.IP) {
 		return nil
 	}
@@ -117,10 +117,10 @@ type relay struct {
 	queue   *packetio.Buffer // each entry is the port of the sending relay, followed by the packet
 }
 
-// WriteTo queues b at the relay with the address to, if it belongs to the same session. Packets to other addresses and
-// packets that do not fit the queue are dropped without an error.
-func (r *relay) WriteTo(b []byte, to net.Addr) (int, error) {
-	if other := r.all.find(r.session, to); other != nil {
+// WriteTo queues b at the relay with the address dst, if that relay belongs to the same session. Packets to other addresses
+// and packets that do not fit into the queue are dropped without an error.
+func (r *relay) WriteTo(b []byte, dst net.Addr) (int, error) {
+	if other := r.all.find(r.session, dst); other != nil {
 		packet := make([]byte, 2, 2+len(b))
 		binary.BigEndian.PutUint16(packet, r.address.Port())
 		_, _ = other.queue.Write(append(packet, b...))

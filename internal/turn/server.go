@@ -17,18 +17,19 @@ import (
 const (
 	// realm is the authentication realm that the server announces (RFC 8489, section 9.2).
 	realm = "meet"
-	// maxRelays bounds all relays. A call that needs relays uses two for each connection that a browser tries.
+	// maxRelays bounds the relays of all users together.
 	maxRelays = 4096
-	// maxUserRelays bounds the relays of one user, that is of the two browsers of a call. Each browser allocates one relay
-	// for each pair of its own network interfaces and the server's UDP and TCP ports, and further ones when it changes
-	// networks.
+	// maxUserRelays bounds the relays of one user. Both browsers of a call are one user. Each browser allocates one relay
+	// for each pair of its own network interfaces and the server's UDP and TCP ports. It allocates further relays when it
+	// changes networks.
 	maxUserRelays = 32
 )
 
 // Options configure a Server. The zero value is usable.
 type Options struct {
-	// RelayAddress is the IP address of all relays in TURN messages. Browsers also try to send to it directly, but nothing
-	// listens on the relays' ports. It should be this machine's public address; if zero, an address of this machine is used.
+	// RelayAddress is the IP address of all relays of its IP version in TURN messages. Browsers also try to send to it
+	// directly, but nothing listens on the relays' ports. It should be this machine's public address; if zero, an address of
+	// this machine is used.
 	RelayAddress netip.Addr
 	Log          *slog.Logger // nil discards all messages
 }
@@ -48,8 +49,8 @@ type Stats struct {
 	Relays int // open TURN allocations
 }
 
-// New starts a Server on a UDP socket and a TCP listener, and takes ownership of both. Credentials of one Server are not
-// valid for another, nor after a restart.
+// New starts a Server on a UDP socket and a TCP listener, and takes ownership of both. Credentials are valid only for the
+// Server that made them, and not after a restart.
 func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -83,7 +84,8 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 	return s, nil
 }
 
-// ownAddresses returns one global address of this machine for each IP version, or the loopback address if there is none.
+// ownAddresses returns one global address of this machine for each IP version. For an IP version without a global address it
+// returns the loopback address.
 func ownAddresses() (v4, v6 netip.Addr) {
 	addresses, _ := net.InterfaceAddrs() // on an error there are no addresses
 	for _, a := range addresses {
@@ -129,14 +131,14 @@ func (s *Server) allowsRelay(user, _ string, _ net.Addr) bool {
 	return s.users[user] < maxUserRelays
 }
 
-// created counts a new relay of user.
+// created adds a new relay to the count of user.
 func (s *Server) created(_, _ net.Addr, _, user, _ string, _ net.Addr, _ int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users[user]++
 }
 
-// deleted uncounts a closed relay of user.
+// deleted removes a closed relay from the count of user.
 func (s *Server) deleted(_, _ net.Addr, _, user, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -86,14 +86,15 @@ func send(t *testing.T, from, to net.PacketConn, text string) {
 	}
 }
 
-// receive reads the next packet of relay, which must be want from the relay from.
-func receive(t *testing.T, relay, from net.PacketConn, want string) {
+// receive reads the next packet that relay receives. It checks that the content is want and that the relay source has sent
+// it.
+func receive(t *testing.T, relay, source net.PacketConn, want string) {
 	t.Helper()
 	buf := make([]byte, 1500)
 	_ = relay.SetReadDeadline(time.Now().Add(10 * time.Second))
 	n, sender, err := relay.ReadFrom(buf)
-	if err != nil || string(buf[:n]) != want || sender.String() != from.LocalAddr().String() {
-		t.Fatalf("got %q from %v, %v, want %q from %v", buf[:n], sender, err, want, from.LocalAddr())
+	if err != nil || string(buf[:n]) != want || sender.String() != source.LocalAddr().String() {
+		t.Fatalf("got %q from %v, %v, want %q from %v", buf[:n], sender, err, want, source.LocalAddr())
 	}
 }
 
@@ -123,7 +124,7 @@ func TestRelaysForwardPacketsOverUDPAndTCP(t *testing.T) {
 	awaitNone(t, s)
 }
 
-// skipTo reads packets from relay until one of them is want.
+// skipTo reads packets from relay until the content of one is want.
 func skipTo(t *testing.T, relay net.PacketConn, want string) {
 	t.Helper()
 	buf := make([]byte, 1500)
@@ -139,7 +140,7 @@ func skipTo(t *testing.T, relay net.PacketConn, want string) {
 	}
 }
 
-// awaitNone waits until s has no relays and counts none for any user.
+// awaitNone waits until s has no relays and its counts of all users are zero.
 func awaitNone(t *testing.T, s *Server) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -157,7 +158,7 @@ func awaitNone(t *testing.T, s *Server) {
 	}
 }
 
-// A relay must not send to any address but those of relays, even with a permission for it.
+// A relay must not send to any address but those of relays, even if the client has a permission for the address.
 func TestRelaySendsOnlyToRelays(t *testing.T) {
 	s, address := serve(t)
 	victim, err := net.ListenPacket("udp", "127.0.0.1:0")
