@@ -35,8 +35,8 @@ func (t Trusted) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// ClientIP returns the address of the client that sent r. If r did not pass through Trusted.Handler, it trusts the proxies
-// of an empty Trusted.
+// ClientIP returns the address of the client that sent r. If r did not pass through Trusted.Handler, ClientIP trusts the
+// same proxies as an empty Trusted.
 func ClientIP(r *http.Request) string {
 	if ip, ok := r.Context().Value(clientKey{}).(string); ok {
 		return ip
@@ -44,9 +44,9 @@ func ClientIP(r *http.Request) string {
 	return Trusted(nil).clientIP(r)
 }
 
-// clientIP starts at the peer of the TCP connection and follows the listed addresses, nearest first, while the current
-// address is a trusted proxy. It returns the first address that is not, or else the last valid one. If the peer has no IP
-// address, it returns r.RemoteAddr.
+// clientIP starts at the peer of the TCP connection and follows the addresses in the headers, nearest first, for at most
+// maxHops, while the current address is a trusted proxy. It returns the first address that is not a trusted proxy. If there
+// is none, it returns the last valid address. If the peer has no IP address, it returns r.RemoteAddr.
 func (t Trusted) clientIP(r *http.Request) string {
 	client := address(r.RemoteAddr)
 	if !client.IsValid() {
@@ -69,9 +69,9 @@ func (t Trusted) clientIP(r *http.Request) string {
 	return client.String()
 }
 
-// hops yields the sender addresses that proxies have added to the headers, the nearest first. It prefers X-Forwarded-For to
-// Forwarded: a proxy that appends to X-Forwarded-For may pass on the client's Forwarded unchanged. It copies nothing,
-// because clients choose the length of headers.
+// hops yields the sender addresses that proxies have added to the headers, nearest first. It uses Forwarded only if there is
+// no X-Forwarded-For, because a proxy that appends to X-Forwarded-For may pass on the client's Forwarded unchanged. It
+// copies nothing, because clients choose the length of headers.
 func hops(h http.Header) iter.Seq[string] {
 	lines, name := h.Values("X-Forwarded-For"), func(element string) string { return element }
 	if len(lines) == 0 {
@@ -97,8 +97,8 @@ func hops(h http.Header) iter.Seq[string] {
 // for any other text.
 func address(text string) netip.Addr {
 	text = strings.TrimSpace(text)
-	if at, err := netip.ParseAddrPort(text); err == nil {
-		return at.Addr().Unmap()
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return ap.Addr().Unmap()
 	}
 	a, _ := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")) // a is the zero address if this fails
 	return a.Unmap()

@@ -15,7 +15,8 @@ var tlsHeaders = []string{
 }
 
 // HTTPS reports whether the browser used TLS. In a header that lists several proxies, the first element comes from the
-// outermost proxy. One header that reports TLS is enough, because a proxy behind another reports only its own scheme.
+// outermost proxy. If one header reports TLS, other headers that do not report it are ignored, because a proxy behind
+// another reports only its own scheme.
 func HTTPS(r *http.Request) bool {
 	secure := func(v string) bool {
 		return slices.Contains([]string{"https", "wss", "on"}, strings.ToLower(v))
@@ -24,8 +25,8 @@ func HTTPS(r *http.Request) bool {
 		slices.ContainsFunc(tlsHeaders, func(name string) bool { return secure(outermost(r.Header, name)) })
 }
 
-// Host returns the host that the browser connected to, with its port if there is one: the host that the outermost proxy
-// reports, else the Host header.
+// Host returns the host that the browser connected to, with its port if there is one. That is the host that the outermost
+// proxy reports or, if no proxy reports a host, the Host header.
 func Host(r *http.Request) string {
 	for _, host := range []string{
 		outermost(r.Header, "X-Forwarded-Host"), parameter(outermost(r.Header, "Forwarded"), "host"),
@@ -38,8 +39,8 @@ func Host(r *http.Request) string {
 	return r.Host
 }
 
-// PageHost returns the host of the page that sent r. The page's script passes it as the query parameter host, because a
-// proxy may hide it from the server. Without that parameter PageHost returns Host.
+// PageHost returns the host of the page that sent r. The page's script passes this host in the query parameter "host",
+// because a proxy may hide it from the server. Without that parameter, PageHost returns the result of Host.
 func PageHost(r *http.Request) string {
 	if host := r.URL.Query().Get("host"); ValidHost(host) {
 		return host
@@ -65,9 +66,9 @@ func outermost(h http.Header, name string) string {
 	return strings.TrimSpace(element)
 }
 
-// parameter returns a parameter of one element of the Forwarded header (RFC 7239, section 4). It splits at commas and
-// semicolons even within quotes, because addresses, hosts and schemes contain neither these nor escapes. So a quote that a
-// client opens cannot swallow an element that a proxy appends.
+// parameter returns a parameter of one element of the Forwarded header (RFC 7239, section 4). Elements are split at commas,
+// and parameters at semicolons, even within quotes. Addresses, hosts and schemes contain no commas, semicolons or escapes.
+// So a client that opens a quote cannot hide an element that a proxy appends.
 func parameter(element, name string) string {
 	for pair := range strings.SplitSeq(element, ";") {
 		if n, value, _ := strings.Cut(pair, "="); strings.EqualFold(strings.TrimSpace(n), name) {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// SameHostOrigin reports whether a page with this origin (RFC 6454) was served by this server: its host is the Host header
-// of r, or the host that a proxy reports. Scripts of other sites cannot forge a proxy's headers: they cannot set headers on
-// a WebSocket, and on other requests only after a CORS preflight, which is refused. The schemes may differ, because a proxy
-// may terminate TLS.
+// SameHostOrigin reports whether this server has served a page with the given origin (RFC 6454). It compares the host of the
+// origin with the Host header of r and with the host that a proxy reports. Scripts of other sites cannot forge a proxy's
+// headers. They cannot set headers of a WebSocket request, and they can set headers of other requests only after a CORS
+// preflight, which is refused. The schemes may differ, because a proxy may terminate TLS.
 func SameHostOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
@@ -22,7 +22,8 @@ func SameHostOrigin(origin string, r *http.Request) bool {
 	})
 }
 
-// withoutPort removes port 80 or 443 from host, because origins omit these and some proxies send them in Host.
+// withoutPort removes port 80 or 443 from host, because origins omit these ports and some proxies send them in the Host
+// header.
 func withoutPort(host string) string {
 	name, port, err := net.SplitHostPort(host)
 	switch {

@@ -179,7 +179,7 @@ func TestSameHostOriginRefusesPagesOfOtherHosts(t *testing.T) {
 	}
 }
 
-// The headers are as long as net/http accepts them.
+// The headers have the maximum length that net/http accepts.
 func TestLongHeadersCauseFewAllocations(t *testing.T) {
 	for _, r := range []*http.Request{
 		request("Forwarded: " + strings.Repeat("a,", 500_000)),
@@ -194,8 +194,8 @@ func TestLongHeadersCauseFewAllocations(t *testing.T) {
 	}
 }
 
-// FuzzHeaders passes arbitrary headers to every function that reads them, and checks that the address that a proxy appends
-// is used whatever precedes it.
+// FuzzHeaders passes arbitrary headers to every function that reads them. It checks that the address that a proxy appends to
+// a header is used, regardless of the text before it.
 func FuzzHeaders(f *testing.F) {
 	f.Add(`for="[2001:db8::7]:4711";proto=https, host="a\"b"`, "198.51.100.7, unknown")
 	f.Fuzz(func(t *testing.T, forwarded, list string) {
