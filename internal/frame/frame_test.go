@@ -15,7 +15,7 @@ import (
 	"meet/internal/frame"
 )
 
-// Read returns ErrMalformed for a frame that cannot be decoded, but not for a connection that fails.
+// Read must return ErrMalformed for a frame that cannot be decoded, but not for a connection that fails.
 func TestReadDecodesProtobufAndJSON(t *testing.T) {
 	sent := &livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: strings.Repeat("v", 100_000)}}}
 	unknown := protowire.AppendBytes(protowire.AppendTag(nil, 5000, protowire.BytesType), []byte("x"))

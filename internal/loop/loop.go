@@ -12,13 +12,13 @@ var ErrStopped = errors.New("loop: stopped")
 // Options configure a Loop. The zero value is usable.
 type Options struct {
 	StoppedErr error // returned by Do after Stop; nil means ErrStopped
-	// OnPanic is called with the value of a panic in a closure; then the loop continues. If OnPanic is nil, panics are not
-	// recovered.
+	// OnPanic is called with the value of a panic in a closure. After that the loop continues. If OnPanic is nil, panics are
+	// not recovered.
 	OnPanic    func(any)
 	AfterBatch func() // called after each batch of closures, on the loop; may be nil
 }
 
-// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded: callers of Post may neither wait
+// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded. Callers of Post can neither wait
 // nor drop the closure, because the loop may be closing the very connection whose goroutine calls Post.
 type Loop struct {
 	options Options
@@ -39,7 +39,7 @@ func New(o Options) *Loop {
 	return &Loop{options: o, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// Post queues f and returns without waiting for it. It returns false after Stop; then f does not run.
+// Post queues f and returns without waiting for it. After Stop, it returns false and f does not run.
 func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
 	if l.stopped {
@@ -55,8 +55,8 @@ func (l *Loop) Post(f func()) bool {
 	return true
 }
 
-// Do runs f on the loop and waits until it has run. f must not block and must not call Do. If ctx ends first, Do returns its
-// error, but f still runs later.
+// Do runs f on the loop and waits until it has run. f must not block and must not call Do. If ctx ends first, Do returns the
+// error of ctx, but f still runs later.
 func (l *Loop) Do(ctx context.Context, f func()) error {
 	ran := make(chan struct{})
 	if !l.Post(func() { f(); close(ran) }) {

@@ -21,7 +21,8 @@ func start(t *testing.T, l *Loop) {
 	})
 }
 
-// Callers of Len limit themselves by it, so it has to include closures that Run has removed from the queue but not started.
+// Callers of Len use it to limit how much they post. So it has to include closures that Run has removed from the queue but
+// not started.
 func TestLenIncludesUnstartedClosuresOfABatch(t *testing.T) {
 	l := New(Options{})
 	gate, started := make(chan struct{}), make(chan struct{})
