@@ -42,7 +42,7 @@ func TestPutRefusesItemsBeyondTheLimits(t *testing.T) {
 	}
 }
 
-func TestConcurrentPutAndDoneEndWithZeroBytes(t *testing.T) {
+func TestConcurrentPutAndDoneLeaveZeroBytes(t *testing.T) {
 	total := &bytequeue.Total{}
 	q := bytequeue.New[int](8, 1000, total)
 	var all sync.WaitGroup
