@@ -3,9 +3,9 @@ package source
 
 import "net/netip"
 
-// Prefix returns the network that counts as one client. For IPv4 that is the single address, which many clients behind a NAT
-// may share. For IPv6 it is the /56, the usual size of one customer's network (RFC 6177, section 2). For the zero address it
-// returns the zero prefix.
+// Prefix returns the network that counts as one client. An IPv4 client is a single address, which many clients behind a NAT
+// may share. An IPv6 client is a /56, the usual size of one customer's network (RFC 6177, section 2). For the zero address,
+// Prefix returns the zero prefix.
 func Prefix(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 56
@@ -16,7 +16,7 @@ func Prefix(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// Key parses address and returns its Prefix as text. It returns a text that is not an IP address unchanged.
+// Key parses address and returns its Prefix as a string. If address is not an IP address, Key returns it unchanged.
 func Key(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
