@@ -11,15 +11,16 @@ import (
 // Factory is a logging.LoggerFactory whose loggers write to Log at debug level.
 type Factory struct{ Log *slog.Logger }
 
-// NewLogger returns a logger for one part of Pion, such as "ice". Its name is logged as the attribute "pion".
+// NewLogger returns a logger for the part of Pion that scope names, such as "ice". The scope is logged as the attribute
+// "pion".
 func (f Factory) NewLogger(scope string) logging.LeveledLogger {
 	return logger{f.Log.With("pion", scope)}
 }
 
-// logger is a logging.LeveledLogger. It discards trace and debug messages and writes all others at debug level.
+// logger is a logging.LeveledLogger. It discards trace and debug messages, and logs all other messages at debug level.
 type logger struct{ log *slog.Logger }
 
-// message logs a message, which it formats only if debug messages are enabled.
+// message logs a message. It formats the message only if debug messages are enabled.
 func (l logger) message(format string, args ...any) {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
 		l.log.Debug("message from pion", "text", fmt.Sprintf(format, args...))
