@@ -6,9 +6,9 @@
 //
 // A [Proxy] is one access link. All clients that send through it share its two directions, as the two peer connections of
 // one LiveKit client do. Each client address has its own socket towards the target, so the target can tell the clients
-// apart. A test makes a client use the proxy by giving it the proxy's address instead of the server's ICE candidates, see
-// client.Options.UDPProxy and test/browser/impairedlink.js. The proxy does not see packets that the server sends to a client's own
-// candidates; an ICE-lite server sends none there.
+// apart. A test gives a client the proxy's address instead of the server's ICE candidates, see client.Options.UDPProxy and
+// test/browser/impairedlink.js. The proxy does not see packets that the server sends to a client's own candidates; an
+// ICE-lite server sends none there.
 //
 // Goroutines: one reads from the clients, one for each client reads from the target, and one for each direction sends the
 // datagrams that are due. [Proxy.Close] ends all of them and waits. Locks: Proxy.mu and oneWayLink.mu are never held

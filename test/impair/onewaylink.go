@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// maxInFlight bounds the datagrams in flight in one direction: two seconds of 20 Mbit/s. Further datagrams are dropped.
+// maxInFlight bounds the datagrams in flight in one direction: two seconds of traffic at 20 Mbit/s. Further datagrams are
+// dropped.
 const maxInFlight = 4096
 
 // datagram is a datagram in flight. send delivers it.
 type datagram struct {
 	due  time.Time
-	n    uint64 // order of arrival; of datagrams due at the same time, the lowest n is sent first
+	n    uint64 // order of arrival, in which datagrams that are due at the same time are sent
 	data []byte
 	send func([]byte)
 }
@@ -56,7 +57,7 @@ func (l *oneWayLink) setCut(cut bool) {
 	}
 }
 
-// accept schedules a datagram that arrives at now, or drops it. It copies data. send is called with the copy when the
+// accept schedules or drops a datagram that arrives at the time now. It copies data and calls send with the copy when the
 // datagram is due.
 func (l *oneWayLink) accept(now time.Time, data []byte, send func([]byte)) {
 	l.mu.Lock()
@@ -82,8 +83,8 @@ func (l *oneWayLink) accept(now time.Time, data []byte, send func([]byte)) {
 	}
 }
 
-// next removes and returns the first datagram if it is due at now. Otherwise ok is false, and wait is the time until the
-// first datagram is due, or 0 if none is in flight.
+// next removes and returns the first datagram if it is due at the time now. Otherwise ok is false, and wait is the time
+// until the first datagram is due, or 0 if none is in flight.
 func (l *oneWayLink) next(now time.Time) (d datagram, wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

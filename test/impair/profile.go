@@ -27,8 +27,8 @@ func Symmetric(p Profile) Link { return Link{Up: p, Down: p} }
 const (
 	headers      = 28                     // size in bytes of the IPv4 and UDP headers, which count against Profile.Rate
 	defaultQueue = 300 * time.Millisecond // see Profile.Queue
-	// reorderDelay is the extra delay of a reordered datagram: longer than a burst, shorter than receivers wait before they
-	// give up retransmission.
+	// reorderDelay is the extra delay of a reordered datagram. It is longer than a burst, but shorter than the time after
+	// which receivers stop waiting for a retransmission.
 	reorderDelay = 20 * time.Millisecond
 )
 
@@ -41,8 +41,8 @@ type schedule struct {
 	lastDue time.Time // delivery time of the latest datagram that was not reordered
 }
 
-// admit returns when a datagram that arrives at now is delivered; ok is false if the datagram is lost. size is the length of
-// its payload in bytes.
+// admit returns the time at which a datagram that arrives at the time now is delivered. ok is false if the datagram is lost.
+// size is the length of its payload in bytes.
 func (s *schedule) admit(now time.Time, size int) (due time.Time, ok bool) {
 	p := &s.profile
 	if p.Loss > 0 && s.random.Float64() < p.Loss {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// maxClients bounds the client addresses, each of which has a socket; datagrams from further addresses are dropped. Each ICE
+// maxClients bounds the client addresses, each of which has a socket. Datagrams from further addresses are dropped. Each ICE
 // restart and each new candidate of a client uses a new address, so a test with a few browsers needs far fewer.
 const maxClients = 256
 
-// Stats counts the datagrams that arrived for one direction since the start.
+// Stats are the counts of the datagrams that have arrived since the start and are sent in one direction.
 type Stats struct {
 	Datagrams uint64 `json:"datagrams"`
 	Bytes     uint64 `json:"bytes"`   // of payload
-	Dropped   uint64 `json:"dropped"` // how many of Datagrams were lost: at random, by Cut, or because a queue was full
+	Dropped   uint64 `json:"dropped"` // datagrams lost at random, by Cut, or because a queue was full; included in Datagrams
 }
 
 // Proxy forwards datagrams between its clients and one target. Its methods may be called from any goroutine.
@@ -33,8 +33,8 @@ type Proxy struct {
 	clients map[netip.AddrPort]*net.UDPConn // towards the target, one for each client address
 }
 
-// Listen opens a proxy on a free port of the target's IP address, which has to be one of this machine's. The proxy forwards
-// without impairments until SetLink is called.
+// Listen opens a proxy on a free port of the target's IP address, which has to be an address of this machine. The proxy
+// forwards without impairments until SetLink is called.
 func Listen(target netip.AddrPort) (*Proxy, error) {
 	return ListenSeeded(target, 1)
 }

@@ -76,8 +76,8 @@ func (c *testClient) send(n uint32) {
 	}
 }
 
-// next returns the number of the next answer and the source port that the target saw. ok is false if no answer arrives
-// before the deadline of ctx.
+// next returns the number of the next answer and the source port from which the target received the datagram. ok is false if
+// no answer arrives before the deadline of ctx.
 func (c *testClient) next(ctx context.Context) (n uint32, port uint16, ok bool) {
 	c.t.Helper()
 	deadline, _ := ctx.Deadline()
@@ -100,7 +100,7 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// await polls until cond holds, because the proxy reads on its own goroutine. The test fails after 10 s.
+// await polls until cond returns true, because the proxy reads on its own goroutine. The test fails after 10 s.
 func await(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// newSchedule returns a schedule with fixed random numbers.
+// newSchedule returns a schedule with the profile p that uses the same random numbers each time.
 func newSchedule(p Profile) *schedule {
 	return &schedule{profile: p, random: rand.New(rand.NewPCG(1, 2))}
 }
@@ -68,7 +68,7 @@ func TestBottleneckFillsItsQueueAndDropsExcess(t *testing.T) {
 		s := newSchedule(Profile{Rate: rate, Queue: queue})
 		var bits int
 		var most time.Duration
-		for i := range 10_000 { // ten seconds of 8 Mbit/s
+		for i := range 10_000 { // ten seconds of traffic at 8 Mbit/s
 			now := start.Add(time.Duration(i) * time.Millisecond)
 			due, ok := s.admit(now, size)
 			if !ok {

@@ -54,7 +54,7 @@ func main() {
 	}
 }
 
-// run runs the command until the end of stdin.
+// run runs the command until stdin ends.
 func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) != 1 {
 		return errors.New("one argument is required: the target's address, such as 127.0.0.1:8080")
