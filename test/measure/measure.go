@@ -14,20 +14,20 @@ import (
 // slack is the factor by which a duration may exceed its limit on a busy machine.
 const slack = 3
 
-// Within fails the test if took exceeds limit, or slack times limit when MEET_MEASURE is not set. what names the measured
-// step in the output.
-func Within(t *testing.T, what string, took, limit time.Duration) {
+// Within fails the test if duration exceeds limit. If MEET_MEASURE is not set, it fails only if duration exceeds slack times
+// limit. step names the measured step in the output.
+func Within(t *testing.T, step string, duration, limit time.Duration) {
 	t.Helper()
 	allowed := slack * limit
 	if name := os.Getenv("MEET_MEASURE"); name != "" {
 		allowed = limit
-		if err := appendLine(name, fmt.Sprintf("%s, %s\t%d ms\tat most %d ms\n", t.Name(), what, took.Milliseconds(), limit.Milliseconds())); err != nil {
+		if err := appendLine(name, fmt.Sprintf("%s, %s\t%d ms\tat most %d ms\n", t.Name(), step, duration.Milliseconds(), limit.Milliseconds())); err != nil {
 			t.Error(err)
 		}
 	}
-	t.Logf("%s: %v", what, took.Round(time.Millisecond))
-	if took > allowed {
-		t.Errorf("%s: %v, want %v at most", what, took, allowed)
+	t.Logf("%s: %v", step, duration.Round(time.Millisecond))
+	if duration > allowed {
+		t.Errorf("%s: %v, want %v at most", step, duration, allowed)
 	}
 }
 
