@@ -29,8 +29,8 @@ func (m *muxed) expectReceivers(situation string, b []byte, want ...string) {
 	}
 }
 
-// shakeHands sends the server's side of a DTLS handshake on c: one plaintext record to first, then one plaintext and one
-// encrypted record to last.
+// shakeHands sends the server's side of a DTLS handshake on c. It sends one plaintext record to the address first, and then
+// one plaintext record and one encrypted record to the address last.
 func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
 	m.t.Helper()
 	for _, part := range []struct {

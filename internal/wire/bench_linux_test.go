@@ -54,8 +54,8 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// sinks returns the addresses of n sockets that nobody reads. When their small buffers are full, the kernel drops further
-// packets.
+// sinks returns the addresses of n sockets from which nobody reads. When their small buffers are full, the kernel drops
+// further packets.
 func sinks(b *testing.B, n int) []netip.AddrPort {
 	b.Helper()
 	var all []netip.AddrPort

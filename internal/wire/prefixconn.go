@@ -79,7 +79,7 @@ func (c *prefixConn) SetDeadline(t time.Time) error {
 	return c.SetReadDeadline(t)
 }
 
-// Close closes the connection and calls onClose, unless it has done so before.
+// Close closes the connection. The first call also calls onClose.
 func (c *prefixConn) Close() error {
 	c.once.Do(c.onClose)
 	return c.Conn.Close()

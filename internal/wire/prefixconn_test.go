@@ -108,7 +108,7 @@ func TestSlowReaderReceivesTheWholeResponse(t *testing.T) {
 	}
 }
 
-// A write deadline replaces WriteTimeout until it is set to the zero time.
+// A write deadline replaces WriteTimeout until the deadline is set to the zero time.
 func TestSetWriteDeadlineReplacesWriteTimeout(t *testing.T) {
 	for name, set := range map[string]func(net.Conn){
 		"SetWriteDeadline": func(c net.Conn) { _ = c.SetWriteDeadline(time.Now().Add(shortTimeout)) },

@@ -128,7 +128,7 @@ func (s *ProtocolMux) accept() {
 			}
 		}
 		if element := s.addUnsniffed(conn); element != nil {
-			s.work.Go(func() { s.sniff(conn, element) }) // ends when the protocol is known, after SniffTimeout or with the connection; with ICE, when the connection ends
+			s.work.Go(func() { s.sniff(conn, element) }) // ends when the protocol is known, SniffTimeout has passed or the connection ends; with ICE, only when the connection ends
 		}
 	}
 }

@@ -85,8 +85,8 @@ func TestClassifyDetectsProtocolsByFirstBytes(t *testing.T) {
 	}
 }
 
-// FuzzClassify checks that classify never changes its decision, and that the parsers of frames and fragments accept any
-// bytes.
+// FuzzClassify checks that classify never changes its decision when more bytes arrive, and that the parsers of frames and
+// username fragments do not panic.
 func FuzzClassify(f *testing.F) {
 	f.Add(binding("local:remote"))
 	f.Add([]byte("GET / HTTP/1.1\r\n"))

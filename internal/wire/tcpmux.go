@@ -16,7 +16,7 @@ import (
 const frameBuffer = 2 + 8192
 
 // TCPMux groups the TCP connections of ICE (RFC 6544) by the username fragment in their first message. It implements
-// ice.TCPMux, and its connections implement ice.AddrPortReaderWriter, with which Pion does not allocate.
+// ice.TCPMux. Its connections implement ice.AddrPortReaderWriter, so Pion reads and writes without allocating.
 //
 // A TCP connection for an unknown fragment is closed. No connection can arrive too early, because a client learns a fragment
 // only after GetConnByUfrag has registered it.
@@ -129,7 +129,7 @@ func (m *TCPMux) handshakeStarted(ufrag string) bool {
 	return filter != nil && filter.handshakeStarted()
 }
 
-// serve reads frames from conn until it ends. first is the first frame, which reader still holds.
+// serve reads frames from conn until the connection ends. first is the first frame, which reader still holds.
 func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	s := newTCPStream(conn)
 	to := m.find(localFragment(first), addrOf(conn.LocalAddr()).Addr())

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// request returns a STUN Binding request of a client to the server's username fragment ours.
+// request returns a STUN Binding request that a client sends to the server. ours is the server's username fragment.
 func request(ours string) []byte { return binding(ours + ":theirs")[2:] }
 
 // answer returns the Binding success response of the server.
@@ -169,7 +169,8 @@ func TestFullQueueAffectsNoOtherConnection(t *testing.T) {
 	m.send(request("c"), c)
 }
 
-// FuzzRoute checks that a packet reaches a connection other than the owner only if it contains that connection's fragment.
+// FuzzRoute checks that a packet reaches a connection other than the owner only if it contains the username fragment of that
+// connection.
 func FuzzRoute(f *testing.F) {
 	m := newMuxed(f)
 	a, b := m.open("a"), m.open("b")
