@@ -232,7 +232,7 @@ const gatherLimit = 5 * time.Second
 var errGatherTimeout = errors.New("peer: ICE candidates were not gathered in time")
 
 // setLocal applies d, a description of the server, and returns it in the form to send, with the session description ID id.
-// It waits until all candidates have been gathered, about a millisecond, so the description is complete and no candidate
+// It waits about a millisecond until all candidates have been gathered. So the description is complete and no candidate
 // needs to be trickled.
 func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.SessionDescription, error) {
 	if err := t.pc.SetLocalDescription(d); err != nil {
@@ -261,7 +261,7 @@ func (t *Transport) localDescription(id uint32) *livekit.SessionDescription {
 	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: text, Id: id, MidToTrackId: t.midToTrack()}
 }
 
-// midToTrack returns the track IDs that the server sends, by the mid of their media section.
+// midToTrack returns the IDs of the tracks that the server sends. The keys are the mids of their media sections.
 func (t *Transport) midToTrack() map[string]string {
 	mids := map[string]string{}
 	for _, tr := range t.pc.GetTransceivers() {
