@@ -13,7 +13,7 @@ import (
 // restart and each new candidate of a client uses a new address, so a test with a few browsers needs far fewer.
 const maxClients = 256
 
-// Stats are the counts of the datagrams that have arrived since the start and are sent in one direction.
+// Stats are counts of the datagrams of one direction that have arrived since the start.
 type Stats struct {
 	Datagrams uint64 `json:"datagrams"`
 	Bytes     uint64 `json:"bytes"`   // of payload
