@@ -129,8 +129,8 @@ func (r *reader) fill(calls *atomic.Uint64) error {
 	}
 }
 
-// recvmmsg makes one system call without blocking. It returns false if no packet has arrived; the caller then repeats the
-// call when the socket is readable.
+// recvmmsg makes one system call without blocking. It returns false if no packet has arrived or a signal has interrupted the
+// call. The caller then repeats the call when the socket is readable.
 func (r *reader) recvmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
 		uintptr(unsafe.Pointer(&r.messages[0])), ringMessages, unix.MSG_DONTWAIT, 0, 0)

@@ -230,7 +230,8 @@ func (s *sender) setSegmentSize(m int, size uint16) {
 }
 
 // sendmmsg makes one system call for the message with the index s.from and all later ones, without blocking. It returns
-// false if the socket's buffer is full; the caller then repeats the call when the socket is writable.
+// false if the socket's buffer is full or a signal has interrupted the call. The caller then repeats the call when the
+// socket is writable.
 func (s *sender) sendmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
 		uintptr(unsafe.Pointer(&s.messages[s.from])), uintptr(s.count-s.from), unix.MSG_DONTWAIT, 0, 0)
