@@ -19,8 +19,8 @@ type pendingTrack struct {
 }
 
 const (
-	// maxTracks is the maximum number of tracks that one participant may publish or announce. A person needs four
-	// sources.
+	// maxTracks is the maximum number of tracks that one participant may publish or announce. A person needs four:
+	// camera, microphone, shared screen and the screen's audio.
 	maxTracks = 64
 	// maxTrackInfo is the maximum size in bytes of the description of one track. The whole description is sent to every
 	// participant at each change.

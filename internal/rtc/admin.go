@@ -158,12 +158,12 @@ func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 // Remove disconnects a participant and bans its identity from the room: tokens issued before revoked are refused. If
 // revoked is zero, all tokens issued so far are refused. To let the participant return, issue a new token.
 func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
-	b := ban{before: revoked}
+	b := ban{issuedBefore: revoked}
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if revoked.IsZero() { // tokens have a resolution of 1 s; the participant's own may have been issued in this second
-			b.before = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
+			b.issuedBefore = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
 		}
-		b.until = p.req.Token.ExpiresAt
+		b.expires = p.req.Token.ExpiresAt
 		if p.forwarding.source == nil {
 			rs.bans.add(room, p.bannedIdentity(), b) // before the removal, because the client may return immediately
 		}

@@ -73,11 +73,11 @@ func (r *Room) queueUpdate(p *Participant) {
 	r.flushUpdates(p.info.IsPublisher || p.hasVisibleTracks())
 }
 
-// flushUpdates sends the queued changes to all participants. Unless now is set, it does nothing until updateInterval
-// has passed since the last batch.
-func (r *Room) flushUpdates(now bool) {
+// flushUpdates sends the queued changes to all participants. If immediately is false and updateInterval has not passed
+// since the last batch, it does nothing; a timer then sends the changes.
+func (r *Room) flushUpdates(immediately bool) {
 	n := &r.updates
-	if n.timer != nil && !now || r.closed {
+	if n.timer != nil && !immediately || r.closed {
 		return
 	}
 	r.sendParticipantUpdates()

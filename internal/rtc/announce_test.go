@@ -52,7 +52,7 @@ func (r *Room) admitActive(p *Participant) *Participant {
 	return p
 }
 
-// 300 participants that join together cost each other participant a few messages, not 300.
+// If 300 participants join at the same time, every other participant is sent a few messages, not 300.
 func TestAudienceIsAnnouncedInBatches(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
@@ -103,8 +103,8 @@ func TestPublisherIsAnnouncedImmediately(t *testing.T) {
 	}
 }
 
-// Clients since protocol 12 conclude from a new SID that the old connection has ended. A separate departure could make
-// them remove the new one.
+// Clients since protocol 12 conclude from a new SID that the old connection has ended. A separate update about the
+// departure could make them remove the new connection.
 func TestDepartureOfReplacedParticipantIsSentToOldClientsOnly(t *testing.T) {
 	h := newHarness(t)
 	current, old := &sink{}, &sink{}

@@ -46,7 +46,8 @@ func (pb *publishing) sendPreferences() []peer.SendPreference {
 }
 
 // codecCIDs returns the track IDs by which the client's SDP may name a track in codec c. The list is empty for a codec
-// that the client does not send. announced is the ID of the track's announcement; it belongs to the primary codec.
+// that the client does not send. announced is the ID of the track's announcement, which belongs to the primary codec;
+// primary is set if c is that codec.
 func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []string {
 	var cids []string
 	for _, cid := range []string{c.Cid, c.SdpCid} {

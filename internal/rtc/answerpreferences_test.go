@@ -61,7 +61,7 @@ func camera(codecs ...string) *livekit.AddTrackRequest {
 	return add
 }
 
-// For Firefox on Linux, which may send any codec of the answer, the requested codec is the only one.
+// Firefox on Linux may send any codec of the answer, so its answer contains only the requested codec.
 func TestAnswerPutsRequestedCodecFirst(t *testing.T) {
 	if got := codecsIn(answerTo(t, request("ada"), camera("vp9"))[0]); got[0] != "vp9" || len(got) < 3 {
 		t.Errorf("answered %v", got)

@@ -20,9 +20,9 @@ const (
 	maxBans = 10_000
 )
 
-// ban refuses an identity's tokens that were issued before the time before. It is dropped at the time until, when those
+// ban refuses an identity's tokens that were issued before issuedBefore. The ban itself ends at expires, when those
 // tokens have expired.
-type ban struct{ before, until time.Time }
+type ban struct{ issuedBefore, expires time.Time }
 
 // banKey identifies the participant that a ban is about.
 type banKey struct{ room, identity string }
@@ -34,12 +34,13 @@ type bans struct {
 	all map[banKey]ban
 }
 
-// add stores a ban. If the identity is already banned in the room, the later times of both bans count.
+// add stores a ban. If the identity is already banned in the room, the ban gets the later issuedBefore and the later
+// expires of the two.
 func (l *bans) add(room, identity string, b ban) { l.addAt(room, identity, b, time.Now()) }
 
-// addAt is add at the time now.
+// addAt stores a ban like add; now is the current time.
 func (l *bans) addAt(room, identity string, b ban, now time.Time) {
-	b.until = later(b.until.Add(banLeeway), now.Add(banTime))
+	b.expires = later(b.expires.Add(banLeeway), now.Add(banTime))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
@@ -47,7 +48,7 @@ func (l *bans) addAt(room, identity string, b ban, now time.Time) {
 	}
 	key := banKey{room, identity}
 	if old, ok := l.all[key]; ok {
-		b = ban{later(b.before, old.before), later(b.until, old.until)}
+		b = ban{later(b.issuedBefore, old.issuedBefore), later(b.expires, old.expires)}
 	} else if len(l.all) >= maxBans {
 		l.evictLocked(now)
 	}
@@ -65,9 +66,9 @@ func (l *bans) remove(room, identity string) {
 func (l *bans) evictLocked(now time.Time) {
 	var first banKey
 	for key, b := range l.all {
-		if now.After(b.until) {
+		if now.After(b.expires) {
 			delete(l.all, key)
-		} else if until := l.all[first].until; until.IsZero() || b.until.Before(until) {
+		} else if until := l.all[first].expires; until.IsZero() || b.expires.Before(until) {
 			first = key
 		}
 	}
@@ -76,11 +77,11 @@ func (l *bans) evictLocked(now time.Time) {
 	}
 }
 
-// check returns errBanned if the identity's tokens issued at the time issued are refused at the time now.
-func (l *bans) check(room, identity string, issued, now time.Time) error {
+// check returns errBanned if, at the time now, a ban refuses a token of the identity that was issued at issuedAt.
+func (l *bans) check(room, identity string, issuedAt, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b, ok := l.all[banKey{room, identity}]; ok && issued.Before(b.before) && now.Before(b.until) {
+	if b, ok := l.all[banKey{room, identity}]; ok && issuedAt.Before(b.issuedBefore) && now.Before(b.expires) {
 		return errBanned
 	}
 	return nil

@@ -13,9 +13,9 @@ var longAgo = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
-	l.addAt("room", "ada", ban{before: now, until: now.Add(time.Hour)}, now)
-	l.addAt("room", "ada", ban{before: now.Add(-time.Hour)}, now) // an older ban does not shorten a newer one
-	l.addAt("room", "bo", ban{before: now, until: now.Add(100 * time.Hour)}, now)
+	l.addAt("room", "ada", ban{issuedBefore: now, expires: now.Add(time.Hour)}, now)
+	l.addAt("room", "ada", ban{issuedBefore: now.Add(-time.Hour)}, now) // an older ban does not shorten a newer one
+	l.addAt("room", "bo", ban{issuedBefore: now, expires: now.Add(100 * time.Hour)}, now)
 	for _, tt := range []struct {
 		name, room, identity string
 		issued, at           time.Time
@@ -41,7 +41,7 @@ func TestBansAreBoundedInNumber(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
 	for i := range maxBans + 100 {
-		l.addAt("room", fmt.Sprint(i), ban{before: now}, now.Add(time.Duration(i)*time.Second))
+		l.addAt("room", fmt.Sprint(i), ban{issuedBefore: now}, now.Add(time.Duration(i)*time.Second))
 	}
 	if len(l.all) != maxBans {
 		t.Errorf("%d bans are stored, at most %d are allowed", len(l.all), maxBans)
@@ -49,7 +49,7 @@ func TestBansAreBoundedInNumber(t *testing.T) {
 	if l.check("room", fmt.Sprint(maxBans+99), time.Time{}, now) == nil || l.check("room", "0", time.Time{}, now) != nil {
 		t.Error("the dropped ban is not the one that expires first")
 	}
-	l.addAt("room", "x", ban{before: now}, now.Add(1000*time.Hour))
+	l.addAt("room", "x", ban{issuedBefore: now}, now.Add(1000*time.Hour))
 	if len(l.all) != 1 {
 		t.Errorf("%d bans are stored although all but one have expired", len(l.all))
 	}
@@ -60,7 +60,7 @@ func TestMoveRemovesBanInDestination(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	g.inspect(func(p *Participant) { p.activate() })
-	h.bans.add("other", "ada", ban{before: time.Now()})
+	h.bans.add("other", "ada", ban{issuedBefore: time.Now()})
 	if err := h.Move(t.Context(), "room", "ada", "other"); err != nil {
 		t.Fatal(err)
 	}

@@ -75,8 +75,8 @@ func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *live
 }
 
 // hiddenSender returns the sender identity for a packet of a hidden participant. A call gets a random alias, to which
-// it can be answered. An answer gets the participant's real identity, because the caller accepts an answer only from
-// the identity that it called. All other packets get "". Calls to all participants do not reach hidden ones (see
+// the answer can be sent. An answer gets the participant's real identity, because the caller accepts an answer only
+// from the identity that it called. All other packets get "". Calls to all participants do not reach hidden ones (see
 // Room.recipients).
 func (d *dataTransfer) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {

@@ -20,13 +20,13 @@ type connections struct {
 	lastReceived atomic.Int64 // time of the client's last signalling message, in Unix nanoseconds
 
 	single     bool       // one peer connection for both directions, on which the client makes the offers
-	publisher  *Transport // receives the client's media; in single mode also sends. Created when first needed
-	subscriber *Transport // sends media to the client; nil in single mode and for a client that may not subscribe
+	publisher  *Transport // receives the client's media; also sends if single is set. Created when first needed
+	subscriber *Transport // sends media to the client; nil if single is set, and for a client that may not subscribe
 	// subscriberFirst is set if the subscriber connection is the primary connection: it is created at the join, and the
 	// server opens the data channels on it.
 	subscriberFirst bool
 
-	deadline *time.Timer // of the join; later the deadline for restoring a lost connection
+	deadline *time.Timer // ends the time for the join, later the time for restoring a lost connection
 }
 
 // init sets the fields that follow from p's join request. It creates no peer connection.
@@ -46,11 +46,11 @@ func (cn *connections) open() (err error) {
 	return err
 }
 
-// transferTo moves the connections to to, which belongs to the same participant in another room.
-func (cn *connections) transferTo(to *connections) {
-	to.lastReceived.Store(cn.lastReceived.Load())
-	to.sink, to.publisher, to.subscriber = cn.sink, cn.publisher, cn.subscriber
-	to.subscriberFirst = cn.subscriberFirst // permission to subscribe that was granted after the join does not change it
+// transferTo moves the connections to dst, which belongs to the same participant in another room.
+func (cn *connections) transferTo(dst *connections) {
+	dst.lastReceived.Store(cn.lastReceived.Load())
+	dst.sink, dst.publisher, dst.subscriber = cn.sink, cn.publisher, cn.subscriber
+	dst.subscriberFirst = cn.subscriberFirst // permission to subscribe that was granted after the join does not change it
 	cn.sink, cn.publisher, cn.subscriber = nil, nil, nil
 }
 
@@ -184,7 +184,8 @@ func (cn *connections) closeSocket() {
 	}
 }
 
-// closeTransports closes the peer connections and waits until they have ended. After it, no new ones may be created.
+// closeTransports closes the peer connections and waits until they have ended. No peer connections may be created
+// afterwards.
 func (cn *connections) closeTransports() {
 	cn.p.cancel()
 	for _, t := range cn.transports() {

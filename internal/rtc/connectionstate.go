@@ -13,8 +13,8 @@ import (
 // returnTimeout is the time a participant has to restore a failed media connection before it is removed.
 const returnTimeout = 5 * time.Second
 
-// leaveDelay is how long after the end of its media a client's Leave message may arrive. The end of the media arrives
-// over UDP, the Leave over TCP and possibly through a proxy.
+// leaveDelay is the time after the end of a client's media in which its Leave message may still arrive. The end of the
+// media arrives over UDP, the Leave over TCP and possibly through a proxy.
 const leaveDelay = time.Second
 
 // stateChanged handles a new state of the client's connection for target.
@@ -109,7 +109,7 @@ func (cn *connections) prefersTCP() bool {
 	return cn.mayUseTCP() && cn.p.room.rooms.fallback.TCPOnly(cn.clientKey(), time.Now())
 }
 
-// startReturnTimer starts the time after which the participant is removed if its connection is still down.
+// startReturnTimer starts the timer that removes the participant if its connection is still down after returnTimeout.
 func (cn *connections) startReturnTimer() {
 	cn.deadline.Stop()
 	cn.deadline = cn.p.room.after(returnTimeout, cn.removeIfDisconnected)

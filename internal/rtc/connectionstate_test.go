@@ -34,8 +34,8 @@ func TestUnansweredOfferMakesClientRejoin(t *testing.T) {
 	})
 }
 
-// If a UDP connection fails soon after it was established while signalling messages still arrive, the next one uses
-// TCP.
+// If a UDP connection fails soon after it was established while signalling messages still arrive, the next connection
+// uses TCP.
 func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -34,10 +34,10 @@ var (
 	errSecondCompanion = fault.New(fault.Conflict, "this participant already has a publish-only connection; close that one first")
 )
 
-// mayReplace reports whether the bearer of c may take over a session that was opened with the credential opened. Tokens
-// of the same family and tokens from a back end may.
-func (c Credential) mayReplace(opened Credential) bool {
-	return !c.Guest || c.Family == opened.Family
+// mayReplace reports whether the bearer of c may take over a session that was opened with the credential original. That
+// is allowed if both tokens are of the same family, or if the token of c comes from a back end.
+func (c Credential) mayReplace(original Credential) bool {
+	return !c.Guest || c.Family == original.Family
 }
 
 // companion reports whether the request is for a companion: a second, publish-only connection of a participant, which
@@ -68,7 +68,7 @@ func (r *Room) checkIdentity(req JoinRequest) error {
 		return nil
 	}
 	if old != nil && (!old.req.companion() || old.req.Token.Identity != req.Token.Identity) {
-		return errIdentityInUse // that participant is no companion, although its identity looks like one
+		return errIdentityInUse // old is no companion of this participant, although its identity looks like that
 	}
 	main := r.participants[req.Token.Identity]
 	if main == nil || main.forwarding.source != nil || !req.Token.mayReplace(main.req.Token) {
@@ -131,8 +131,9 @@ func (rs *Rooms) requireNoCompanion(ctx context.Context, room, identity string) 
 	return err
 }
 
-// restrictedInfo returns the participant info of req with its permission restricted to what a back end has granted to
-// its token family. The permission of a companion is also restricted to that of its participant.
+// restrictedInfo returns the participant info of req with a restricted permission. If a back end has changed the rights
+// of the token's family (see Credential.Family), the permission is restricted to those rights. The permission of a
+// companion is also restricted to that of its participant.
 func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	info := proto.CloneOf(req.Info)
 	if granted := r.family(req.Token).granted; granted != nil {
@@ -144,8 +145,8 @@ func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	return info
 }
 
-// mayResume reports whether req may resume p: it names p's session, and its token may replace the token of that
-// session. A token of another family must be for the same kind of participant as p.
+// mayResume reports whether req may resume p. It must name p's session, and its token must be one that may replace the
+// session's token (see Credential.mayReplace). A token of another family must be for the same kind of participant as p.
 func (p *Participant) mayResume(req JoinRequest) bool {
 	if p.closed || p.forwarding.source != nil || req.SID != p.sid() || !req.Token.mayReplace(p.req.Token) {
 		return false

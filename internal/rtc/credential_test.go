@@ -38,7 +38,7 @@ func (h *harness) canResume(req JoinRequest) bool {
 	return first.GetReconnect() != nil
 }
 
-func TestResumeRequiresSessionIDAndItsToken(t *testing.T) {
+func TestResumeRequiresSessionIDAndMatchingToken(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
 	sid := ada.participant.sid()
@@ -62,7 +62,7 @@ func TestResumeRequiresSessionIDAndItsToken(t *testing.T) {
 	}
 }
 
-// A back end's token that grants less than the session has revokes the difference.
+// If a session is resumed with a back end's token that grants fewer rights, the session loses the other rights.
 func TestResumeLimitsRightsToPresentedGrants(t *testing.T) {
 	var subject TokenSubject
 	h := newHarness(t, func(o *Options) {
@@ -175,7 +175,8 @@ func TestCompanionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 	}
 }
 
-// Neither a companion nor another companion name circumvents a ban of the token's identity.
+// A ban of the token's identity also applies to its companions. A ban of a companion also applies to companions with
+// other names, but not to their participant.
 func TestBanAppliesToCompanionsOfTokenIdentity(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {

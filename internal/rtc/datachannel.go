@@ -24,9 +24,9 @@ const (
 	// maxChannels is the maximum number of open channels of one client, including the server's. Each has a read buffer
 	// of 64 KiB.
 	maxChannels = 32
-	// maxChannelsOpened is the maximum number of channels that a client may open during its session, and maxLabel the
-	// maximum length of a channel's label and protocol in bytes. Pion stores both until the connection ends. A client
-	// that exceeds them must rejoin.
+	// maxChannelsOpened is the maximum number of channels that a client may open during its session. maxLabel is the
+	// maximum length in bytes of a channel's label and protocol together, which pion stores until the connection ends.
+	// A client that exceeds a limit must rejoin.
 	maxChannelsOpened = 4096
 	maxLabel          = 512
 )
@@ -42,8 +42,8 @@ func (d *dataTransfer) openChannels() {
 	t.OpenDataChannel(dataTrackLabel, false, d.channelOpened)
 }
 
-// handleChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the
-// server also sends on dc. Pion calls it, not the loop.
+// handleChannel receives the client's messages on dc. If the client has a single peer connection or may not subscribe,
+// the server also sends on dc. Pion calls handleChannel, not the loop.
 func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
 	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.total.Add(1) > maxChannelsOpened || size > maxLabel {
 		_ = dc.Close()

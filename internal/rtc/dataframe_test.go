@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// frame returns a packet of a data track with this handle, frame number and payload, and extensions of this many 32-bit
-// words.
+// frame returns a packet of a data track with this handle, frame number and payload. words is the size of its
+// extensions in 32-bit words.
 func frame(handle, number uint16, words int, payload string) []byte {
 	b := make([]byte, frameHeaderSize)
 	b[0] = 0b11 << 3 // first and last packet of the frame

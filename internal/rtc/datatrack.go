@@ -190,7 +190,8 @@ func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
 	}
 }
 
-// reconcile starts or ends subscriptions to the track so that all participants that want and may receive it do.
+// reconcile starts or ends subscriptions to the track, so that its subscribers are the participants that want and may
+// receive it.
 func (t *DataTrack) reconcile() {
 	for _, o := range t.owner.room.participants {
 		t.reconcileFor(o)

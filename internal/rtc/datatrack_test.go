@@ -161,7 +161,7 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 	}
 }
 
-// Each change of what a participant receives sends it the complete map of handles.
+// When the set of data tracks that a participant receives changes, it is sent the complete map of handles.
 func TestDataTrackSubscriptionsFollowRequestsAndPermissions(t *testing.T) {
 	h := newHarness(t)
 	auto, deaf := request("auto"), request("deaf")
@@ -226,8 +226,8 @@ func TestDataTrackSubscriptionsFollowRequestsAndPermissions(t *testing.T) {
 	})
 }
 
-// Subscribers get the packets with their own handle for the track. No packet is sent for unknown handles, or after
-// permission is revoked.
+// Subscribers get the packets with the handle that the server has assigned to the track. Packets with unknown handles
+// are dropped, and so are packets for a subscriber whose permission was revoked.
 func TestDataTrackPacketsAreForwardedToSubscribersOnly(t *testing.T) {
 	h := newHarness(t)
 	ada, bo, cy := h.join(request("ada")), h.join(request("bo")), h.join(request("cy"))

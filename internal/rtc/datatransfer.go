@@ -33,13 +33,13 @@ func (d *dataTransfer) init(p *Participant) {
 	d.choices = map[string]dataChoice{}
 }
 
-// transferTo moves the data channels, the queued reliable messages and the data tracks to to, which belongs to the
+// transferTo moves the data channels, the queued reliable messages and the data tracks to dst, which belongs to the
 // same participant in another room.
-func (d *dataTransfer) transferTo(to *dataTransfer) {
-	to.outboxRunning, to.channels, to.lastSequence = d.outboxRunning, d.channels, d.lastSequence
-	to.out.takeOver(d.out)
+func (d *dataTransfer) transferTo(dst *dataTransfer) {
+	dst.outboxRunning, dst.channels, dst.lastSequence = d.outboxRunning, d.channels, d.lastSequence
+	dst.out.takeOver(d.out)
 	for handle, t := range d.tracks {
-		to.tracks[handle] = &DataTrack{owner: to.p, info: t.info, subs: map[*Participant]*dataSubscription{}}
+		dst.tracks[handle] = &DataTrack{owner: dst.p, info: t.info, subs: map[*Participant]*dataSubscription{}}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 // This file decides which of a track's codecs each subscriber receives, and which codecs and layers the publisher has
 // to send (docs/protocol.md, 3.3, 3.4 and 12.9).
 
-// demandDelay is how long a layer is still requested after its last viewer has gone. A viewer that resizes or hides a
-// window for a moment thus gets the layer back without waiting for the encoder.
+// demandDelay is the time for which a layer is still requested after its last viewer has gone. A viewer that resizes or
+// hides a window for a moment thus gets the layer back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
 // demandLevel is the highest quality (a livekit.VideoQuality) in which any subscriber or sink receives a codec, or
@@ -112,13 +112,13 @@ func (pub *Publication) updateDemand() {
 	}
 }
 
-// dynamic reports whether the publisher is sent the demand for the track. That is so for video, and for audio in
-// several codecs.
+// dynamic reports whether the publisher is sent the demand for the track: true for video, and for audio in several
+// codecs.
 func (pub *Publication) dynamic() bool {
 	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1
 }
 
-// resendDemand sends the publisher the current demand, also where it is less than before.
+// resendDemand sends the publisher the current demand, even if it is less than the demand that was sent before.
 func (pub *Publication) resendDemand() {
 	for _, c := range pub.codecs {
 		c.requested = c.demand()
@@ -172,8 +172,8 @@ func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
 }
 
 // regressionThreshold is the number of participants in a room at which publishers start to send both the primary and
-// the backup codec if one participant cannot decode the primary. In smaller rooms they send only the backup, which
-// LiveKit calls regression. The number is that of the reference server.
+// the backup codec if one participant cannot decode the primary. In smaller rooms they send only the backup (LiveKit
+// calls that regression). The number is that of the reference server.
 const regressionThreshold = 5
 
 // chooseCodecs chooses the codec of each subscriber from those that its client can decode and the publisher sends.
@@ -187,8 +187,8 @@ func (pub *Publication) chooseCodecs() {
 	}
 }
 
-// needsBackupOnly reports whether the publisher should send only the backup codecs. Once that is so, it remains so
-// while any subscriber needs a backup: in a room whose size varies, the publisher must not switch back and forth.
+// needsBackupOnly reports whether the publisher should send only the backup codecs. Once the result is true, it stays
+// true while any subscriber needs a backup: in a room whose size varies, the publisher must not switch back and forth.
 func (pub *Publication) needsBackupOnly() bool {
 	primary, backups := pub.codecs[0], pub.codecs[1:]
 	needed := slices.ContainsFunc(pub.subs, func(s *Subscription) bool {

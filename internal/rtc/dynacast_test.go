@@ -14,14 +14,16 @@ import (
 	"meet/internal/sfu"
 )
 
-// dynacastTest holds a published track in virtual time and its publisher's messages. Its viewers have no connections.
+// dynacastTest holds a published track and the messages that its publisher is sent. The track's viewers have no
+// connections.
 type dynacastTest struct {
 	t    *testing.T
-	sink *sink // gets the publisher's messages
+	sink *sink // gets the messages that the publisher is sent
 	pub  *Publication
 }
 
-// withDynacastTest runs f in virtual time with a track of three layers in the given codecs.
+// withDynacastTest runs f in virtual time (testing/synctest) with a track that has three layers in each of the given
+// codecs.
 func withDynacastTest(t *testing.T, mimes []string, f func(s *dynacastTest)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(&Rooms{log: slog.New(slog.DiscardHandler)}, "room", nil)
@@ -155,7 +157,7 @@ func TestUnwatchedTrackIsSwitchedOffInEveryCodec(t *testing.T) {
 	})
 }
 
-// A subscriber that has disabled an audio track still counts, unlike for video.
+// A subscriber that has disabled the audio track still counts. A subscriber that has disabled a video track does not.
 func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
 	withDynacastTest(t, []string{"audio/red", "audio/opus"}, func(s *dynacastTest) {
 		s.pub.info.Type = livekit.TrackType_AUDIO

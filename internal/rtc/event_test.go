@@ -37,8 +37,9 @@ func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 	}
 }
 
-// participant_joined counts the participant that joins. participant_left and participant_connection_aborted count only
-// the remaining participants, also when one is replaced by a new connection of its identity.
+// The participant count in participant_joined includes the participant that joins. The counts in participant_left and
+// participant_connection_aborted include only the remaining participants, also when one is replaced by a new connection
+// of its identity.
 func TestEventsCountPresentParticipants(t *testing.T) {
 	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
 		t.Run(string(end), func(t *testing.T) {

@@ -16,13 +16,13 @@ type family struct {
 	granted *livekit.ParticipantPermission
 }
 
-// maxFamilies is the maximum number of families stored in a room. Beyond it, the room drops a family whose rights no
-// back end has changed, or else any family. A participant of a dropped family that rejoins gets a full bucket and the
-// rights of its token.
+// maxFamilies is the maximum number of token families stored in a room. Beyond it, the room drops a family whose rights
+// no back end has changed, or else any family. A participant of a dropped family that rejoins gets a full bucket and
+// the rights of its token.
 const maxFamilies = 4096
 
-// family returns the stored state of the credential's family and creates it if necessary. A credential without a family
-// gets a new family, which is not stored.
+// family returns the stored state of the credential's token family and creates it if necessary. A credential without a
+// family gets a new family, which is not stored.
 func (r *Room) family(c Credential) *family {
 	f := r.families[c.Family]
 	if f != nil {
@@ -38,7 +38,7 @@ func (r *Room) family(c Credential) *family {
 	return f
 }
 
-// evictFamily drops a family to make space for another.
+// evictFamily drops a token family to make space for another.
 func (r *Room) evictFamily() {
 	var chosen string
 	for name, f := range r.families {
@@ -49,8 +49,8 @@ func (r *Room) evictFamily() {
 	delete(r.families, chosen)
 }
 
-// expireFamilies drops the families whose state equals that of a new family: their bucket is full, and no back end has
-// changed their rights.
+// expireFamilies drops the token families whose state is the same as that of a new family: their bucket is full, and no
+// back end has changed their rights.
 func (r *Room) expireFamilies(now time.Time) {
 	for name, f := range r.families {
 		if f.granted == nil && f.bucket.full(now) {
@@ -59,17 +59,18 @@ func (r *Room) expireFamilies(now time.Time) {
 	}
 }
 
-// Limits for the state of one participant that is sent to all participants of a room. Each change of it is sent again.
+// Limits for the state of one participant. It is sent to all participants of a room, again after each change.
 const (
 	// maxAnnounced is the maximum total size of the descriptions of a participant's tracks, in bytes. One track takes
 	// about 300.
 	maxAnnounced = 64 << 10
-	// announceRate and announceBurst limit the updates about the participants of one family, in bytes per second and
-	// bytes. A client that exceeds them must wait: its next message or join is handled when the bucket is positive
-	// again.
+	// announceRate (in bytes per second) and announceBurst (in bytes) limit the updates about the participants of one
+	// token family. A client that exceeds them must wait: its next message or join is handled when the bucket is
+	// positive again.
 	announceRate, announceBurst = 128 << 10, 512 << 10
-	// joinCost and policyCost are the bytes charged for a join and for a change of subscription permissions. Other
-	// participants are then sent the join and the departure, or changed permissions.
+	// joinCost and policyCost are the bytes charged for a join and for a change of subscription permissions. They stand
+	// for the messages that other participants are then sent: about the join and the departure, or about the changed
+	// permissions.
 	joinCost, policyCost = 4 << 10, 4 << 10
 	// maxAnnounceWait is the maximum time that one message waits for the bucket, so that the client's pings are
 	// answered in time.
@@ -114,7 +115,8 @@ func (b *announceBucket) wait(ctx, ended context.Context) {
 // announced returns the total size of the descriptions of p's tracks, in bytes.
 func (p *Participant) announced() int { return p.publishing.announced() + p.data.announced() }
 
-// mayAnnounce reports whether one more track as described by req is within maxAnnounced.
+// mayAnnounce reports whether the descriptions of p's tracks stay within maxAnnounced with one more track, the one that
+// req describes.
 func (p *Participant) mayAnnounce(req proto.Message) bool {
 	const added = 64 // estimated bytes that the server adds, such as the track ID
 	return p.announced()+proto.Size(req)+added <= maxAnnounced

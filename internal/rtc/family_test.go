@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// updateBytes returns the total size of the updates about a participant that s got, in bytes.
+// updateBytes returns the total size in bytes of the updates that s got about a participant.
 func (s *sink) updateBytes(identity string) (bytes int) {
 	for _, m := range s.all() {
 		for _, p := range m.GetUpdate().GetParticipants() {
@@ -160,8 +160,8 @@ func TestAnnouncementRateIsBoundedAcrossReconnects(t *testing.T) {
 	}
 }
 
-// A family expires when its bucket is full again and no back end has changed its rights. Beyond the maximum, families
-// whose rights a back end has changed are dropped last.
+// A token family expires when its bucket is full again and no back end has changed its rights. Beyond the maximum,
+// families whose rights a back end has changed are dropped last.
 func TestTokenFamiliesExpireAndAreBounded(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))

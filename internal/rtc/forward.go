@@ -33,7 +33,7 @@ type forwarding struct {
 	level  float32     // of a mirror: the source's audio level, 0 to 1
 }
 
-// mirrorLink connects a participant (from) with its mirror in the room to.
+// mirrorLink connects a participant, from, with its mirror, which is in another room.
 type mirrorLink struct {
 	from, mirror *Participant
 	to           *Room
@@ -103,23 +103,23 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	}
 }
 
-// startMirror posts the creation of a mirror to the loop of the room to. The outcome is sent to result, which must have
-// a buffer.
-func (fw *forwarding) startMirror(to *Room, result chan<- error) {
+// startMirror posts the creation of a mirror to the loop of the room dst. The outcome is sent to result, which must be
+// a buffered channel.
+func (fw *forwarding) startMirror(dst *Room, result chan<- error) {
 	p := fw.p
 	req := p.req
-	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
+	req.Room, req.Info = dst.info.Name, proto.CloneOf(p.info)
 	req.AutoSubscribe, req.AutoSubscribeData = false, false
-	f := &mirrorLink{from: p, to: to, mirror: blankParticipant(to, req, nil)}
+	f := &mirrorLink{from: p, to: dst, mirror: blankParticipant(dst, req, nil)}
 	f.mirror.forwarding.source = f
 	f.mirror.data.out.close() // a mirror has no client that could read it
 	if fw.mirrors == nil {
 		fw.mirrors = map[string]*mirrorLink{}
 	}
-	fw.mirrors[to.info.Name] = f
+	fw.mirrors[dst.info.Name] = f
 	state := fw.snapshot()
-	if !to.loop.Post(func() { result <- f.admit(state) }) {
-		delete(fw.mirrors, to.info.Name)
+	if !dst.loop.Post(func() { result <- f.admit(state) }) {
+		delete(fw.mirrors, dst.info.Name)
 		f.mirror.cancel()
 		result <- errRoomClosed
 	}

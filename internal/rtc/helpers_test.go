@@ -256,15 +256,15 @@ func (g *testClient) inspect(f func(p *Participant)) {
 	}
 }
 
-// waitForWorker waits until t's worker has finished its queue. UseTCP(false) only queues work that changes nothing;
-// CatchUp waits for the queue because of the large size.
+// waitForWorker waits until t's worker has finished its queue. SetTCPOnly(false) queues work that changes nothing.
+// WaitBackpressure waits for the whole queue, because the size that it gets is larger than any message.
 func (t *Transport) waitForWorker(ctx context.Context) {
 	t.SetTCPOnly(false)
 	t.WaitBackpressure(ctx, math.MaxInt)
 }
 
-// eventually polls cond every 5 ms for at most 10 s. what is the expected condition, for the error message.
-func eventually(t testing.TB, what string, cond func() bool) {
+// eventually polls cond every 5 ms for at most 10 s. want describes the condition in the error message.
+func eventually(t testing.TB, want string, cond func() bool) {
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)
 	defer limit.Stop()
@@ -274,7 +274,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatalf("timed out waiting for: %s", what)
+			t.Fatalf("timed out waiting for: %s", want)
 		}
 	}
 }

@@ -77,16 +77,16 @@ func validateRoomName(room string) error {
 	return err
 }
 
-// validateName returns an error if value is too long, not valid UTF-8 or contains control characters. what names the
+// validateName returns an error if value is too long, not valid UTF-8 or contains control characters. label names the
 // value in the error.
-func validateName(what, value string) error {
+func validateName(label, value string) error {
 	switch {
 	case len(value) > name.MaxBytes:
-		return fault.New(fault.Invalid, fmt.Sprintf("%s has %d bytes; at most %d are allowed", what, len(value), name.MaxBytes))
+		return fault.New(fault.Invalid, fmt.Sprintf("%s has %d bytes; at most %d are allowed", label, len(value), name.MaxBytes))
 	case !utf8.ValidString(value):
-		return fault.New(fault.Invalid, what+" is not valid UTF-8 text")
+		return fault.New(fault.Invalid, label+" is not valid UTF-8 text")
 	case strings.ContainsFunc(value, unicode.IsControl):
-		return fault.New(fault.Invalid, what+" contains a control character; use visible characters only")
+		return fault.New(fault.Invalid, label+" contains a control character; use visible characters only")
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestRequestForExistingTrackIsExemptFromBound(t *testing.T) {
 	})
 }
 
-// Otherwise the requests stored during a long call would reach the maximum.
+// If requests about ended tracks stayed stored, they would reach the maximum (maxTrackChoices) during a long call.
 func TestRequestIsDroppedWithItsTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))

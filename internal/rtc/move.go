@@ -72,15 +72,15 @@ func (p *Participant) redirectTo(destination string) {
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 }
 
-// moveTo transfers all state of p to a successor in the room to. It runs on the loop of p's room.
-func (p *Participant) moveTo(to *Room) {
-	successor := p.newSuccessor(to)
+// moveTo transfers all state of p to a successor in the room dst. It runs on the loop of p's room.
+func (p *Participant) moveTo(dst *Room) {
+	successor := p.newSuccessor(dst)
 	p.subscribing.transferTo(&successor.subscribing)
 	p.publishing.transferTo(&successor.publishing)
 	p.data.transferTo(&successor.data)
 	p.conn.transferTo(&successor.conn)
 
-	taken := to.loop.Post(func() { to.admitMoved(successor) })
+	taken := dst.loop.Post(func() { dst.admitMoved(successor) })
 	p.successor.Store(successor) // events of p go to the successor from here on; they run after admitMoved
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just closed
@@ -90,11 +90,11 @@ func (p *Participant) moveTo(to *Room) {
 	}
 }
 
-// newSuccessor returns a participant of the room to with p's current state and rights.
-func (p *Participant) newSuccessor(to *Room) *Participant {
+// newSuccessor returns a participant of the room dst with p's current state and rights.
+func (p *Participant) newSuccessor(dst *Room) *Participant {
 	req := p.req
-	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
-	successor := blankParticipant(to, req, nil)
+	req.Room, req.Info = dst.info.Name, proto.CloneOf(p.info)
+	successor := blankParticipant(dst, req, nil)
 	successor.info.State, successor.info.Version = p.info.State, 0
 	successor.granted, successor.bucket = p.granted, p.bucket
 	return successor
@@ -164,8 +164,8 @@ func (p *Participant) latest() *Participant {
 	}
 }
 
-// onLoop runs f with p, or its latest successor, on the loop of that participant's room. It may be called from any
-// goroutine and does not wait for f.
+// onLoop runs f with p on the loop of p's room. If p has moved to another room, it runs f with p's latest successor on
+// the loop of that room. onLoop may be called from any goroutine and does not wait for f.
 func (p *Participant) onLoop(f func(*Participant)) {
 	p = p.latest()
 	p.room.loop.Post(func() {
@@ -177,8 +177,8 @@ func (p *Participant) onLoop(f func(*Participant)) {
 	})
 }
 
-// doOnLoop is like onLoop but waits for f. ctx returns the context for a participant; doOnLoop stops waiting when it
-// ends.
+// doOnLoop is like onLoop but waits for f. The function ctx returns a participant's context; doOnLoop stops waiting
+// when the context of the participant that f runs with ends.
 func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*Participant)) error {
 	for {
 		now := p.latest() // declared per iteration: after Do has returned ctx's error, its closure may still run and must use this participant

@@ -105,7 +105,8 @@ func (q *sendQueue) pop() queued {
 // clear drops all messages.
 func (q *sendQueue) clear() { q.messages, q.bytes = nil, 0 }
 
-// open sends the messages for the label of c on c from now on. window returns SCTP's congestion window in bytes.
+// open makes c the channel on which the messages for c's label are sent. window returns SCTP's congestion window in
+// bytes.
 func (o *outbox) open(c channel, window func() uint64) {
 	o.mu.Lock()
 	switch c.Label() {
@@ -182,8 +183,8 @@ func (o *outbox) putLossyTo(q *sendQueue, raw []byte) {
 }
 
 // waitBackpressure waits until the backpressure ends, for at most maxBackpressureWait. If the client is the sender's
-// only recipient (soleReceiver), it waits until the client has taken no message for maxStall. It returns early when
-// ctx, which is the sender's, ends.
+// only recipient (soleReceiver), it waits until the client has taken no message for maxStall. It returns early when the
+// sender's context, ctx, ends.
 func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 	for {
 		o.mu.Lock()
@@ -252,7 +253,7 @@ func (o *outbox) close() {
 	}
 }
 
-// closeLocked is close for an outbox that is not closed. The caller holds mu.
+// closeLocked closes an outbox that is not closed yet. The caller holds mu.
 func (o *outbox) closeLocked() {
 	o.closed = true
 	close(o.done)
@@ -307,8 +308,8 @@ type sender struct {
 	windowAt time.Time // time when limit was last computed from the congestion window
 }
 
-// send passes one message to the channel and reports whether it did. It does not if there is no message or channel, or
-// if SCTP has buffered limit bytes.
+// send passes one message to the channel and reports whether it did. It returns false if there is no message or no
+// channel, or if SCTP has already buffered limit bytes.
 func (s *sender) send() bool {
 	s.o.mu.Lock()
 	to, window, waiting := s.q.to, s.q.window, len(s.q.messages)
@@ -332,8 +333,8 @@ func (s *sender) send() bool {
 	if raw == nil {
 		return false
 	}
-	// Send fails when the connection is ending, or if the message is larger than the client's own maximum. Both are no
-	// error of ours.
+	// Send fails when the connection is ending, or if the message is larger than the client's own maximum.
+	// Neither is an error of this server.
 	_ = to.Send(raw)
 	return true
 }

@@ -92,7 +92,7 @@ type outboxTest struct {
 	overflowed bool
 }
 
-// withOutbox runs f with an outbox in virtual time.
+// withOutbox runs f with an outbox, in virtual time (testing/synctest).
 func withOutbox(t *testing.T, f func(t *testing.T, o *outboxTest)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

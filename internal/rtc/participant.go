@@ -21,11 +21,12 @@ type Participant struct {
 	quirks clientQuirks
 	joined time.Time
 
-	// context ends with p. A data channel that waits for the loop or for slow recipients must not delay the end of p.
+	// context is canceled when p ends. A data channel that waits for the loop or for slow recipients must not delay the
+	// end of p.
 	context   context.Context
 	cancel    context.CancelFunc
 	closed    bool
-	replaced  bool                        // by a newer connection of the same identity
+	replaced  bool                        // set if a newer connection of the same identity has replaced p
 	successor atomic.Pointer[Participant] // participant in the room to which p has moved; nil if it has not moved
 
 	info          *livekit.ParticipantInfo       // state without tracks; snapshot adds them
@@ -41,7 +42,7 @@ type Participant struct {
 	data        dataTransfer
 	forwarding  forwarding
 
-	quality    qualityState // as last computed
+	quality    qualityState
 	simulation simulation
 }
 
@@ -88,8 +89,8 @@ func (p *Participant) hasVisibleTracks() bool {
 	return p.publishing.hasVisibleTracks() || len(p.data.tracks) > 0
 }
 
-// snapshot returns a copy of p's state, including its tracks, that may leave the loop. The copy is shared and must not
-// be changed.
+// snapshot returns a copy of p's state, including its tracks. The copy may be used outside the loop; it is shared and
+// must not be changed.
 func (p *Participant) snapshot() *livekit.ParticipantInfo {
 	if p.hasVisibleTracks() {
 		return p.snapshotWithTracks()

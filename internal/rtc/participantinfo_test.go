@@ -131,7 +131,8 @@ func TestOthersSeeParticipantJoinConnectAndLeave(t *testing.T) {
 	}
 }
 
-// Each change of a participant's own name, metadata or attributes brings a new token to return with.
+// After each change of its own name, metadata or attributes, a participant is sent a new token with which it can
+// return.
 func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { return "token of " + s.Info.Name + s.Info.Metadata, nil }
@@ -189,8 +190,8 @@ func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	})
 }
 
-// A new subscriber is sent once who is speaking. A participant whose last subscription to a speaker ends is sent that
-// the speaker is silent.
+// A new subscriber is sent the speaker's level once. A participant whose last subscription to a speaker ends is sent a
+// message that the speaker is silent.
 func TestSpeakerIsReportedSilentBeforeItLeaves(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))

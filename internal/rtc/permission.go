@@ -9,8 +9,9 @@ import (
 
 // This file applies changes of a participant's permission.
 
-// setPermission replaces p's permission and ends what p may no longer do. The caller announces the change. The
-// properties recorder and agent do not change after the join, because other participants have already seen them.
+// setPermission replaces p's permission and ends the tracks and subscriptions that the new one does not allow. The
+// caller announces the change. The properties recorder and agent do not change after the join, because other
+// participants have already seen them.
 func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	old := p.info.Permission
 	p.info.Permission = proto.CloneOf(now)

@@ -108,9 +108,9 @@ func (pub *Publication) unsubscribeAll() {
 	}
 }
 
-// codecOf returns the track's codec with this MIME type, or else a codec without Receiver that has the client ID cid,
-// or else the primary codec if it has no Receiver: a client may send another codec than it announced. If none matches,
-// codecOf returns nil.
+// codecOf returns the track's codec with this MIME type. If there is none, the client may be sending another codec than
+// it announced; codecOf then returns a codec without Receiver that has the client ID cid, or else the primary codec if
+// that has no Receiver, or else nil.
 func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 	for _, match := range []func(*publishedCodec) bool{
 		func(c *publishedCodec) bool { return strings.EqualFold(c.info.MimeType, mime) },
@@ -144,7 +144,7 @@ func cidsOf(announced string, info *livekit.TrackInfo) []string {
 	return cids
 }
 
-// usesSection reports whether a codec of the track arrives on that media section.
+// usesSection reports whether the track, in any of its codecs, arrives or is expected on that media section.
 func (pub *Publication) usesSection(section peer.MediaSection) bool {
 	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section })
 }

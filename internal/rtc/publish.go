@@ -19,7 +19,7 @@ type incomingStream struct {
 }
 
 // offeredTracksChanged stores which tracks the client's latest offer sends, on which sections. It drops announced
-// tracks that were offered before and no longer are, and early media that is no longer offered.
+// tracks and early media that are no longer offered.
 func (pb *publishing) offeredTracksChanged(tracks []peer.OfferedTrack) {
 	p := pb.p
 	pb.offered = tracks
@@ -140,7 +140,8 @@ func (pb *publishing) addMedia(pub *Publication, s incomingStream) {
 	}
 }
 
-// publicationOf returns the published track that the media belongs to, as one more layer or codec, or nil.
+// publicationOf returns the published track that the media belongs to, as a further layer or codec. It returns nil if
+// there is none.
 func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSection) *Publication {
 	for _, pub := range pb.publications {
 		if pub.info.Type == kindOf(info) && (pub.usesSection(section) || slices.Contains(pub.cids, info.ID)) {
@@ -150,8 +151,9 @@ func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSecti
 	return nil
 }
 
-// publicationAwaiting returns a published track that was announced with this codec and has no media in it yet, or nil.
-// It is for clients whose SDP uses other IDs.
+// publicationAwaiting returns a published track that was announced with this codec but has no media in this codec yet.
+// It returns nil if there is none. It is used for clients whose SDP contains other track IDs than their AddTrack
+// requests.
 func (pb *publishing) publicationAwaiting(info sfu.SourceInfo) *Publication {
 	for _, pub := range pb.publications {
 		if slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool {

@@ -251,7 +251,8 @@ func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
 	})
 }
 
-// One offer may end several tracks whose client IDs queued tracks wait for.
+// One offer may end several tracks. Then all queued tracks that have waited for the client IDs of those tracks are
+// announced.
 func TestQueuedTracksAreAnnouncedWhenTheirIDsAreFree(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))

@@ -31,14 +31,15 @@ func (pb *publishing) init(p *Participant) {
 	pb.subscribers = map[*Participant]int{}
 }
 
-// transferTo moves the tracks to to, which belongs to the same participant in another room, and ends them in this room.
-func (pb *publishing) transferTo(to *publishing) {
-	to.policy = pb.policy
+// transferTo moves the tracks to dst, which belongs to the same participant in another room, and ends them in this
+// room.
+func (pb *publishing) transferTo(dst *publishing) {
+	dst.policy = pb.policy
 	for sid, pub := range pb.publications {
-		to.publications[sid] = pub.transferTo(to.p)
+		dst.publications[sid] = pub.transferTo(dst.p)
 		pb.p.room.detachPublication(pub)
 	}
-	to.pending, to.queued, to.earlyMedia, to.offered = pb.pending, pb.queued, pb.earlyMedia, pb.offered
+	dst.pending, dst.queued, dst.earlyMedia, dst.offered = pb.pending, pb.queued, pb.earlyMedia, pb.offered
 	pb.pending, pb.queued, pb.earlyMedia, pb.offered = nil, nil, nil, nil
 }
 

@@ -16,7 +16,7 @@ import (
 type clientQuirks struct {
 	sdk string // name of the SDK, for logs
 
-	// Properties of its connections.
+	// Properties of the client's connections.
 	fullICE        bool // does not support ICE-lite
 	tcp            bool // supports ICE over TCP
 	zeroChecksum   bool // accepts SCTP packets without a checksum (RFC 9653)
@@ -25,7 +25,7 @@ type clientQuirks struct {
 	syncsStreams   bool // plays the tracks of one stream in sync, so its SDP contains the streams' names
 	mapsSections   bool // can find a track by its media section when its SDP contains the streams' names
 
-	// Properties of the tracks that it sends and receives.
+	// Properties of the tracks that the client sends and receives.
 	fixedSendCodec    bool                    // sends a track in the codec with which the track was created, whatever the answer prefers
 	fixedReceiveCodec bool                    // cannot follow a change of codec within a received track
 	ignoresCodecOrder bool                    // may send any codec of an answer, not only the first
@@ -33,7 +33,7 @@ type clientQuirks struct {
 	disabled          *livekit.DisabledCodecs // codecs that the client offers but fails with
 	publishable       []*livekit.Codec        // codecs that the client may publish, the preferred one first; never empty
 
-	// Messages that it supports.
+	// Messages that the client supports.
 	allResponses      bool // ignores unknown messages
 	reconnectResponse bool // supports or ignores ReconnectResponse
 	trackUnpublished  bool // supports TrackUnpublished from the server
@@ -167,10 +167,10 @@ func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 	return off
 }
 
-// publishCodecs returns the server's enabled codecs except those in off.
-func publishCodecs(off *livekit.DisabledCodecs) []*livekit.Codec {
+// publishCodecs returns the server's enabled codecs without the disabled ones.
+func publishCodecs(disabled *livekit.DisabledCodecs) []*livekit.Codec {
 	return slices.DeleteFunc(peer.EnabledCodecs(), func(c *livekit.Codec) bool {
-		return hasCodec(off.GetCodecs(), c.Mime) || hasCodec(off.GetPublish(), c.Mime)
+		return hasCodec(disabled.GetCodecs(), c.Mime) || hasCodec(disabled.GetPublish(), c.Mime)
 	})
 }
 

@@ -67,8 +67,8 @@ func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 	}
 }
 
-// The rules are those of LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
-func TestSDKVersionDecidesTCPChecksumsAndResponses(t *testing.T) {
+// The rules for ICE over TCP, zero checksums and responses are those of LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
+func TestQuirksDependOnSDKVersion(t *testing.T) {
 	for _, tt := range []struct {
 		client                       *livekit.ClientInfo
 		tcp, zeroChecksum, responses bool

@@ -19,7 +19,8 @@ func (r *Room) reconcile(p *Participant) {
 	}
 }
 
-// reconcileSubscribers starts or ends subscriptions to pub so that all participants that want and may receive it do.
+// reconcileSubscribers starts or ends subscriptions to pub, so that its subscribers are the participants that want and
+// may receive it.
 func (r *Room) reconcileSubscribers(pub *Publication) {
 	for _, p := range r.participants {
 		p.subscribing.reconcileTrack(pub)
@@ -50,8 +51,8 @@ func (sb *subscribing) reconcileTrack(pub *Publication) {
 	}
 }
 
-// wantsTrack reports whether the participant wants to receive the track sid: as it requested, or else as it chose at
-// the join. Without permission to subscribe the result is false.
+// wantsTrack reports whether the participant wants to receive the track sid. Its request about the track decides; if
+// there is none, AutoSubscribe of its join request decides. Without permission to subscribe the result is false.
 func (sb *subscribing) wantsTrack(sid string) bool {
 	if !sb.p.info.Permission.GetCanSubscribe() {
 		return false
@@ -113,7 +114,8 @@ func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 // about an existing track are dropped when the track ends.
 const maxTrackChoices = 4096
 
-// mayStoreChoice reports whether a request about the track sid may be stored when stored others are.
+// mayStoreChoice reports whether a request about the track sid may be stored. stored is the number of requests that are
+// already stored.
 func (sb *subscribing) mayStoreChoice(sid string, stored int) bool {
 	return sb.p.room.publication(sid) != nil || stored < maxTrackChoices && validSID(sid)
 }

@@ -17,7 +17,7 @@ func (g *testClient) publishWithoutMedia(kind livekit.TrackType) *Publication {
 	return g.publishWithoutMediaAs(kind, newTrackID(kind, livekit.TrackSource_UNKNOWN))
 }
 
-// publishWithoutMediaAs is publishWithoutMedia with the SID sid.
+// publishWithoutMediaAs is like publishWithoutMedia, but the track's SID is sid.
 func (g *testClient) publishWithoutMediaAs(kind livekit.TrackType, sid string) *Publication {
 	g.t.Helper()
 	info := &livekit.TrackInfo{Sid: sid, Type: kind, MimeType: "video/vp8", Source: livekit.TrackSource_CAMERA}
@@ -154,8 +154,8 @@ func TestTrackWithoutSectionFailsOnceConnected(t *testing.T) {
 	}
 }
 
-// Policy, track and subscriber may come in any order. A subscriber that may not receive the track does not get it, and
-// is sent that.
+// The policy, the track and the subscriber may come in any order. A subscriber that may not receive the track does not
+// get it, and is sent a message that says so.
 func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 	steps := [][3]string{
 		{"policy", "track", "bo"},

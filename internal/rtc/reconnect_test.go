@@ -100,7 +100,7 @@ func TestResumeOfUnknownSessionAsksForRejoin(t *testing.T) {
 	}
 }
 
-// Check reports the refusal before the join.
+// Rooms.Check reports the refusal before the join.
 func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	h := newHarness(t)
 	h.Rooms.mu.Lock()
@@ -117,7 +117,7 @@ func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	}
 }
 
-// Check reports the refusal before the join.
+// Rooms.Check reports the refusal before the join.
 func TestFullRoomAdmitsOnlyRecordersAndRejoiningParticipants(t *testing.T) {
 	h := newHarness(t)
 	first := request("ada")

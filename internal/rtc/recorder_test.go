@@ -52,7 +52,7 @@ func (r *recorder) note(event string, t ObservedTrack) {
 	r.events = append(r.events, event)
 }
 
-// record starts a LayerSink for the first codec of t and stops those of its other codecs.
+// record starts a LayerSink for the first codec of t and stops the LayerSinks of t's other codecs.
 func (r *recorder) record(t ObservedTrack) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +123,7 @@ func (r *recorder) count() int {
 	return len(r.written)
 }
 
-// since returns the packets without the first n.
+// since returns all recorded packets except the first n.
 func (r *recorder) since(n int) []writtenPacket {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -108,8 +108,8 @@ func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	return livekit.DisconnectReason_CLIENT_INITIATED
 }
 
-// refuse answers a request that is not carried out. echo copies the request into the answer, because clients match
-// answers with requests by it.
+// refuse answers a request that is not carried out. echo copies the request into the answer; clients use the copy to
+// match answers with requests.
 func (p *Participant) refuse(reason livekit.RequestResponse_Reason, message string, echo func(*livekit.RequestResponse)) {
 	r := &livekit.RequestResponse{Reason: reason, Message: message}
 	echo(r)

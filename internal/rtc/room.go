@@ -28,7 +28,8 @@ type Room struct {
 	log   *slog.Logger
 	wg    sync.WaitGroup // connections that are closing; the loop ends after them
 
-	// context ends when the room closes, because a data channel that waits for the loop must not delay its own end.
+	// context is canceled when the room closes, because a data channel that waits for the loop must not delay its own
+	// end.
 	context context.Context
 	cancel  context.CancelFunc
 
@@ -42,7 +43,7 @@ type Room struct {
 	nonces        nonceSet
 	rpcs          map[string]*rpcCall     // calls by the server, by ID
 	callerAliases map[string]*Participant // hidden participants that have made a call, by their alias
-	dataTracks    map[uint16]*DataTrack   // by the handle of their subscribers
+	dataTracks    map[uint16]*DataTrack   // by the handle that their subscribers use
 	lastHandle    uint16                  // handle that was last assigned to a data track
 
 	// dependents counts agents and recorders; recorders counts the participants with the recorder permission.
@@ -60,7 +61,7 @@ type Room struct {
 
 	agents      []*livekit.RoomAgentDispatch // from the room's configuration; nil after the room has started
 	everJoined  bool
-	idleTimer   *time.Timer // closes the room when no participant has joined
+	idleTimer   *time.Timer // closes the room after a time without participants
 	ticker      *time.Timer // fires every sfu.LevelInterval: speakers and, less often, connection quality
 	ticks       int
 	mainSpeaker mainSpeaker
@@ -161,7 +162,7 @@ func (r *Room) flushDirty() {
 	clear(r.dirtyHandles)
 }
 
-// after runs f on the loop after d. The timer does nothing if the loop has ended.
+// after runs f on the loop after the time d. The timer does nothing if the loop has ended.
 func (r *Room) after(d time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(d, func() { r.loop.Post(f) })
 }
@@ -224,7 +225,7 @@ func (r *Room) checkJoin(req JoinRequest) error {
 }
 
 // checkCapacity returns an error if the room has closed or is full. Agents and recorders always fit, and so does a
-// participant that replaces itself.
+// participant that replaces an older connection of its own.
 func (r *Room) checkCapacity(req JoinRequest) error {
 	if r.closed {
 		return errRoomClosed
@@ -302,7 +303,7 @@ func (r *Room) countsChanged() {
 	r.flushUpdates(r.updates.recording != r.info.ActiveRecording)
 }
 
-// snapshot returns a copy of the room's state that may leave the loop.
+// snapshot returns a copy of the room's state that may be used outside the loop.
 func (r *Room) snapshot() *livekit.Room { return proto.CloneOf(r.info) }
 
 // remove disconnects p, with a Leave that states the reason.
@@ -331,8 +332,8 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	r.restartIdleTimer()
 }
 
-// restartIdleTimer starts the time after which the room closes, if it has no participants that keep it open; otherwise
-// it stops the timer.
+// restartIdleTimer starts the timer that closes the room, if no participant keeps the room open. Otherwise it stops the
+// timer.
 func (r *Room) restartIdleTimer() {
 	if r.idleTimer != nil {
 		r.idleTimer.Stop()

@@ -29,8 +29,8 @@ type Options struct {
 	// If it is nil, no tokens are sent.
 	RefreshToken func(TokenSubject) (string, error)
 	ServerInfo   *livekit.ServerInfo // sent to clients; its version must have the form of LiveKit's versions
-	// EmptyTimeout is the time after which a room closes that nobody has joined; zero means 5 minutes. DepartureTimeout
-	// is the time after which a room closes that all participants have left; zero means 20 seconds.
+	// EmptyTimeout is the time after which a room closes if nobody joins it; zero means 5 minutes. DepartureTimeout is
+	// the time after which a room closes when all participants have left; zero means 20 seconds.
 	EmptyTimeout, DepartureTimeout time.Duration
 	// SubscriptionLimitAudio and SubscriptionLimitVideo are the maximum numbers of tracks of a kind to which one
 	// participant may be subscribed; zero means no limit.
@@ -129,8 +129,8 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	}
 }
 
-// maxJoinTries is the number of closing rooms that a join retries on. If more rooms close in a row, the join itself
-// probably causes that, by a fault of ours.
+// maxJoinTries is the maximum number of times that a join is tried if its room closes each time. If all these rooms
+// close, the join itself probably causes that, by a bug of the server.
 const maxJoinTries = 3
 
 // Check returns the reason why Join would refuse req now, or nil, without joining.

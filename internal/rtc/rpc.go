@@ -44,14 +44,14 @@ func (e *RPCError) Error() string {
 }
 
 const (
-	// maxRPCPayload is the maximum size in bytes of a request's or response's payload, maxRPCMessage that of an error's
-	// text. Clients have the same limits.
+	// maxRPCPayload is the maximum size in bytes of the payload of a request or response. maxRPCMessage is the maximum
+	// size in bytes of the text of an error. Clients have the same limits.
 	maxRPCPayload = 15 << 10
 	maxRPCMessage = 256
 	// rpcAckTime is the time in which a participant must acknowledge a call; clients do so immediately.
 	rpcAckTime = 2 * time.Second
-	// rpcDefaultTime is the default time for a response. rpcLeastTime is the minimum time that the participant is
-	// granted.
+	// rpcDefaultTime is the default time limit of a call. rpcLeastTime is the minimum time that the called participant
+	// is given for its response, unless the limit of the call is shorter.
 	rpcDefaultTime = 10 * time.Second
 	rpcLeastTime   = time.Second
 	// maxRPCs is the maximum number of calls of a room that wait for a response.

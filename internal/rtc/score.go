@@ -21,9 +21,9 @@ const (
 	fallWeight, riseWeight = 0.7, 0.4
 )
 
-// lossWeight returns the points that 1 % of packet loss costs. Audio with redundancy tolerates most loss, then Opus
-// with its own error correction, then video, where one lost packet damages a frame. The numbers are those of the
-// reference server.
+// lossWeight returns the points that 1 % of packet loss costs. Audio with redundancy tolerates loss best, Opus with its
+// own error correction less. Video tolerates it least, because one lost packet damages a frame. The numbers are those
+// of the reference server.
 func lossWeight(mime string) float64 {
 	switch {
 	case strings.HasPrefix(mime, "video/"):
@@ -45,9 +45,10 @@ type trackScore struct {
 	score   float64 // 0 before the first update
 }
 
-// update updates the score from the packet counts so far. excused is the fraction of packets that was lost before this
-// direction began; roundTrip is the round-trip time, 0 if unknown. Loss counts less while the track sends few packets,
-// as with discontinuous transmission (DTX).
+// update updates the score from the packet counts since the track's start. weight is the number of points that 1 % of
+// loss costs (see lossWeight). excused is the fraction of packets that was lost before this direction began: for a
+// subscriber, between the publisher and the server. roundTrip is the round-trip time, 0 if unknown. Loss counts less
+// while the track sends few packets, as with discontinuous transmission (DTX).
 func (t *trackScore) update(now counts, weight, excused float64, roundTrip time.Duration) {
 	expected, lost := now.expected-t.before.expected, now.lost-t.before.lost
 	t.before = now
@@ -70,8 +71,8 @@ func (t *trackScore) update(now counts, weight, excused float64, roundTrip time.
 	}
 }
 
-// delayCost returns the points that the one-way delay, half the round-trip time, costs: few up to 160 ms, and one more
-// for each 10 ms beyond that, where people begin to talk over each other.
+// delayCost returns the points that the delay costs. The one-way delay is taken as half the round-trip time. Each 40 ms
+// cost one point. Above 160 ms, people begin to talk over each other, and each further 10 ms cost one point.
 func delayCost(roundTrip time.Duration) float64 {
 	ms := float64(roundTrip.Milliseconds()) / 2
 	if ms > 160 {

@@ -47,7 +47,7 @@ func TestTrackScoreFallsWithLossAndDelay(t *testing.T) {
 	}
 }
 
-// A few packets of a track with little traffic count little, and a track that stops keeps its score.
+// While a track sends few packets, loss lowers its score only a little. A track that stops sending keeps its score.
 func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 	var s trackScore
 	total, lost := int64(0), int64(0)

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// debounceDelay is how long changed settings wait for further changes (docs/protocol.md, 4). A user who drags a
-	// window's edge changes them with every frame, and each change of layer costs a key frame.
+	// debounceDelay is the time for which changed settings wait for further changes (docs/protocol.md, 4). A user who
+	// drags a window's edge changes them with every frame, and each change of layer costs a key frame.
 	debounceDelay = 100 * time.Millisecond
 	// frameRateInterval is the interval at which the temporal layer for a wanted frame rate is chosen again. Frame
 	// rates are measured over about 1 s.
@@ -43,8 +43,8 @@ func (s *Subscription) debounceSettings(u *livekit.UpdateTrackSettings) {
 	s.applyAfter(debounceDelay)
 }
 
-// applyAfter applies the stored settings after d, or earlier if a timer with an earlier end is running. Settings that
-// change continuously thus take effect too.
+// applyAfter applies the stored settings after the time d, or when the running timer fires if that is earlier. Settings
+// that change continuously thus take effect too.
 func (s *Subscription) applyAfter(d time.Duration) {
 	due := time.Now().Add(d)
 	if s.applyTimer != nil {
@@ -94,9 +94,9 @@ func (s *Subscription) stopApplyTimer() {
 }
 
 // wantedLayer returns the index of the smallest layer that covers about nine tenths of the size at which the client
-// shows the track. If the client has sent no size, it is the layer of the quality that it wants (docs/protocol.md, 4).
-// If that is the highest announced layer, the result is the highest possible index, because the number of layers is not
-// known before media arrives.
+// shows the track. If the client has sent no size, wantedLayer chooses the layer of the quality that the client wants
+// (docs/protocol.md, 4). If the chosen layer is the highest announced one, the result is the highest possible index,
+// because the number of layers is not known before media arrives.
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	layers := sortedLayers(info.Layers)
 	top := len(layers) - 1
@@ -121,8 +121,9 @@ func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	return wanted
 }
 
-// temporalLayerFor returns the highest temporal layer whose frame rate is at most fps plus 10 %, in the best measured
-// spatial layer up to wanted. Without measurements it returns the highest temporal layer.
+// temporalLayerFor returns the highest temporal layer whose frame rate is at most fps plus 10 %. It compares the frame
+// rates of the highest spatial layer, up to wanted, whose frame rate has been measured. Without measurements it returns
+// the highest temporal layer.
 func temporalLayerFor(rates sfu.FrameRates, wanted int, fps float32) int {
 	const most = sfu.MaxTemporals - 1
 	for n := min(wanted, sfu.MaxLayers-1); n >= 0; n-- {

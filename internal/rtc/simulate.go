@@ -10,8 +10,8 @@ import (
 type simulation struct {
 	// speaksUntil is the time until which the participant appears to speak.
 	speaksUntil time.Time
-	// dropUntil is the time until which resumes are interrupted, at most drops times: after their first message, or
-	// without any message if silently is set.
+	// dropUntil is the time until which resumes are interrupted. drops is the maximum number of resumes that are still
+	// interrupted. If silently is set, they are interrupted before the first message, otherwise after it.
 	dropUntil time.Time
 	drops     int
 	silently  bool

@@ -77,7 +77,7 @@ func TestSoak(t *testing.T) {
 			random: rand.New(rand.NewPCG(seed, uint64(i))), options: client.Options{SinglePC: i%4 < 2},
 		}
 	}
-	runAll(t, clients, 0) // what is allocated once, at its first use, is not a leak
+	runAll(t, clients, 0) // memory that is allocated once, at its first use, is not a leak
 	awaitNoRooms(t, rooms)
 	before := footprint()
 	runAll(t, clients, length)
@@ -92,11 +92,11 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// runAll runs all clients for the duration length. With 0 each joins and leaves once.
-func runAll(t *testing.T, clients []*soakClient, length time.Duration) {
-	ctx, cancel := context.WithTimeout(t.Context(), length+time.Minute)
+// runAll runs all clients for the given duration. If it is 0, each client joins and leaves once.
+func runAll(t *testing.T, clients []*soakClient, duration time.Duration) {
+	ctx, cancel := context.WithTimeout(t.Context(), duration+time.Minute)
 	defer cancel()
-	until := time.Now().Add(length)
+	until := time.Now().Add(duration)
 	var running sync.WaitGroup
 	for _, p := range clients {
 		running.Go(func() { p.run(ctx, until) })
@@ -122,7 +122,7 @@ func awaitNoRooms(t *testing.T, rooms *rtc.Rooms) {
 	}
 }
 
-// eventLedger checks that every room, participant and track that begins also ends, once.
+// eventLedger checks that every room, participant and track that begins also ends, and ends only once.
 type eventLedger struct {
 	mu      sync.Mutex
 	begun   int               // number of rooms, participants and tracks that have begun
@@ -160,7 +160,7 @@ func (l *eventLedger) note(e rtc.Event) {
 	}
 }
 
-// check fails the test for everything that has begun and not ended.
+// check fails the test if a room, participant or track has begun but not ended.
 func (l *eventLedger) check(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -190,8 +190,8 @@ func footprint() usage {
 
 const (
 	// heapSlack and heapSlackOfEach are the tolerated growth of the heap in bytes, in total and per client. Maps and
-	// pools do not shrink, and the runtime keeps about 450 bytes for each goroutine that ever ran at the same time, of
-	// which server and client have up to 70 per client.
+	// pools do not shrink. The runtime also keeps about 450 bytes for each goroutine of the largest number that ever
+	// ran at the same time; server and client together run up to 70 goroutines per client.
 	heapSlack       = 4 << 20
 	heapSlackOfEach = 32 << 10
 )
@@ -246,10 +246,10 @@ type soakClient struct {
 	tracks []*client.Publication
 }
 
-// run does random actions until the time until and then leaves.
-func (p *soakClient) run(ctx context.Context, until time.Time) {
-	for first := true; first || time.Now().Before(until); first = false {
-		p.wait(ctx, until)
+// run does random actions until deadline and then leaves.
+func (p *soakClient) run(ctx context.Context, deadline time.Time) {
+	for first := true; first || time.Now().Before(deadline); first = false {
+		p.wait(ctx, deadline)
 		what, err := p.act(ctx)
 		p.actions.Add(1)
 		if err != nil {
@@ -294,9 +294,9 @@ func (p *soakClient) writeStacks() {
 	}
 }
 
-// wait waits for a random time of p.pause on average, at most until the time until.
-func (p *soakClient) wait(ctx context.Context, until time.Time) {
-	d := min(time.Duration(p.random.Int64N(int64(2*p.pause)+1)), time.Until(until))
+// wait waits for a random time, which is p.pause on average, but never beyond deadline.
+func (p *soakClient) wait(ctx context.Context, deadline time.Time) {
+	d := min(time.Duration(p.random.Int64N(int64(2*p.pause)+1)), time.Until(deadline))
 	if d <= 0 {
 		return
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // publishSource publishes a track whose packets come from source instead of a client's connection. The track ends with
-// the source. The participant may have no connection; the caller must activate it.
+// the source. The participant may have no connection; the caller must activate the participant.
 //
 // The caller is responsible for the checks that a client's request would get: that the participant may publish the
 // track (Participant.mayPublish), that it does not publish too many (maxTracks), and that req.Cid is not in use. A

@@ -16,19 +16,21 @@ type Stats struct {
 	PausedVideos                           int // video subscriptions that are paused because the bandwidth does not suffice
 	Waiting                                int // functions queued on the rooms' loops
 
-	// Totals since the start, towards publishers: packets requested again, and key frames requested.
+	// Totals since the start: packets that the server has requested again from publishers, and key frames that it has
+	// requested from them.
 	NACKsSent, KeyFrameRequestsSent uint64
-	// Totals from subscribers: packets requested again, those of them that were retransmitted, and key frames
-	// requested.
+	// Totals since the start: packets that subscribers have requested again, packets that the server has retransmitted
+	// to them, and key frames that they have requested.
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64
-	// Totals from subscribers' RTCP reports: packets sent to them and packets lost. Then a histogram of round-trip
-	// times: the cumulative number of times by upper bound in seconds, the number of all times, and their sum in
-	// seconds.
+	// Totals from subscribers' RTCP reports: packets sent to them and packets lost. Then a histogram of the reported
+	// round-trip times: cumulative counts by upper bound in seconds, the total count, and the sum of the round-trip
+	// times in seconds.
 	ReportedExpected, ReportedLost uint64
 	RoundTripsWithin               map[float64]uint64
 	RoundTrips                     uint64
 	RoundTripSeconds               float64
-	// Histogram, in the same form, of the time that packets spent in the server. Only a sample of packets is measured.
+	// Histogram, in the form of the previous one, of the time that packets spent in the server. Only a sample of
+	// packets is measured.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64
@@ -79,14 +81,14 @@ func (r *Room) addTo(s *Stats) {
 	}
 }
 
-// addTo adds the subscription to all.
-func (s *Subscription) addTo(all *Stats) {
+// addTo counts the subscription in total.
+func (s *Subscription) addTo(total *Stats) {
 	if s.down.Kind() == webrtc.RTPCodecTypeAudio {
-		all.AudioSubscriptions++
+		total.AudioSubscriptions++
 		return
 	}
-	all.VideoSubscriptions++
+	total.VideoSubscriptions++
 	if s.paused {
-		all.PausedVideos++
+		total.PausedVideos++
 	}
 }

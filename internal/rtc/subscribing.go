@@ -12,7 +12,7 @@ type subscribing struct {
 	settings      map[string]*livekit.UpdateTrackSettings // by track SID
 	awaited       map[string]trackWait                    // tracks that must come in time, by track SID
 
-	sifTrailer []byte // of the room that it joined first, which its client has stored
+	sifTrailer []byte // of the room that the participant joined first; its client has stored it
 }
 
 // init sets sb up for the participant p.
@@ -26,13 +26,13 @@ func (sb *subscribing) init(p *Participant) {
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// transferTo moves the state that also applies in another room to to, which belongs to the same participant there. It
-// ends the subscriptions, because the tracks do not move.
-func (sb *subscribing) transferTo(to *subscribing) {
+// transferTo copies the state that also applies in another room to dst, which belongs to the same participant there. It
+// ends the subscriptions, because the subscribed tracks stay in the old room.
+func (sb *subscribing) transferTo(dst *subscribing) {
 	for _, s := range sb.subscriptions {
 		s.end()
 	}
-	to.sifTrailer = sb.sifTrailer
+	dst.sifTrailer = sb.sifTrailer
 }
 
 // forget drops what the client has requested for a track that has ended.

@@ -54,9 +54,9 @@ func (sb *subscribing) subscribe(pub *Publication) {
 	}
 }
 
-// streamID returns the stream name in the SDP, by which the client finds the participant and the track. Browsers play
-// the tracks of one stream in sync; for clients that support that, it contains the name of the stream instead of the
-// track's SID (docs/protocol.md, 2.6).
+// streamID returns the stream ID in the SDP, from which the client learns the participant and the track. Browsers play
+// the tracks of one stream in sync. For clients that support synchronized streams, the ID contains the name of the
+// stream instead of the track's SID (docs/protocol.md, 2.6).
 func streamID(p *Participant, pub *Publication) string {
 	if p.quirks.syncsStreams && pub.info.Stream != "" &&
 		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {
@@ -66,7 +66,7 @@ func streamID(p *Participant, pub *Publication) string {
 }
 
 // sectionPrefix precedes a track's SID in the SDP for clients that must find the track by its media section, because a
-// browser keeps the name of a section's first track for all later ones.
+// browser keeps the name of a section's first track for all later tracks on that section.
 const sectionPrefix = "~"
 
 // trackID returns the track's name in the SDP.

@@ -34,8 +34,8 @@ func (s *sink) statesOf(identity string) []string {
 	return states
 }
 
-// A participant whose media never connects is announced after a delay, when it changes and when it leaves. No webhook
-// reports a join.
+// A participant whose media never connects is announced after a delay. Its later changes and its departure are
+// announced too, but there is no event participant_joined.
 func TestUnconnectedParticipantIsAnnouncedAfterDelay(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.announceDelay = 20 * time.Millisecond })
 	ada := h.join(request("ada"))
@@ -89,8 +89,8 @@ func TestConnectedParticipantIsAnnouncedOnce(t *testing.T) {
 	}
 }
 
-// In the other room, a forwarded participant joins and leaves as in its own: it joins when its media connects, or
-// never.
+// The events of a forwarded participant are the same in both rooms. participant_joined is emitted when its media
+// connects. If its media never connects, its end is reported by participant_connection_aborted.
 func TestForwardedParticipantJoinsWhenItsMediaConnects(t *testing.T) {
 	h := newHarness(t)
 	for _, tt := range []struct {
