@@ -155,12 +155,12 @@ func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 	return err == nil && present
 }
 
-// Remove disconnects a participant and bans its identity from the room: tokens issued before revoked are refused. If
-// revoked is zero, all tokens issued so far are refused. To let the participant return, issue a new token.
-func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
-	b := ban{issuedBefore: revoked}
+// Remove disconnects a participant and bans its identity from the room: tokens issued before issuedBefore are refused.
+// If issuedBefore is zero, all tokens issued so far are refused. To let the participant return, issue a new token.
+func (rs *Rooms) Remove(ctx context.Context, room, identity string, issuedBefore time.Time) error {
+	b := ban{issuedBefore: issuedBefore}
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
-		if revoked.IsZero() { // tokens have a resolution of 1 s; the participant's own may have been issued in this second
+		if issuedBefore.IsZero() { // tokens have a resolution of 1 s; the participant's own may have been issued in this second
 			b.issuedBefore = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
 		}
 		b.expires = p.req.Token.ExpiresAt
@@ -170,7 +170,7 @@ func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time
 		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 		return nil
 	})
-	if fault.KindOf(err) == fault.NotFound && !revoked.IsZero() {
+	if fault.KindOf(err) == fault.NotFound && !issuedBefore.IsZero() {
 		rs.bans.add(room, identity, b) // the participant may be joining right now
 	}
 	return err

@@ -22,7 +22,7 @@ func (c *countingSink) Send(m *Message) bool {
 // Close does nothing.
 func (c *countingSink) Close() {}
 
-// bareParticipant returns a participant of r without connections, which may not subscribe.
+// bareParticipant returns a participant of r that has no connections and may not subscribe.
 func bareParticipant(r *Room, identity string, sink SignalSink) *Participant {
 	req := request(identity)
 	req.Info.Permission.CanSubscribe = false

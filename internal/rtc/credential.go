@@ -46,7 +46,8 @@ func (req *JoinRequest) companion() bool {
 	return req.Token.Identity != "" && req.Token.Identity != req.Identity
 }
 
-// companionIdentity returns the identity of a companion of identity: identity, a separator and name.
+// companionIdentity returns the identity of a companion: the identity of its participant, a separator and the name of
+// the companion.
 func companionIdentity(identity, name string) string { return identity + companionSeparator + name }
 
 // companionSeparator separates a participant's identity from the name of its companion.

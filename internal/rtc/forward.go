@@ -144,7 +144,7 @@ func (f *mirrorLink) admit(state *mirrorState) error {
 	return nil
 }
 
-// unlink removes the link from the source participant. Its demand no longer counts.
+// unlink removes the link from the source participant. The demand in the mirror's room no longer counts.
 func (f *mirrorLink) unlink() {
 	f.from.onLoop(func(p *Participant) {
 		if p.forwarding.mirrors[f.to.info.Name] != f {

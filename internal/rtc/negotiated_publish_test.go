@@ -133,7 +133,7 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 	})
 }
 
-// The request that waits for its client ID is then announced.
+// A queued track that waits for the client ID of the ended track is then announced.
 func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))

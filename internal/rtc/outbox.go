@@ -79,7 +79,7 @@ type queued struct {
 // queuedOverhead is the memory that a queued message takes in addition to its content, in bytes.
 const queuedOverhead = 64
 
-// newOutbox returns an empty outbox. The caller starts run.
+// newOutbox returns an empty outbox. The caller must call run on a goroutine of its own.
 func newOutbox(overflow func()) *outbox {
 	return &outbox{overflow: overflow, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
 }

@@ -70,7 +70,7 @@ type Room struct {
 	observations []*observation // see observer.go
 }
 
-// newRoom returns a room. The caller runs its loop and start.
+// newRoom returns a room. The caller must run the room's loop and post start to it first.
 func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	now := time.Now()
 	r := &Room{
