@@ -11,7 +11,7 @@ import { useVideoProblem } from "./useVideoProblem";
 /** ParticipantTile shows a participant's camera or screen, or the tile without video if none is published. */
 export function ParticipantTile({ trackRef, directTrack, rect, onStopSharing }: {
   trackRef: TrackReferenceOrPlaceholder;
-  /** The same video from the direct path. Once it plays it is shown over the server's. */
+  /** The same video, received on the direct path. When it plays, it covers the video from the server. */
   directTrack: MediaStreamTrack | undefined;
   rect: Rect;
   onStopSharing: () => void;

@@ -10,7 +10,7 @@ import { roomAccess } from "./roomAccess";
 
 vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), fetchConnectionDetails: vi.fn(), fetchRoomRefusal: vi.fn() }));
 
-// Returns media as after the preview: the microphone is ready, and the camera has not been granted yet.
+// Returns the media that the preview hands to a call: the microphone's track, and no camera, which was not granted yet.
 const fakeMedia = () => {
   const tracks: Record<string, unknown> = { microphone: { stop: vi.fn() } };
   const state = new State<unknown>(0);

@@ -51,18 +51,18 @@ const connectTimeout = 15_000;
  */
 const overlap = 1_500;
 /**
- * The delay after a failed attempt, in milliseconds. It starts at initial and doubles up to max with each failure. A
- * direct path that lasted longer than resetAfter sets it back to initial.
+ * The delay after a failed attempt, in milliseconds. The first delay is `initial`, and each failure doubles it, up to `max`.
+ * After a direct path that lasted longer than `resetAfter`, it is `initial` again.
  */
 const retryDelay = { initial: 30_000, max: 600_000, resetAfter: 300_000 };
 
 /**
  * DirectPath sends the media of a meeting of two from browser to browser where the browsers can reach each other.
  *
- * The server's media must work first and continue at low cost: audio without playing it, and the smallest layer of each
- * video. So the server's media can be used again immediately when the direct path fails, a third participant joins or a
- * recording starts. Each track is played from the direct path only after it has arrived there for a while, so that
- * nothing is missed.
+ * The server's media must work first, and the server continues to send it at low cost: audio, which is not played, and the
+ * smallest layer of each video. So a call can return to the server's media immediately when the direct path fails, a third
+ * participant joins or a recording starts. A track is played from the direct path only after it has arrived there for a
+ * while, so that nothing is missed.
  */
 export class DirectPath {
   readonly #room: Room;
@@ -70,9 +70,9 @@ export class DirectPath {
   readonly #media = new State<DirectMedia>(noMedia);
   #iceServers: RTCIceServer[] = [];
   #attempt: Attempt | undefined;
-  /** Which sides have received media through the server for long enough; peerSid is the participant it is about. */
+  /** Whether this side and the participant peerSid have received media through the server for long enough. */
   #readiness = { peerSid: "", since: 0, local: false, remote: false };
-  /** When the next attempt with the participant peerSid may start, and the delay after its failure. */
+  /** The time before which no attempt with the participant peerSid may start, and the delay after the next failure. */
   #backoff = { peerSid: "", until: 0, nextDelay: retryDelay.initial };
   /** Roles whose track this browser refuses to play. Some browsers play no audio before the first click on a page. */
   readonly #refused = new Set<TrackRole>();
@@ -104,7 +104,7 @@ export class DirectPath {
     });
   }
 
-  /** refuse marks a role that this browser could not play, so that the server's track is played instead. */
+  /** refuse records that this browser could not play the track of a role. The server's track is then played instead. */
   refuse(role: TrackRole): void {
     this.#refused.add(role);
   }
@@ -217,7 +217,7 @@ export class DirectPath {
       } else if (publication && !track.replaces && track.polls >= (steady ? minPolls : 1) && transport.stats.value.path === "direct" && !this.#refused.has(role)) {
         track.replaces = publication;
       }
-      // On every poll, because the server's track may have been subscribed to again since the last one.
+      // This is repeated on every poll, because the server's track may have been subscribed to again since the last poll.
       if (track.replaces) setServerQuality(track.replaces, "standby");
     }
     // If only one track is silent, its device has paused and the path still works.
@@ -247,7 +247,7 @@ export class DirectPath {
     this.#returnToServer(attempt, false);
   }
 
-  /** Starts readiness again if it is about another participant. */
+  /** Resets the readiness if it belongs to another participant than the given one. */
   #selectReadiness({ sid }: RemoteParticipant): void {
     if (this.#readiness.peerSid !== sid) this.#readiness = { peerSid: sid, since: Date.now(), local: false, remote: false };
   }
@@ -299,7 +299,7 @@ export class DirectPath {
       case "Ready":
         this.#selectReadiness(peer);
         this.#readiness.remote = true;
-        if (this.#readiness.local && text === "") this.#signal(peer, "Ready", "too"); // a participant that has rejoined missed ours
+        if (this.#readiness.local && text === "") this.#signal(peer, "Ready", "too"); // again, because the peer may have rejoined
         return;
       case "Back":
         if (this.#attempt) this.#returnToServer(this.#attempt, false);
@@ -329,7 +329,7 @@ interface ReceivedTrack {
   lastReceivedAt: number;
   /** The number of polls in a row that found an increase. */
   polls: number;
-  /** The server's publication that the track is played in place of. */
+  /** The publication whose track from the server this one replaces, or undefined while the server's track is played. */
   replaces?: RemoteTrackPublication | undefined;
 }
 
@@ -344,8 +344,8 @@ function subscribedPublications(peer: RemoteParticipant): Map<TrackRole, RemoteT
 }
 
 /**
- * setServerQuality requests a track from the server in full quality, or on standby for when the direct path fails: video
- * in its smallest layer, audio received but not played.
+ * setServerQuality requests a track from the server in full quality or on standby. On standby, video is received in its
+ * smallest layer, and audio is received but not played, so that the track is ready when the direct path fails.
  */
 function setServerQuality(publication: RemoteTrackPublication, quality: "full" | "standby"): void {
   const full = quality === "full";

@@ -49,7 +49,7 @@ it.each([
   [ConnectionError.internal("Websocket got closed during a (re)connection attempt"), /connection to the server ended/],
   [ConnectionError.internal("no message received as first message"), /connection to the server ended/],
   [ConnectionError.leaveRequest("bye", DisconnectReason.UNKNOWN_REASON), /connection to the server ended/],
-  [ConnectionError.serverUnreachable("down"), /unexpected/], // because it has just answered
+  [ConnectionError.serverUnreachable("down"), /unexpected/], // because the server has just accepted the token
   [new TypeError("x is not a function"), /unexpected/],
 ])("explains %s by the error when the server does not refuse the token", async (error, text) => {
   expect(await joinErrorText(error, "ws://meet.test", "token")).toMatch(text);

@@ -71,7 +71,7 @@ function connectErrorText(reason: ConnectionErrorReason): string {
     case ConnectionErrorReason.WebSocket: // the socket did not open
       return webSocketBlocked;
     case ConnectionErrorReason.InternalError: // the socket closed before the server's first message
-    case ConnectionErrorReason.LeaveRequest: // the server's first message was the end
+    case ConnectionErrorReason.LeaveRequest: // the server's first message was a Leave
       return "The connection to the server ended before you were in the meeting. Try again.";
     default:
       return unexpected;

@@ -9,17 +9,16 @@ export interface RoomAccess {
   /** Whether other people can join with the page's address. */
   readonly hasInviteLink: boolean;
   /**
-   * fetchCredentials returns the server's address and a token for it. It rejects with an ApiError, or when signal aborts.
+   * fetchCredentials returns the server's address and a token for it. It rejects with an ApiError, or if signal is aborted.
    */
   fetchCredentials(personName: string, signal: AbortSignal): Promise<Credentials>;
 }
 
-/**
- * Credentials are a server's address and a token to join a room. With direct, two participants may connect to each other.
- */
+/** Credentials are a server's address and a token to join a room. */
 export interface Credentials {
   serverUrl: string;
   participantToken: string;
+  /** Present if two participants that are alone in the room may connect to each other directly. */
   direct?: { iceServers: RTCIceServer[] };
 }
 
@@ -28,7 +27,7 @@ export function roomAccess(roomName: string): RoomAccess {
   return { roomName, hasInviteLink: true, fetchCredentials: (personName, signal) => fetchConnectionDetails(roomName, personName, signal) };
 }
 
-/** tokenAccess returns access, by an existing access token, to a room on any LiveKit server. */
+/** tokenAccess returns access to the room of an existing access token, on any LiveKit server. */
 export function tokenAccess(serverUrl: string, token: string): RoomAccess {
   const claims = decodeClaims(token);
   return {

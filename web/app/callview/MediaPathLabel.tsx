@@ -11,8 +11,8 @@ const hints: Partial<Record<MediaPath, string>> = {
 };
 
 /**
- * MediaPathLabel shows the path of the media, or the status of the call while the path is unknown. Tests read the session
- * id.
+ * MediaPathLabel shows the path of the media, or the status of the call while the path is unknown. The session id is not
+ * shown; tests read it from the attribute data-session.
  */
 export function MediaPathLabel({ path, session, status }: { path: MediaPath; session?: string; status?: string }) {
   return (

@@ -4,7 +4,7 @@ import type { DeviceKind } from "../media/mediaProblem";
 /** ChosenDevices are the ids of the devices that a person chose. An empty id means the system's default. */
 export type ChosenDevices = Pick<Preferences, "microphoneId" | "cameraId" | "speakerId">;
 
-/** deviceKindOf returns our kind for a browser's kind of device, or undefined for a speaker. */
+/** deviceKindOf converts a browser's kind of device to a DeviceKind, or to undefined for a speaker. */
 export function deviceKindOf(kind: MediaDeviceKind): DeviceKind | undefined {
   if (kind === "audiooutput") return undefined;
   return kind === "audioinput" ? "microphone" : "camera";

@@ -2,7 +2,7 @@
 const notes = [523.25, 698.46];
 const noteSeconds = 0.35;
 
-/** playTestSound plays two notes through a speaker. It resolves at their end, also when they could not be played. */
+/** playTestSound plays two notes through a speaker. It resolves when they have ended or could not be played. */
 export async function playTestSound(speakerId: string): Promise<void> {
   const context = new AudioContext();
   try {

@@ -9,7 +9,7 @@ export interface CallWithDevices {
   chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void>;
 }
 
-/** useDeviceNotices shows a notice with a button to switch when a microphone or camera is connected. */
+/** useDeviceNotices shows a notice when a microphone or camera is connected, with a button that switches to it. */
 export function useDeviceNotices(call: CallWithDevices): void {
   useEffect(() => {
     if (!("mediaDevices" in navigator)) return;

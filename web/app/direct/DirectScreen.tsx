@@ -39,7 +39,10 @@ export function DirectScreen({ flow }: { flow: DirectFlow }) {
 /** The time between two checks of whether the meeting shows the peer, in milliseconds. */
 const pollInterval = 100;
 
-/** MeetingBelowCall completes the move when the meeting's tile of the peer shows the same as the call: video, or none. */
+/**
+ * MeetingBelowCall completes the move when the meeting's tile of the peer plays video, or when there is a tile without video
+ * and the peer's camera is off.
+ */
 function MeetingBelowCall({ flow, call, children }: { flow: DirectFlow; call: DirectCall | undefined; children: React.ReactNode }) {
   const meeting = useRef<HTMLDivElement>(null);
   useEffect(() => {

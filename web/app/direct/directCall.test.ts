@@ -218,7 +218,7 @@ it("waits again when the peer closes the connection, and ignores a second close"
   expect(notices()).toHaveLength(1);
 });
 
-it("continues when the peer loses the server, until their connection is interrupted", async () => {
+it("continues when the peer loses the server, until the direct connection is interrupted", async () => {
   const { call, receiveSignal, transport } = await connectedCall();
   await receiveSignal("ICEError", "the other has left", "id");
   expect(call.state.value.status).toBe("connected");
@@ -226,7 +226,7 @@ it("continues when the peer loses the server, until their connection is interrup
   expect(call.state.value).toMatchObject({ status: "waiting", peer: undefined });
 });
 
-it("waits again when the peer has left the server and the connection is interrupted", async () => {
+it("waits again when the direct connection is interrupted and then the peer leaves the server", async () => {
   const { call, receiveSignal, transport } = await connectedCall();
   transport.state.set("interrupted");
   await receiveSignal("ICEError", "the other has left", "another");

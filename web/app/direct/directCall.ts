@@ -44,15 +44,21 @@ export function displayNameOf(person: { name: string } | undefined): string {
   return person === undefined || person.name === "" ? "Guest" : person.name;
 }
 
-/** Outcome says how a call ended: by itself, because the session refused this person, or because all move to a meeting. */
+/**
+ * Outcome says how a call ended. ended: with an end page. refused: this person could not join the session. move: everybody
+ * moves to the meeting in a room.
+ */
 export type Outcome = { kind: "ended"; ending: Ending } | { kind: "refused"; session: string } | { kind: "move"; room: string };
 
-/** How long the person that was in the call first awaits the other's offer before it makes one itself, in milliseconds. */
+/**
+ * How long, in milliseconds, the page that was in the session first awaits the offer of the other page. Then it makes an
+ * offer itself.
+ */
 const offerTimeout = 3_000;
 const noStats: TransportStats = { path: "unknown", remoteLevel: 0, localLevel: 0, quality: "unknown" };
 
 /**
- * DirectCall is one person's participation in a direct call. The other person may join and leave several times meanwhile.
+ * DirectCall is one person's participation in a direct call. During it, the other person may leave and join again.
  */
 export class DirectCall implements Controls, CallWithDevices {
   readonly notices = new Notices();
@@ -69,7 +75,7 @@ export class DirectCall implements Controls, CallWithDevices {
   /** Signals are handled one at a time, because most are handled asynchronously. */
   #queue = Promise.resolve();
   #transport: PeerTransport | undefined;
-  /** The server has reported that the peer's connection to it has ended. */
+  /** Whether the server has reported that the peer's connection to the server has ended. */
   #peerLeftServer = false;
   #messageCount = 0;
   #offerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -222,7 +228,8 @@ export class DirectCall implements Controls, CallWithDevices {
   }
 
   /**
-   * Ends the call if the session does not exist or is full. A call that lasts continues, with a new session if necessary.
+   * Handles the server's refusal of a session that does not exist or is full. It ends a call that has not joined the session
+   * yet. A call with a peer continues without the server, and a call that waits for a peer opens a new session.
    */
   #onJoinError(): void {
     const { status, session } = this.#state.value;
@@ -236,14 +243,14 @@ export class DirectCall implements Controls, CallWithDevices {
     this.#signalling.send("SessionNew");
   }
 
-  /** Handles the server's signal about a knock: this person's own, or another person's at this call. */
+  /** Handles the server's signal that this person has knocked at a full call, or that another person knocks at this one. */
   #onKnock(): void {
     if (this.#state.value.status === "opening") this.#set({ status: "knocking" });
     else this.#set({ knockPending: true });
   }
 
   async #handlePeerSignal(name: string, text: string): Promise<void> {
-    // A reloaded page offers a new connection, which has another session origin.
+    // A reloaded page makes the offer of a new connection, whose SDP has another origin.
     if (name === "VideoOffer" && this.#transport?.remoteOrigin !== undefined && this.#transport.remoteOrigin !== sessionOrigin(text)) this.#closeTransport();
     if (name === "VideoOffer") this.#transport ??= await this.#openTransport(true);
     await this.#transport?.handleSignal(name, text);
@@ -295,7 +302,7 @@ export class DirectCall implements Controls, CallWithDevices {
     this.#set({ messages: [...this.#state.value.messages, message] });
   }
 
-  /** Notes that the peer has lost the server. While the connection between the two works, the call continues. */
+  /** Records that the peer's connection to the server has ended. The call continues while the direct connection works. */
   #onPeerLeftServer(): void {
     this.#peerLeftServer = true;
     if (this.#transport?.state.value !== "connected") this.#onPeerLeft();

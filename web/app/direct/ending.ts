@@ -3,7 +3,10 @@ import { fetchDirectRefusal, serverTimeout, webSocketBlocked } from "../lib/api"
 
 export const leftDirectCall: Ending = { code: "left", heading: "You left the call", text: "You can rejoin with the same link while the other person is in the call." };
 
-/** Why a direct call did not start: the server has too many, it did not answer in time, or the connection was closed. */
+/**
+ * Why a direct call did not start. full: the server has reached its limit of direct calls. late: the server did not answer
+ * in time. closed: the connection failed or was closed.
+ */
 type StartFailure = "full" | "late" | "closed";
 
 /** couldNotStart returns the ending of a direct call that failed before the server assigned a session. */

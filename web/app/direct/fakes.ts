@@ -4,8 +4,8 @@ import { State } from "../lib/observable";
 import type { PeerTransportOptions } from "../peer/peerTransport";
 import type { Signal } from "./signalling";
 
-// Fakes of the server, the other browser and the devices of a direct call. This file must not import the call, because the
-// mocks of modules that the call imports load this file.
+// Fakes of the server, the other browser and the devices of a direct call. This file must not import directCall.ts, because
+// the mocks of the modules that directCall.ts imports load this file.
 
 /** FakeSignalling records the signals that the call sends. Tests call onSignal in place of the server. */
 export class FakeSignalling {

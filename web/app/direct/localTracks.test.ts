@@ -31,7 +31,7 @@ it("mutes an open microphone without stopping its track", async () => {
   expect(loadPreferences().microphone).toBe(false);
 });
 
-it("requests the microphone when none is open, and the camera at every change", async () => {
+it("passes every change of the camera to LocalMedia, and of the microphone only when none is open", async () => {
   const { call, media } = await connectedCall(new FakeMedia({ microphone: undefined }));
   await call.setDevice("microphone", true);
   await call.setDevice("camera", false);

@@ -3,8 +3,8 @@ import type { Ending } from "../features/ended/ending";
 import { serverTimeout, webSocketBlocked, serverUnreachable } from "../lib/api";
 import { decode, encode, type Signal, Signalling } from "./signalling";
 
-// partysocket copies events for its listeners, and does so differently in browsers and in Node. It decides when it is
-// loaded.
+// partysocket copies events for its listeners in one way in browsers and in another in Node. It checks which one it runs in
+// when it is loaded, so process.versions is replaced before that, to get the way of browsers.
 vi.hoisted(() => {
   const { process } = globalThis as unknown as { process: object };
   vi.stubGlobal("process", Object.create(process, { versions: { value: {} } }));

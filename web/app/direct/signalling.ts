@@ -4,7 +4,8 @@ import { sitePath } from "../lib/base";
 import { couldNotStart } from "./ending";
 
 /**
- * Signal is a message to or from the signalling server: a name and its arguments. Signals about a session end with its id.
+ * Signal is a message to or from the signalling server: a name and its arguments. The last argument of a signal about a
+ * session is the session's id.
  */
 export interface Signal {
   name: string;
@@ -42,8 +43,8 @@ const tryAgainLater = 1013;
 const connectionTimeout = 15_000;
 
 /**
- * Signalling is the connection to the signalling server. It reconnects by itself. The server then treats it as a new user
- * and sends NewUser again.
+ * Signalling is the connection to the signalling server. It reconnects by itself. To the server each connection is a new
+ * user, so it sends NewUser again.
  */
 export class Signalling {
   readonly #socket: ReconnectingWebSocket;
@@ -54,15 +55,15 @@ export class Signalling {
   /** onNoResponse is called, with the reason, when a connection ends or fails before the server has sent anything. */
   constructor(onSignal: (signal: Signal) => void, onNoResponse: (ending: Ending) => void) {
     const { protocol, host } = location;
-    // No queueing: signals for a lost connection mean nothing to the next one.
+    // Signals are not queued without a connection, because they would be meaningless on the next connection.
     this.#socket = new ReconnectingWebSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0, connectionTimeout });
     this.#socket.addEventListener("message", (event: MessageEvent<unknown>) => {
       const signal = typeof event.data === "string" ? decode(event.data) : undefined;
       this.#answered = true;
       if (signal) onSignal(signal);
     });
-    // Not by addEventListener: partysocket passes listeners a copy of the event, which in browsers has a wrong code and
-    // reason.
+    // addEventListener is not used here, because partysocket passes listeners a copy of the event, which in browsers has a
+    // wrong code and reason.
     this.#socket.onclose = ({ code, reason }) => {
       if (this.#answered) return; // it reconnects
       void couldNotStart(code === tryAgainLater ? "full" : reason === "timeout" ? "late" : "closed").then((ending) => {

@@ -1,4 +1,4 @@
-// The requests to this server. Only the call itself has other connections.
+// The HTTP requests of all pages. The only other connections are those of calls: WebSockets and WebRTC.
 import { sitePath } from "./base";
 
 export interface LiveRoom {
@@ -57,7 +57,7 @@ export async function fetchConnectionDetails(
   name: string,
   signal: AbortSignal,
 ): Promise<ConnectionDetails> {
-  // A proxy may hide the page's host from the server. The server then returns an address relative to the page's.
+  // A proxy may hide the page's host from the server. With the parameter host, the server returns a path on that host.
   const query = new URLSearchParams({ roomName: room, participantName: name, host: location.host });
   let response: Response;
   try {
@@ -139,8 +139,8 @@ export function watchLobby(onState: (state: LobbyState) => void): () => void {
   };
 }
 
-// Returns the text of an error response. Texts for people are one short line of plain text. From status 500 on, only 503 has
-// such a text ("the server is restarting").
+// Returns the text of an error response. A text for people is at most 200 characters of plain text. Responses with a status
+// of 500 or more have none, except 503 ("the server is restarting").
 async function refusalText(response: Response): Promise<string> {
   const isPlainText = response.headers.get("content-type")?.startsWith("text/plain") ?? false;
   const text = isPlainText ? (await response.text()).trim() : "";

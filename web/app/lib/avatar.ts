@@ -16,7 +16,7 @@ export function initials(name: string): string {
 
 /** personColour returns the colour index of a name, from 0 to personColours - 1. A name always has the same colour. */
 export function personColour(name: string): number {
-  // FNV-1a hash: names that differ in one letter get different colours.
+  // FNV-1a hash: names that differ in one letter usually get different colours.
   let hash = 0x811c9dc5;
   for (const letter of name.trim().toLowerCase()) {
     hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x01000193);

@@ -2,7 +2,7 @@
 
 /**
  * undisplayable matches characters that must not be in a name: control, bidirectional formatting and private-use
- * characters, lone surrogates and noncharacters.
+ * characters, line and paragraph separators, lone surrogates, noncharacters, and U+FFF9 to U+FFFD.
  */
 export const undisplayable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}\p{Noncharacter_Code_Point}\u202a-\u202e\u2066-\u2069\ufff9-\ufffd]/u;
 
@@ -60,14 +60,14 @@ function changesNeighbours(character: string, last: string, base: string, next: 
   switch (true) {
     case character === "\u2800":
       return isBraille(base) && isBraille(next);
-    case character === "\u200c" || character === "\u200d": // ZWNJ and ZWJ
+    case character === "\u200c" || character === "\u200d": // zero width non-joiner (ZWNJ) and joiner (ZWJ)
       if (last === "" || (ignorable.test(last) && !selector.test(last))) return false;
       return character === "\u200c" ? separates(last, base, next) : joins(last, base, next);
     case /[\u180b-\u180f]/u.test(character):
       return /\p{Script=Mongolian}/u.test(last);
-    case character === "\ufe0f": // emoji style
+    case character === "\ufe0f": // selects the emoji style of the character before it
       return textStyle.test(last) || (next === "\u20e3" && /[0-9#*]/.test(last));
-    case /[\u{e0100}-\u{e01ef}]/u.test(character): // variants of ideographs
+    case /[\u{e0100}-\u{e01ef}]/u.test(character): // select a variant of the ideograph before them
       return /\p{Script=Han}/u.test(last);
   }
   return false;

@@ -2,8 +2,8 @@ import { type Observable, State } from "../lib/observable";
 import { receivedCount, type TransportStats, readStats } from "./transportStats";
 
 /**
- * TrackRole is the source of a track. Each role has a media section of its own in SDP: the first audio section is the
- * microphone and the second the screen's audio, and the same for video with camera and screen.
+ * TrackRole is the source of a track. Each role has a media section of its own in SDP. The first audio section is for the
+ * microphone and the second for the screen's audio; the first video section is for the camera and the second for the screen.
  */
 export type TrackRole = "microphone" | "camera" | "screen" | "screenAudio";
 
@@ -12,7 +12,7 @@ export type Tracks = Partial<Record<TrackRole, MediaStreamTrack>>;
 const roles: readonly TrackRole[] = ["microphone", "camera", "screen", "screenAudio"];
 const kinds: Record<TrackRole, "audio" | "video"> = { microphone: "audio", camera: "video", screen: "video", screenAudio: "audio" };
 
-/** connecting: not connected yet. connected: media can flow. interrupted: it was connected and may recover. */
+/** connecting: not connected yet. connected: media can flow. interrupted: the connection was lost and may recover. */
 export type TransportState = "connecting" | "connected" | "interrupted";
 
 export interface PeerTransportOptions {

@@ -11,7 +11,7 @@ export interface TransportStats {
   packetCounts?: { received: number; lost: number };
 }
 
-/** readStats evaluates the browser's statistics (W3C webrtc-stats). before is the result of the previous reading. */
+/** readStats evaluates the browser's statistics (W3C webrtc-stats). `before` is the result of the last reading. */
 export function readStats(report: RTCStatsReport, before: TransportStats): TransportStats {
   const all = [...(report as unknown as Map<string, Record<string, unknown>>).values()];
   const entriesOf = (type: string) => all.filter((entry) => entry.type === type);

@@ -48,7 +48,7 @@ export function click(element: HTMLElement): void {
 export function type(field: HTMLInputElement | HTMLTextAreaElement, text: string): void {
   const prototype = field instanceof HTMLTextAreaElement ? HTMLTextAreaElement.prototype : HTMLInputElement.prototype;
   act(() => {
-    // By the prototype's setter: React overrides the field's own one and would ignore the change.
+    // The prototype's setter is called, because React replaces the field's own setter and would ignore the change.
     Object.getOwnPropertyDescriptor(prototype, "value")?.set?.call(field, text);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });

@@ -35,7 +35,7 @@ export function gridLayout(count: number, width: number, height: number): Rect[]
 
 /**
  * spotlightLayout returns a large rectangle for the first tile and a strip of small ones for the others. The strip is beside
- * or below the large one, depending on which leaves it larger. Tiles that do not fit into the strip get no rectangle.
+ * the first tile in a wide area, and below it otherwise. Tiles that do not fit into the strip get no rectangle.
  */
 export function spotlightLayout(count: number, width: number, height: number): Rect[] {
   if (count <= 1) return count === 1 ? [{ x: 0, y: 0, width, height }] : [];

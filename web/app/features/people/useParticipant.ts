@@ -17,7 +17,7 @@ const changes = [
   ParticipantEvent.ParticipantPermissionsChanged,
 ] as const;
 
-/** useParticipant returns what read returns for a participant, and renders again when the participant changes. */
+/** useParticipant returns the value of `read(participant)`, and renders again when the participant changes. */
 export function useParticipant<T extends string | boolean>(participant: Participant, read: (participant: Participant) => T): T {
   const subscribe = useCallback(
     (listener: () => void) => {

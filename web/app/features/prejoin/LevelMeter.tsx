@@ -21,7 +21,7 @@ export function LevelMeter({ track }: { track: LocalAudioTrack | undefined }) {
       const volume = calculateVolume();
       if (volume > noiseFloor || analyser.context.state !== "running") lastSignal = now;
       setSilent(now - lastSignal > silenceAfter);
-      // Speech has low values on a linear scale, so the root is shown. It falls slowly to be readable.
+      // Speech has low values on a linear scale, so the square root is shown. It falls slowly, so that people can read it.
       shown = Math.max(Math.sqrt(Math.min(1, volume * 1.6)), shown * 0.92);
       meter.current?.style.setProperty("--level", shown.toFixed(3));
       meter.current?.setAttribute("aria-valuenow", String(Math.round(shown * 100)));
