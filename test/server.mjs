@@ -10,10 +10,10 @@ import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
-/** Server is a process of Meet with a data folder and a port of its own. After end it can be run again with both. */
+/** Server is a process of Meet with its own data folder and port. After end, run starts a process with the same ones. */
 export class Server {
   output = '';
-  /** Further hosts, with port, under which proxies serve it. */
+  /** The addresses, as host and port, of proxies in front of the server. Pages may send requests to them. */
   hosts = [];
 
   /** Builds the binary and runs it with additional arguments. */

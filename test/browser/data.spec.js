@@ -158,7 +158,8 @@ for (const [mode, singlePeerConnection] of modes) {
     expect(await call(ada, 'greet', '', 'nobody')).toMatchObject({ code: 1401 });
     expect(await call(ada, 'greet', '', 'Mute')).toMatchObject({ code: 1400 });
     expect(await call(mute, 'greet', '', 'Ada')).toMatchObject({ code: 1505 });
-    within('three unanswerable RPC calls, ms', Date.now() - began, 2300); // with the check's factor still under 7 s, when a client gives up a single call
+    // The check allows three times this limit, which is less than the 7 s after which a client gives up a single call.
+    within('three unanswerable RPC calls, ms', Date.now() - began, 2300);
   });
 
   test(`reliable data is neither lost nor duplicated when the WebSocket is lost, over ${mode}`, async ({ client }) => {

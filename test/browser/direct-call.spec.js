@@ -3,7 +3,7 @@ import { expect, test } from './meet.js';
 import { launchFirefox } from './firefox.js';
 import { joinDirectCall, startDirectCall, callStatus } from './directcall.js';
 
-test('two people talk, mute, share, chat and rejoin in a direct call without media through the server', async ({ person, server }) => {
+test('two people talk, mute, share a screen, chat and rejoin in a direct call that bypasses the server', async ({ person, server }) => {
   const [ada, bo] = [await person('Ada'), await person('Bo')];
   const { link } = await startDirectCall(ada, server);
   await expect(ada.page.getByRole('region', { name: 'Invite the other person' })).toBeVisible();
@@ -122,8 +122,8 @@ test('Firefox and Chromium connect in a direct call', async ({ person, server })
 });
 
 /**
- * Runs in the page a client as of the Rust signalling server: with serde's JSON, only video and no data channel. It makes
- * the first offer if offers is true.
+ * Runs in the page a client like that of the original signalling server in Rust: it writes JSON as serde does, sends only
+ * video and has no data channel. If `offers` is true, it makes the first offer.
  */
 const rustClient = (page, session, offers) =>
   page.evaluate(
@@ -164,7 +164,7 @@ const rustClient = (page, session, offers) =>
   );
 
 for (const offers of [true, false]) {
-  test(`a client of the Rust signalling server that ${offers ? 'offers' : 'waits for an offer'} joins a direct call`, async ({ person, server }) => {
+  test(`a client of the Rust signalling server joins a direct call and ${offers ? 'makes' : 'awaits'} the offer`, async ({ person, server }) => {
     const [ada, old] = [await person('Ada'), await person('Old')];
     const { id } = await startDirectCall(ada, server);
     await old.page.goto(`${server.url}/healthz`);

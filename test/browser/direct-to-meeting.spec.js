@@ -4,7 +4,7 @@ import { joinDirectCall, startDirectCall } from './directcall.js';
 import { longestGap, startGapWatch } from './videogaps.js';
 import { within } from './measure.js';
 
-test('a direct call denies a third person and later moves to a meeting with them without frozen video', async ({ person, server }) => {
+test('a direct call denies a third person, admits them later, and moves to a meeting without frozen video', async ({ person, server }) => {
   const [ada, bo, cy] = [await person('Ada'), await person('Bo'), await person('Cy')];
   const { id, link } = await startDirectCall(ada, server);
   await bo.page.goto(`${server.url}/direct`);

@@ -15,8 +15,8 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const mediaAddress = (livekit) => livekit.server?.address ?? process.env.LIVEKIT_TEST_UDP;
 
 /**
- * The client behind the link, and recoveryTime, the time in ms after which full quality must be restored when the bitrate
- * limit is lifted. A publisher takes longer, because its browser raises the bitrate slowly.
+ * The clients that tests put behind the link. Full quality must return within recoveryTime, in ms, when the link's bitrate
+ * limit is removed. A publisher takes longer, because its browser raises the bitrate slowly.
  */
 export const sides = [
   { behind: 'Bo', whose: 'a subscriber, two connections', singlePeerConnection: false, recoveryTime: 10_000 },
@@ -24,8 +24,8 @@ export const sides = [
 ];
 
 /**
- * Starts a call in which Bo receives audio and video of Ada at full quality, and the client named behind is behind the
- * link.
+ * Starts a call in which Bo receives Ada's audio and video at full quality. The client whose name is in `behind`, Ada or Bo,
+ * reaches the server through the impaired link.
  */
 export async function callOverImpairedLink({ client, livekit, behind, singlePeerConnection }) {
   test.skip(!mediaAddress(livekit), 'LIVEKIT_TEST_UDP must name the UDP address of the server');

@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { expect, modes, test } from './livekit.js';
 
-// The files are longer than the test waits, so a browser that decodes frames does so in the first pass.
+// Each file lasts 30 s, longer than the test waits, so frames that a browser decodes are from the first pass of the loop.
 const pattern = 'testsrc2=size=160x90:rate=10:duration=30';
 const source = ['-v', 'error', '-y', '-f', 'lavfi', '-i', pattern, '-c:v', 'libvpx', '-b:v', '100k', '-cpu-used', '5'];
 const altRef = ['-auto-alt-ref', '1', '-lag-in-frames', '25'];
@@ -19,7 +19,7 @@ const videos = {
 
 for (const [mode, singlePeerConnection] of modes) {
   for (const [name, make] of Object.entries(videos)) {
-    test(`a file with ${name} that meet join plays is visible from its first frame, over ${mode}`, async ({ client, livekit }, info) => {
+    test(`a browser decodes a file with ${name} from its first frame when meet join plays it, over ${mode}`, async ({ client, livekit }, info) => {
       test.skip(!livekit.server, 'it needs the binary of Meet');
       const folder = info.outputPath();
       make(folder);

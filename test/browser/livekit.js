@@ -126,9 +126,9 @@ export const test = base.extend({
   ],
 
   /**
-   * Joins a room under an identity, on a page of its own. Arguments: options of livekit-client's Room, connect for its
-   * options when connecting, grant, metadata and attributes for the token, key for end-to-end encryption, and prepare, a
-   * function that the page runs first.
+   * Joins a room under an identity, on a page of its own. The arguments are `options` (of livekit-client's Room), `connect`
+   * (the options of its method connect), `grant`, `metadata` and `attributes` (in the token), `key` (of end-to-end
+   * encryption), `room` (another room than the test's), and `prepare` (a script that the page runs first).
    */
   client: async ({ browser, livekit }, use, info) => {
     const contexts = [];

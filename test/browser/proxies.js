@@ -49,13 +49,14 @@ const programs = {
 };
 
 /**
- * Returns an example from docs/proxies with local port, certificate and server, and without the lines that match without.
+ * Returns the example configuration docs/proxies/<name>, changed to a local port, certificate and server. If the regular
+ * expression omit is set, lines that match it are removed.
  */
-function example(name, folder, port, server, without) {
+function example(name, folder, port, server, omit) {
   const file = fileURLToPath(new URL(`../../docs/proxies/${name}`, import.meta.url));
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines
-    .filter((line) => !without?.test(line))
+    .filter((line) => !omit?.test(line))
     .join('\n')
     .replaceAll('127.0.0.1:8080', server.address)
     .replaceAll(/(listen |\*:)443\b/g, (_, before) => `${before === '*:' ? '' : before}127.0.0.1:${port}`)
@@ -68,7 +69,7 @@ function example(name, folder, port, server, without) {
 export class Proxies {
   running = [];
 
-  /** Starts the proxies for sites of the form {example, server, without, base}, and adds port and url to each. */
+  /** Starts the proxies for sites of the form {example, server, omit, base}, and adds port and url to each. */
   static async start(sites) {
     const proxies = new Proxies();
     const folder = (proxies.folder = mkdtempSync(join(tmpdir(), 'meet-proxies-')));
@@ -76,7 +77,7 @@ export class Proxies {
       '-addext', 'subjectAltName=DNS:localhost', '-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.pem')], { stdio: 'pipe' });
     for (const site of sites) {
       site.port = await freePort();
-      site.text = example(site.example, folder, site.port, site.server, site.without);
+      site.text = example(site.example, folder, site.port, site.server, site.omit);
       site.url = `https://localhost:${site.port}${site.base ?? ''}`;
       site.server.hosts.push(`localhost:${site.port}`);
     }

@@ -1,5 +1,5 @@
-// Calls through real proxies with the configurations of docs/proxies.md, and the problem that pages show when lines are
-// missing.
+// Calls through real proxies with the configurations of docs/proxies.md, and the errors that pages show when lines of a
+// configuration are missing.
 import { joinDirectCall, startDirectCall, callStatus } from './directcall.js';
 import { expect, serverWith, test as base } from './meet.js';
 import { Proxies } from './proxies.js';
@@ -10,7 +10,7 @@ const noWebSocket = 'WebSockets cannot reach the server. If there is a proxy in 
 
 const test = base.extend({
   server: serverWith(),
-  /** The sites, by proxy and variant of its configuration. */
+  /** The sites by name: the proxy and the variant of its configuration. */
   sites: [
     async ({ server }, use) => {
       const below = await Server.start('--base-path', '/meet');
@@ -22,10 +22,10 @@ const test = base.extend({
         nginxBelow: { example: 'nginx-subpath.conf', server: below, base: '/meet' },
         apacheBelow: { example: 'apache-subpath.conf', server: below, base: '/meet' },
         caddyBelow: { example: 'Caddyfile-subpath', server: below, base: '/meet' },
-        nginxWithoutForwarded: { example: 'nginx.conf', server, without: /X-Forwarded/ },
-        nginxWithoutHost: { example: 'nginx.conf', server, without: /X-Forwarded|Host/ },
-        nginxWithoutUpgrade: { example: 'nginx.conf', server, without: /proxy_set_header|http_version/ },
-        apacheWithoutHost: { example: 'apache.conf', server, without: /Host On|RequestHeader/ },
+        nginxWithoutForwarded: { example: 'nginx.conf', server, omit: /X-Forwarded/ },
+        nginxWithoutHost: { example: 'nginx.conf', server, omit: /X-Forwarded|Host/ },
+        nginxWithoutUpgrade: { example: 'nginx.conf', server, omit: /proxy_set_header|http_version/ },
+        apacheWithoutHost: { example: 'apache.conf', server, omit: /Host On|RequestHeader/ },
       };
       try {
         proxies = await Proxies.start(Object.values(sites));
@@ -40,7 +40,7 @@ const test = base.extend({
   ],
 });
 
-/** Makes people join one room, each through another site, and waits until each sees the next one. */
+/** Makes people join one room, each through the site at the same index, and waits until each sees the next person. */
 async function meet(people, sites) {
   await Promise.all(people.map((person, i) => person.join(`${sites[i].url}/rooms/north%2Fsouth`)));
   await Promise.all(people.map((person, i) => person.sees(people[(i + 1) % people.length].name)));
@@ -76,7 +76,7 @@ for (const [where, names] of Object.entries({
   });
 }
 
-test('calls work behind proxies that omit optional headers, and pages name the required ones', async ({ person, server, sites }) => {
+test('calls work behind proxies that omit optional headers, and pages name missing required headers', async ({ person, server, sites }) => {
   const people = [await person('Ada', insecure), await person('Bo', insecure), await person('Cy', insecure)];
   const [ada, bo, cy] = people;
   await meet(people, [sites.nginxWithoutForwarded, sites.apacheWithoutHost, sites.nginxWithoutHost]);

@@ -100,7 +100,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(() => ada.evaluate(() => room.remoteParticipants.size)).toBe(0);
   });
 
-  test(`a simulated bandwidth limit lowers the layer until it is removed, over ${mode}`, async ({ client }) => {
+  test(`a simulated bandwidth limit lowers the video layer until the limit is removed, over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     await ada.publishCamera({ simulcast: true }, { width: 1280, height: 720, frameRate: 10 });
     const bo = await client('Bo', { options });

@@ -24,7 +24,8 @@ export function publishNoise(client) {
       source: Track.Source.Camera,
       videoCodec: 'vp8',
       simulcast: true,
-      degradationPreference: 'maintain-resolution', // on a busy machine the encoder drops frames instead of changing the size, which identifies the layer
+      // On a busy machine the encoder must drop frames instead of scaling them, because the size identifies the layer.
+      degradationPreference: 'maintain-resolution',
       videoEncoding: { maxBitrate: 900_000, maxFramerate: fps },
       videoSimulcastLayers: [layer(240, 136, 120_000), layer(480, 270, 300_000)],
     });
@@ -32,7 +33,7 @@ export function publishNoise(client) {
   });
 }
 
-/** Starts recording in globalThis.frames when each frame of the first video is shown and its width. */
+/** Records each frame of the first video from now on in globalThis.frames: when it is shown, and its width. */
 export async function recordFrames(client) {
   await client.page.waitForSelector('video');
   await client.evaluate(() => {

@@ -86,7 +86,7 @@ test('RoomService lists, changes and removes participants', async (t) => {
   await refused(() => api.removeParticipant(name, 'ada'), 'not_found', 404);
 });
 
-test('RoomService mutes a track, subscribes to it, and ends it by revoking canPublish', async (t) => {
+test('RoomService mutes a track, subscribes a participant to it, and revoking canPublish ends it', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const ada = await join(t, name, 'ada');

@@ -58,7 +58,7 @@ test('two receivers get the events of a room in order across a restart', async (
   for (let n = 0; n < 3_000 && !names(one).includes('track_published'); n++) {
     await source.captureFrame(new AudioFrame(new Int16Array(480), 48_000, 1, 480)); // resolves after the 10 ms of the frame
   }
-  two.down = true; // it misses the events at the end of the room and of the server
+  two.down = true; // it misses the events until the server runs again
   await room.disconnect();
   await eventually(() => names(one).includes('participant_left'), () => names(one));
   await meet.end(); // ends the room
@@ -78,11 +78,12 @@ test('two receivers get the events of a room in order across a restart', async (
   assert.deepEqual(left.participant.tracks, []);
   assert.equal(joined.participant.identity, 'ada');
   assert.match(published.track.sid, /^TR_AM/);
-  const ids = (r) => new Set(r.events.map((e) => e.id)); // an event whose response was lost by the restart is sent again
+  // A set, because an event is sent again if the restart interrupted the response to it.
+  const ids = (r) => new Set(r.events.map((e) => e.id));
   assert.deepEqual(ids(one), ids(two), 'both get the same events');
 });
 
-test('a killed server loses no event, and each receiver gets signatures by its own key', async (t) => {
+test('a killed server loses no webhook event, and signs the events of each receiver with its own key', async (t) => {
   const [one, two] = [await receiver(t, 'first', 'the first secret'), await receiver(t, 'second', 'the second secret')];
   const keys = 'first: the first secret\nsecond: the second secret';
   const meet = await Server.start('--keys', keys, '--webhook-url', one.url, '--webhook-url', two.url, '--webhook-key', 'first', '--webhook-key', 'second');
@@ -94,7 +95,8 @@ test('a killed server loses no event, and each receiver gets signatures by its o
     await api.createRoom({ name });
     await api.deleteRoom(name);
   }
-  await eventually(() => one.events.length === 2 * names.length, () => one.events.length); // so all events are on disk
+  // When the first receiver has all events, they are also stored on disk for the second one.
+  await eventually(() => one.events.length === 2 * names.length, () => one.events.length);
   assert.equal(await meet.end('SIGKILL'), null);
   two.down = false;
   await meet.run();
