@@ -12,7 +12,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrClosed is returned by calls that wait when the client is closed.
+// ErrClosed is returned by a call that has to wait for something, if the client was closed before or is closed
+// meanwhile.
 var ErrClosed = errors.New("the client is closed")
 
 // Options are the settings of a client. With the zero value, a client uses two peer connections, subscribes to all
@@ -31,7 +32,8 @@ type Options struct {
 	Logger   *slog.Logger
 	// ExcludeCodecs lists the MIME types of codecs that the client does not offer.
 	ExcludeCodecs []string
-	// ClientInfo is sent to the server, which treats some clients differently. Nil announces a Go client.
+	// ClientInfo is sent to the server, which treats some clients differently. If it is nil, the client describes
+	// itself as a Go client.
 	ClientInfo *livekit.ClientInfo
 
 	// SettingEngine, if not nil, may change pion's settings before the first connection is created.
@@ -44,8 +46,8 @@ type Options struct {
 	OnTrack func(*RemoteTrack)
 	// OnData, if not nil, is called for each data packet, in order within each data channel. It must not block.
 	OnData func(*livekit.DataPacket)
-	// OnDataTrackPacket, if not nil, is called for each packet of a data track, including its header. It must not
-	// block.
+	// OnDataTrackPacket, if not nil, is called for each packet of a data track. The packet includes its header. The
+	// callback must not block.
 	OnDataTrackPacket func([]byte)
 	// OnLeave, if not nil, is called when the server sends Leave. It must not block.
 	OnLeave func(*livekit.LeaveRequest)
@@ -80,7 +82,7 @@ type Client struct {
 }
 
 // Join joins the room that the token names. It returns when the primary transport is connected and its data channels
-// are open.
+// are open. The server chooses the publisher's or the subscriber's transport as the primary one.
 func Join(ctx context.Context, serverURL, token string, opts Options) (*Client, error) {
 	c := &Client{
 		opts: opts, server: serverURL, token: token, log: opts.Logger,
@@ -131,8 +133,9 @@ func (c *Client) join(ctx context.Context) error {
 	return c.untilLost(ctx, c.joined)
 }
 
-// prepare creates the peer connections and the data channels. With a single peer connection, where only the client
-// makes offers, it also adds three receiving media sections each for audio and video, as LiveKit's clients do.
+// prepare creates the peer connections and the data channels. With a single peer connection, only the client makes
+// offers. In this case prepare also adds three media sections for receiving audio and three for receiving video, as
+// LiveKit's clients do.
 func (c *Client) prepare() error {
 	var err error
 	if c.api, err = newWebRTCAPI(&c.opts); err != nil {
@@ -154,7 +157,7 @@ func (c *Client) prepare() error {
 	return c.publisher.addReceivers(webrtc.RTPCodecTypeVideo, 3)
 }
 
-// connection creates the peer connection for one signalling target.
+// connection creates the peer connection for a signalling target, which is either the publisher or the subscriber.
 func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
 	t, err := newTransport(c.api, target, c.opts.UDPProxy, c.Send)
 	if err != nil {

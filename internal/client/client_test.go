@@ -134,7 +134,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 	}
 }
 
-func TestJoinFailsWithBadTokenBadURLOrLeave(t *testing.T) {
+func TestJoinFailsOnBadTokenOrBadURLOrLeave(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	var refused *HandshakeError
 	if _, err := Join(ctx, f.URL, "wrong", f.options()); !errors.As(err, &refused) {

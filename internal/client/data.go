@@ -11,12 +11,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxReplayPackets is the number of reliable packets that are kept to be sent again after a resume. Servers remember
-// fewer.
+// maxReplayPackets is the number of sent reliable packets that the client keeps, to send them again after a resume.
 const maxReplayPackets = 256
 
-// maxBufferedAmount is the number of bytes that a data channel may buffer. When it is reached, senders wait until
-// half of it is sent: this is backpressure from a server that reads slowly.
+// maxBufferedAmount is the number of bytes that a data channel may buffer. When the buffer is full, senders wait
+// until half of it has been sent. This is backpressure from a server that reads slowly.
 const maxBufferedAmount = 1 << 20
 
 // dataTrackLabel is the label of the data channel for data tracks.
@@ -95,7 +94,7 @@ func (c *Client) receiveData(dc *webrtc.DataChannel) {
 }
 
 // PublishData sends a packet on the reliable or lossy data channel. It waits until the channel is open and not full.
-// Reliable packets get sequence numbers, so that a resume neither loses nor repeats them.
+// Reliable packets get sequence numbers, so that they are neither lost nor repeated in a resume.
 func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, packet *livekit.DataPacket) error {
 	dc := c.data.lossy
 	if kind == livekit.DataPacket_RELIABLE {
@@ -110,8 +109,8 @@ func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, 
 	return send(dc, packet)
 }
 
-// PublishDataTrackPacket sends a packet of a data track, including its header. It waits until the channel is open and
-// not full.
+// PublishDataTrackPacket sends a packet of a data track. The packet must include its header. The call waits until the
+// channel is open and not full.
 func (c *Client) PublishDataTrackPacket(ctx context.Context, packet []byte) error {
 	if err := c.awaitSendable(ctx, c.data.dataTrack); err != nil {
 		return fmt.Errorf("publish a data track packet: %w", err)
@@ -139,7 +138,8 @@ func (c *Client) awaitSendable(ctx context.Context, dc *webrtc.DataChannel) erro
 	return nil
 }
 
-// openPublisher starts the publisher's negotiation if there was none, and waits until its transport is connected.
+// openPublisher starts the publisher's negotiation if it has not started yet, and waits until the publisher's
+// transport is connected.
 func (c *Client) openPublisher(ctx context.Context) error {
 	if !c.publisher.negotiated() {
 		if _, err := c.publisher.offer(false); err != nil {
@@ -149,7 +149,7 @@ func (c *Client) openPublisher(ctx context.Context) error {
 	return c.Until(ctx, c.publisher.connected)
 }
 
-// sendReliable numbers a packet, sends it and keeps it for resend.
+// sendReliable gives a packet the next sequence number, keeps the packet for resend, and sends it.
 func (d *dataChannels) sendReliable(packet *livekit.DataPacket) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -163,13 +163,13 @@ func (d *dataChannels) sendReliable(packet *livekit.DataPacket) error {
 	return send(d.reliable, numbered)
 }
 
-// resend sends the reliable packets after the sequence number accepted, the last one that the server received before
-// the socket was lost.
-func (d *dataChannels) resend(accepted uint32) error {
+// resend sends again the reliable packets with sequence numbers higher than lastReceived. This is the last number
+// that the server received before the socket was lost.
+func (d *dataChannels) resend(lastReceived uint32) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, packet := range d.sent {
-		if packet.Sequence <= accepted {
+		if packet.Sequence <= lastReceived {
 			continue
 		}
 		if err := send(d.reliable, packet); err != nil {

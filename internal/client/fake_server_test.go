@@ -69,7 +69,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 	return f
 }
 
-// options returns the client options that fit the fake server.
+// options returns client options that work with the fake server.
 func (f *fakeServer) options() Options {
 	return Options{SinglePC: true, HostOnly: true, NoInterceptors: true, SettingEngine: func(s *webrtc.SettingEngine) {
 		s.DisableActiveTCP(true)
@@ -196,7 +196,8 @@ func (f *fakeServer) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// dropOffer closes the socket and returns true if the next offer is to get no answer.
+// dropOffer reports whether the test wants the received offer to be dropped. In this case it closes the socket, so
+// that the offer gets no answer.
 func (f *fakeServer) dropOffer() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -29,7 +29,7 @@ type LocalLayer struct {
 	binding       *negotiatedParams // nil until negotiated
 	packetizer    rtp.Packetizer
 	lastPacket    *rtp.Packet // last packet of the last frame
-	tickRemainder int64       // rest of earlier durations that was less than a clock tick, in ticks times nanoseconds
+	tickRemainder int64       // part of earlier durations that did not fill a clock tick, in ticks times nanoseconds
 }
 
 // negotiatedParams are the RTP parameters that the negotiation set for a layer.
@@ -106,8 +106,8 @@ func (l *LocalLayer) Kind() webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeVideo
 }
 
-// SetAudioLevel sets the audio level that is sent with each packet, in -dBov: 0 is loudest, 127 is silence. -1 sends
-// none.
+// SetAudioLevel sets the audio level that is sent with each packet, in -dBov: 0 is loudest, 127 is silence. With -1,
+// packets carry no level.
 func (l *LocalLayer) SetAudioLevel(level int) { l.audioLevel.Store(int32(level)) }
 
 // WriteRTP sends a packet with the negotiated payload type and SSRC; other fields are not changed. It drops the
@@ -173,8 +173,8 @@ func (l *LocalLayer) AdvanceClock(d time.Duration) {
 	}
 }
 
-// ticksLocked converts d to ticks of the RTP clock. It keeps the fraction of a tick for the next call: otherwise
-// video at 30 frames per second would lag by a second within an hour. l.mu must be held.
+// ticksLocked converts d to ticks of the RTP clock. It keeps the fraction of a tick that remains and adds it in the
+// next call. Without this, video at 30 frames per second would lag by a second after an hour. l.mu must be held.
 func (l *LocalLayer) ticksLocked(d time.Duration) uint32 {
 	rate := int64(90_000)
 	if l.Kind() == webrtc.RTPCodecTypeAudio {
@@ -190,7 +190,7 @@ func (l *LocalLayer) write(b *negotiatedParams, packet *rtp.Packet) error {
 	header := packet.Header.Clone()
 	header.SSRC, header.PayloadType = b.ssrc, b.payloadType
 	if l.rid != "" && b.ridID != 0 {
-		// Servers assign the SSRC to a simulcast layer by these two extensions.
+		// With these two extensions, servers find out to which simulcast layer the SSRC belongs.
 		if err := header.SetExtension(b.ridID, []byte(l.rid)); err != nil {
 			return fmt.Errorf("write RTP: %w", err)
 		}

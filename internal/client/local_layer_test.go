@@ -7,7 +7,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Frames of 1/30 s are not a whole number of clock ticks, yet an hour of them is an hour of the RTP clock.
+// The duration of a frame, 1/30 s in whole nanoseconds, is not a whole number of clock ticks. Nevertheless, the RTP
+// clock advances by exactly an hour in an hour of frames.
 func TestRTPClockDoesNotDriftInAnHour(t *testing.T) {
 	for mime, rate := range map[string]uint32{webrtc.MimeTypeVP8: 90_000, webrtc.MimeTypeOpus: 48_000} {
 		l, err := newLocalLayer(&Publication{}, "", mime)

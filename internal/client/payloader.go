@@ -32,9 +32,9 @@ func payloaderFor(mime string) (rtp.Payloader, error) {
 	return nil, fmt.Errorf("codec %q is not supported", mime)
 }
 
-// vp8Payloader packetizes VP8 with a 15-bit picture id in every packet (RFC 7741, section 4.2). pion's payloader
-// writes no id if it is 0, which it is for the first and every 32,768th frame. After a frame without an id, libwebrtc
-// cannot decode until the next key frame.
+// vp8Payloader packetizes VP8 with a 15-bit picture id in every packet (RFC 7741, section 4.2). The first frame and
+// every 32,768th frame after it have the id 0, which pion's payloader does not write. After a frame without an id,
+// libwebrtc cannot decode until the next key frame.
 type vp8Payloader struct{ pictureID uint16 }
 
 // Payload splits a frame into RTP payloads.
@@ -53,11 +53,13 @@ func (p *vp8Payloader) Payload(mtu uint16, frame []byte) (packets [][]byte) {
 	return packets
 }
 
-// vp9Payloader corrects pion's VP9 payloader, which marks a frame that only shows an earlier frame as a key frame.
+// vp9Payloader corrects pion's VP9 payloader. A VP9 frame may consist only of the instruction to show an earlier
+// frame. Such a frame is not a key frame, but pion's payloader marks it as one.
 type vp9Payloader struct{ codecs.VP9Payloader }
 
-// Payload splits a frame into RTP payloads. For a frame that only shows an earlier one, which has one packet, it sets
-// P (inter-picture predicted) and clears V (scalability structure) in the payload descriptor (RFC 9628, section 4.2).
+// Payload splits a frame into RTP payloads. A frame that only shows an earlier frame fits into one packet. In the
+// payload descriptor of this packet (RFC 9628, section 4.2), Payload sets P (inter-picture predicted) and clears V
+// (scalability structure).
 func (p *vp9Payloader) Payload(mtu uint16, frame []byte) [][]byte {
 	packets := p.VP9Payloader.Payload(mtu, frame)
 	var h vp9.Header

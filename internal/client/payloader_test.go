@@ -13,7 +13,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// The frames include the first one and the one at which the picture ids wrap around.
+// The test includes the first frame and the frame at which the picture ids wrap around to 0.
 func TestEveryVP8PacketHasAPictureID(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeVP8)
 	if err != nil {
@@ -88,8 +88,8 @@ func (s *packetLog) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 
 func (s *packetLog) Write([]byte) (int, error) { panic("not used here") }
 
-// Padding has the timestamp of the last frame, not a later one, because the next frame may start before the last one
-// ends.
+// Padding has the timestamp of the last frame, not that of its end, because AdvanceClock may make the next frame
+// start before this end.
 func TestPaddingHasNoPayloadAndTheTimestampOfTheLastFrame(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// publishTimeout is the longest time that publishing may take. LiveKit's clients wait as long for the response to
-// AddTrack.
+// publishTimeout is the longest time that publishing may take. LiveKit's clients wait equally long for the response
+// to AddTrack.
 const publishTimeout = 10 * time.Second
 
 // PublishOptions describe a track to publish.
@@ -67,13 +67,13 @@ func (c *Client) Publish(ctx context.Context, opts PublishOptions) (*Publication
 	return c.publish(ctx, opts, "")
 }
 
-// PublishBackup publishes a published track in a second codec, that of opts. Servers request it when a subscriber
-// cannot decode the first codec.
+// PublishBackup publishes a track that is already published in a second codec, opts.MimeType. Servers request it when
+// a subscriber cannot decode the first codec.
 func (c *Client) PublishBackup(ctx context.Context, track *Publication, opts PublishOptions) (*Publication, error) {
 	return c.publish(ctx, opts, track.SID())
 }
 
-// publish publishes a new track, or a second codec of the track sid if sid is not empty.
+// publish publishes a new track. If sid is not empty, it instead publishes a second codec of the track with this SID.
 func (c *Client) publish(ctx context.Context, opts PublishOptions, sid string) (*Publication, error) {
 	p := &Publication{c: c, cid: "TR_" + rand.Text()[:12]}
 	p.muted.Store(opts.Muted)
@@ -198,8 +198,8 @@ func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 	return nil
 }
 
-// readRTCP reads a layer's RTCP until the sender stops, and counts key frame requests. Reading also drives pion's
-// NACK responder.
+// readRTCP reads a layer's RTCP until the sender stops, and counts key frame requests. These reads are also necessary
+// for pion's NACK responder, which answers NACKs as they are read.
 func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame func(int)) {
 	read := sender.ReadRTCP
 	if rid := p.layers[layer].rid; rid != "" {
@@ -230,7 +230,7 @@ func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame f
 // SID returns the track SID, which the server assigned.
 func (p *Publication) SID() string { return p.info.Sid }
 
-// CID returns the track's id that the client chose.
+// CID returns the track id that the client chose.
 func (p *Publication) CID() string { return p.cid }
 
 // Info returns the track description in the server's response to AddTrack.

@@ -14,14 +14,14 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// maxResumeAttempts and resumeBackoff give an automatic resume about half a minute, as long as LiveKit's clients try.
+// With these values, an automatic resume gives up after about half a minute, like LiveKit's clients.
 const (
 	maxResumeAttempts = 10
 	resumeBackoff     = 300 * time.Millisecond
 )
 
 // Resume opens a new signalling socket for the same participant SID and tracks. It returns when the server has
-// accepted the resume and the transports are connected, or with an error when the new socket is lost before.
+// accepted the resume and the transports are connected. If the new socket is lost before that, it returns an error.
 func (c *Client) Resume(ctx context.Context) error {
 	c.resuming.Lock()
 	defer c.resuming.Unlock()
@@ -56,8 +56,8 @@ func (c *Client) Resume(ctx context.Context) error {
 	return c.data.resend(reconnect.LastMessageSeq)
 }
 
-// reopen restarts the publisher's ICE, if it was negotiated, and waits until all transports in use are connected. It
-// fails if the socket is lost.
+// reopen waits until all transports in use are connected. If the publisher's transport was negotiated before, reopen
+// first restarts its ICE. It fails if the socket is lost.
 func (c *Client) reopen(ctx context.Context) error {
 	used := c.transports()
 	if c.publisher.negotiated() {
@@ -101,7 +101,7 @@ func (c *Client) syncState() *livekit.SyncState {
 	return state
 }
 
-// describe converts a session description to LiveKit's type; nil stays nil.
+// describe converts a session description to LiveKit's type. It returns nil for nil.
 func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
 	if desc == nil {
 		return nil
@@ -109,8 +109,8 @@ func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
 	return &livekit.SessionDescription{Type: desc.Type.String(), Sdp: desc.SDP}
 }
 
-// finishAutoResume reports whether the client has a socket again. If so, autoResume must return; the loss of that
-// socket starts the next one.
+// finishAutoResume reports whether the client has a socket again. If it has one, autoResume must return, because the
+// loss of this socket starts another autoResume.
 func (c *Client) finishAutoResume() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

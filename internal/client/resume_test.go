@@ -11,13 +11,14 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// dropSocketOn makes a client lose its socket when it has received a message for which lose returns true, just before
-// it handles the message. arm enables this for one message; cut is closed when it has happened.
-func dropSocketOn(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*Client), cut <-chan struct{}) {
+// dropSocketOn sets opts.OnSignal so that the client loses its socket just before it handles a message for which
+// matches returns true. This happens once, for the first such message after the call of arm. The channel dropped is
+// then closed.
+func dropSocketOn(opts *Options, matches func(*livekit.SignalResponse) bool) (arm func(*Client), dropped <-chan struct{}) {
 	var armed atomic.Pointer[Client]
 	done := make(chan struct{})
 	opts.OnSignal = func(m *livekit.SignalResponse) {
-		if !lose(m) {
+		if !matches(m) {
 			return
 		}
 		if c := armed.Swap(nil); c != nil {
@@ -38,13 +39,13 @@ func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 			f, ctx := newFakeServer(t), testContext(t)
 			opts := f.options()
 			opts.AutoResume = auto
-			arm, cut := dropSocketOn(&opts, func(m *livekit.SignalResponse) bool { return m.GetMediaSectionsRequirement() != nil })
+			arm, dropped := dropSocketOn(&opts, func(m *livekit.SignalResponse) bool { return m.GetMediaSectionsRequirement() != nil })
 			c := f.join(ctx, opts)
 			arm(c)
 			f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
 				MediaSectionsRequirement: &livekit.MediaSectionsRequirement{NumVideos: 1},
 			}})
-			<-cut
+			<-dropped
 			if !auto {
 				waitUntil(ctx, t, c, c.SignalLost)
 				if err := c.Resume(ctx); err != nil {
@@ -65,7 +66,8 @@ func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 	}
 }
 
-// Resume fails if its socket is lost before the offer is answered. It does not wait for an answer that cannot arrive.
+// Resume fails if the new socket is lost before the offer is answered. It does not wait for an answer that cannot
+// arrive.
 func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	c := f.join(ctx, f.options())
@@ -130,7 +132,8 @@ func TestAutoResumeRetriesWhenNewSocketIsLost(t *testing.T) {
 	}
 }
 
-// Messages of the old socket are handled before those of the new one, even if the new ones arrive first.
+// A message of the old socket is still being handled when the resume opens the new socket. The client finishes this
+// message before it handles messages of the new socket.
 func TestResumeHandlesMessagesOfOldSocketFirst(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	room := func(name string) *livekit.SignalResponse {
@@ -184,13 +187,13 @@ func TestResumeDuringNegotiationRestoresMedia(t *testing.T) {
 		} else {
 			losses["offer"] = func(m *livekit.SignalResponse) bool { return m.GetOffer() != nil }
 		}
-		for name, lose := range losses {
-			t.Run(name, func(t *testing.T) { resumeWhileNegotiating(t, opts, lose) })
+		for name, matches := range losses {
+			t.Run(name, func(t *testing.T) { resumeWhileNegotiating(t, opts, matches) })
 		}
 	})
 }
 
-func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.SignalResponse) bool) {
+func resumeWhileNegotiating(t *testing.T, opts Options, matches func(*livekit.SignalResponse) bool) {
 	l := startServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -200,7 +203,7 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 		tracks <- r
 		r.Drain()
 	}
-	arm, cut := dropSocketOn(&opts, lose)
+	arm, dropped := dropSocketOn(&opts, matches)
 	bo := l.join(ctx, t, "bo", opts)
 	arrives := func(p *Publication) {
 		t.Helper()
@@ -229,7 +232,7 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 		t.Fatal(err)
 	}
 	first := publish(ada, "first")
-	<-cut
+	<-dropped
 	waitUntil(ctx, t, bo, bo.SignalLost)
 	if err := bo.Resume(ctx); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // LIVEKIT_TEST_SECRET name.
 type testServer struct{ url, key, secret, room string }
 
-// startServer starts Meet, or returns the server that the environment names.
+// startServer starts Meet, or returns the server that the environment variables name.
 func startServer(t *testing.T) *testServer {
 	t.Helper()
 	l := &testServer{os.Getenv("LIVEKIT_TEST_URL"), os.Getenv("LIVEKIT_TEST_KEY"), os.Getenv("LIVEKIT_TEST_SECRET"), t.Name()}

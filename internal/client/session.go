@@ -69,7 +69,7 @@ func (s *session) updateParticipants(infos []*livekit.ParticipantInfo) {
 	}
 }
 
-// update runs f, which may change the state, with c.mu held, and wakes the calls that wait for a change.
+// update runs f with c.mu held, so that f may change the state. It then wakes the calls that wait for a change.
 func (c *Client) update(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,8 +78,8 @@ func (c *Client) update(f func()) {
 	c.changed = make(chan struct{})
 }
 
-// Until waits until cond returns true. It calls cond again after each message and each transport change. It fails
-// when ctx or the session ends.
+// Until waits until cond returns true. It calls cond at once, and again after each message and each change of a
+// transport. It returns an error if ctx or the session ends first.
 func (c *Client) Until(ctx context.Context, cond func() bool) error {
 	for {
 		c.mu.Lock()
@@ -126,7 +126,7 @@ func (c *Client) Participant() *livekit.ParticipantInfo {
 	return c.session.self
 }
 
-// RemoteParticipants returns the other participants of the room, sorted by identity.
+// RemoteParticipants returns the remote participants, sorted by identity.
 func (c *Client) RemoteParticipants() []*livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +135,7 @@ func (c *Client) RemoteParticipants() []*livekit.ParticipantInfo {
 	})
 }
 
-// RemoteParticipant returns the other participant with this identity, or nil if there is none.
+// RemoteParticipant returns the remote participant with this identity, or nil if there is none.
 func (c *Client) RemoteParticipant(identity string) *livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrSignalLost is returned when a message cannot be sent because the signalling socket is lost, and by a join or a
-// resume whose socket is lost before it completes.
+// ErrSignalLost is returned when a message cannot be sent because the signalling socket is lost. Join and Resume also
+// return it if their socket is lost before they complete.
 var ErrSignalLost = errors.New("the signalling socket is lost")
 
 // open opens a signalling socket and reads the server's first message.
@@ -34,8 +34,8 @@ func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, re
 	return sock, first, nil
 }
 
-// detach closes the client's socket, if there is one, and waits until all messages read from it are handled.
-// Otherwise a message of the old socket, handled after one of the new socket, would restore outdated state.
+// detach closes the client's socket, if there is one, and waits until all messages read from it are handled. If a
+// message of the old socket were handled after a message of the new one, it would restore outdated state.
 func (c *Client) detach() {
 	c.mu.Lock()
 	sock := c.sock
@@ -77,8 +77,9 @@ func (c *Client) spawn(f func()) {
 	}
 }
 
-// beginWork registers a callback that runs on one of pion's goroutines, so that Close waits for it. If it returns
-// true, the callback must call c.work.Done when it ends; if false, the client is closed.
+// beginWork registers a callback that runs on one of pion's goroutines, so that Close waits for the callback. If
+// beginWork returns true, the callback must call c.work.Done when it ends. If beginWork returns false, the client is
+// closed and the callback must return.
 func (c *Client) beginWork() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,8 +199,8 @@ func (c *Client) storeMids(desc *livekit.SessionDescription) {
 	})
 }
 
-// addSections adds the receiving media sections that the server requires and makes an offer. It makes an offer even
-// if no section is required.
+// addSections adds the media sections that the server requires for sending tracks to this client. It then makes an
+// offer, even if no section is required.
 func (c *Client) addSections(need *livekit.MediaSectionsRequirement) error {
 	if err := c.publisher.addReceivers(webrtc.RTPCodecTypeAudio, int(need.NumAudios)); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// writeTimeout is the longest time that writing a message may take. A server that does not read for so long is
+	// writeTimeout is the longest time that writing a message may take. A server that reads nothing for this time is
 	// considered lost.
 	writeTimeout = 5 * time.Second
 	// firstMessageTimeout is the time to wait for the first message, as in LiveKit's clients.
@@ -112,8 +112,8 @@ func (s *socket) read() (*livekit.SignalResponse, error) {
 	return s.decode()
 }
 
-// decode reads one message. It does not use package frame, which limits the number of values in messages from
-// untrusted clients: the JoinResponse of a large room exceeds these limits.
+// decode reads one message. It does not use package frame, whose limits on the number of values in a message are
+// meant for untrusted clients. The JoinResponse of a large room exceeds these limits.
 func (s *socket) decode() (*livekit.SignalResponse, error) {
 	kind, data, err := s.ws.ReadMessage()
 	if err != nil {
@@ -131,8 +131,8 @@ func (s *socket) decode() (*livekit.SignalResponse, error) {
 	return msg, nil
 }
 
-// send writes one message. It fails with ErrSignalLost if the socket cannot send it; no later message can be sent
-// then.
+// send writes one message. It fails with ErrSignalLost if the socket cannot send the message. In this case the socket
+// cannot send later messages either.
 func (s *socket) send(req *livekit.SignalRequest) error {
 	kind, marshal := websocket.BinaryMessage, proto.Marshal
 	if s.json {

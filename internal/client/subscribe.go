@@ -58,8 +58,9 @@ func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 	c.opts.OnTrack(t)
 }
 
-// readReports reads a receiver's RTCP until the receiver stops. pion's receiver reports then refer to the server's
-// sender reports, from which the server computes the round-trip time.
+// readReports reads a receiver's RTCP until the receiver stops. pion processes RTCP packets only when they are read.
+// It must process the server's sender reports, so that its receiver reports refer to them and the server can compute
+// the round-trip time.
 func readReports(receiver *webrtc.RTPReceiver) {
 	b := make([]byte, receiveMTU)
 	for {
@@ -69,8 +70,8 @@ func readReports(receiver *webrtc.RTPReceiver) {
 	}
 }
 
-// trackSID returns the SID of a track whose stream id does not contain it. It is found by the MID of the media
-// section; the default is the track id.
+// trackSID returns the SID of a track whose stream id does not contain it. It looks up the SID by the MID of the
+// media section. If the MID is unknown, it returns the track id.
 func (c *Client) trackSID(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) string {
 	if tr := receiver.RTPTransceiver(); tr != nil {
 		c.mu.Lock()
@@ -177,7 +178,8 @@ func (c *Client) SetSubscribed(subscribed bool, trackSIDs ...string) error {
 	return c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: req}})
 }
 
-// UpdateTrackSettings sends the wanted quality of subscribed tracks to the server, or disables them.
+// UpdateTrackSettings sends settings of subscribed tracks to the server, such as the wanted quality or whether the
+// tracks are disabled.
 func (c *Client) UpdateTrackSettings(settings *livekit.UpdateTrackSettings) error {
 	return c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: settings}})
 }

@@ -30,7 +30,7 @@ type transport struct {
 	answeredID        uint32
 }
 
-// newTransport creates a peer connection. It uses send for messages to the server.
+// newTransport creates a peer connection. It calls send to send messages to the server.
 func newTransport(media *webrtc.API, target livekit.SignalTarget, proxy netip.AddrPort, send func(*livekit.SignalRequest) error) (*transport, error) {
 	pc, err := media.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
@@ -65,8 +65,8 @@ func (t *transport) firstOffer() (*livekit.SessionDescription, error) {
 	return &livekit.SessionDescription{Type: "offer", Sdp: offer.SDP, Id: t.offerID}, nil
 }
 
-// setFirstOffer applies the first offer as the local description, which starts gathering. The socket must be open, to
-// send the candidates.
+// setFirstOffer applies the first offer as the local description, which starts gathering. The socket must be open,
+// because the gathered candidates are sent on it.
 func (t *transport) setFirstOffer() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,8 +83,9 @@ func (t *transport) setFirstOfferLocked() error {
 	return nil
 }
 
-// offer makes an offer and returns the id whose answer completes the negotiation. If an offer is pending, the next
-// one is made after its answer; one offer serves all calls until then.
+// offer makes an offer and returns its id. The negotiation is complete when the offer with this id is answered. If an
+// offer is already pending, the new one is made after the pending one is answered, and only one is made for all calls
+// until then.
 func (t *transport) offer(restart bool) (uint32, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -116,8 +117,9 @@ func (t *transport) sendOfferLocked() error {
 	return t.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: desc}})
 }
 
-// restart makes an offer with an ICE restart after the socket was replaced. If an offer is pending, it is sent again
-// first, since it may have been lost with the old socket.
+// restart makes an offer with an ICE restart after the socket was replaced. If an offer is pending, it may have been
+// lost with the old socket. In this case restart sends the pending offer again, and the ICE restart follows after its
+// answer.
 func (t *transport) restart() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -228,7 +230,7 @@ func (t *transport) addPendingLocked() error {
 	return nil
 }
 
-// addReceivers adds n media sections on which the server may send.
+// addReceivers adds n media sections in which the server may send a track.
 func (t *transport) addReceivers(kind webrtc.RTPCodecType, n int) error {
 	for range n {
 		_, err := t.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{

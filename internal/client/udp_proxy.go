@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// replaceCandidates sets the address of every UDP candidate of component 1 in text to proxy, and removes all other
-// candidates. The text is a session description or a single candidate. If proxy is not valid, text is returned
-// unchanged.
+// replaceCandidates changes the candidates in text, which is a session description or a single candidate, and returns
+// the result. Every UDP candidate of component 1 gets the address of the proxy, and all other candidates are removed.
+// If proxy is not valid, text is returned unchanged.
 //
 //	candidate:<foundation> <component> <transport> <priority> <address> <port> typ ...   (RFC 8839 section 5.1)
 func replaceCandidates(proxy netip.AddrPort, text string) string {

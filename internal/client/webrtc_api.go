@@ -46,9 +46,10 @@ func newWebRTCAPI(opts *Options) (*webrtc.API, error) {
 	), nil
 }
 
-// registerInterceptors registers pion's interceptors, or none but the simulcast header extensions if bare is set.
-func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Registry, bare bool) error {
-	if bare {
+// registerInterceptors registers pion's default interceptors. If minimal is set, it registers no interceptors, only
+// the header extensions for simulcast.
+func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Registry, minimal bool) error {
+	if minimal {
 		return webrtc.ConfigureSimulcastExtensionHeaders(engine)
 	}
 	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
@@ -59,10 +60,10 @@ func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Regi
 	return webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry)
 }
 
-// registerCodecs registers pion's codecs except those in without. If without is empty, it registers pion's default
-// codecs.
-func registerCodecs(engine *webrtc.MediaEngine, without []string) error {
-	if len(without) == 0 {
+// registerCodecs registers pion's default codecs if excluded is empty. Otherwise it registers Opus and one variant
+// each of VP8, VP9, H264 and AV1, except the video codecs in excluded.
+func registerCodecs(engine *webrtc.MediaEngine, excluded []string) error {
+	if len(excluded) == 0 {
 		return engine.RegisterDefaultCodecs()
 	}
 	audio := webrtc.RTPCodecParameters{
@@ -79,7 +80,7 @@ func registerCodecs(engine *webrtc.MediaEngine, without []string) error {
 		{MimeType: webrtc.MimeTypeH264, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"},
 		{MimeType: webrtc.MimeTypeAV1},
 	} {
-		if slices.ContainsFunc(without, func(mime string) bool { return strings.EqualFold(mime, c.MimeType) }) {
+		if slices.ContainsFunc(excluded, func(mime string) bool { return strings.EqualFold(mime, c.MimeType) }) {
 			continue
 		}
 		c.ClockRate, c.RTCPFeedback = 90_000, feedback
