@@ -2,6 +2,6 @@
 // server's CPU time and memory. Media is not encoded or decoded, so one machine can run both the server and the
 // clients.
 //
-// Goroutines: one for each sent track, one for each received track (the client's), and one for each join in progress.
-// Run ends and waits for all of them.
+// Goroutines: there is one for each sent track and one for each join in progress. Received tracks are read on
+// goroutines of package client. Run ends all of them and waits for them.
 package loadtest

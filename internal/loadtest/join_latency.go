@@ -31,7 +31,10 @@ var populations = []population{
 
 // joinTimes are the times of one join, from its start.
 type joinTimes struct {
-	connected, firstPacket, firstKeyFrame, allKeyFrames time.Duration // until the transport is connected; until the first video packet; until the first, and every, video track's key frame is complete
+	connected     time.Duration // until the transport is connected
+	firstPacket   time.Duration // until the first video packet arrives
+	firstKeyFrame time.Duration // until one video track has a complete key frame
+	allKeyFrames  time.Duration // until all video tracks have a complete key frame
 }
 
 // JoinTimes summarises the joins of one room. All times are measured from the start of the join.
@@ -57,13 +60,13 @@ func (r JoinReport) String() string {
 	return b.String()
 }
 
-// MeasureJoins fills rooms of several sizes and measures joins: in each of the rounds, one participant joins each
-// room.
+// MeasureJoins fills rooms of several sizes and measures how long joins take. In every round, one participant joins
+// each room and leaves it again.
 func MeasureJoins(ctx context.Context, p Plan, rounds int, progress func(string)) (JoinReport, error) {
 	return p.measureJoins(ctx, populations, rounds, progress)
 }
 
-// measureJoins is MeasureJoins for the given populations.
+// measureJoins does the work of MeasureJoins with the given populations.
 func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int, progress func(string)) (report JoinReport, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup
@@ -110,8 +113,8 @@ func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int
 	return report, nil
 }
 
-// fill lets the participants of a population join the room p.Room. It adds their clients to clients, and the
-// goroutines that send their media to sending.
+// fill lets the participants of a population join the room p.Room. It appends their clients to clients. The
+// goroutines that send their media are added to the wait group sending.
 func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, clients *[]*client.Client) error {
 	join := func(identity string, publish bool) (*client.Client, error) {
 		raw, err := p.token(p.Room, identity, publish)
@@ -164,7 +167,7 @@ func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, 
 }
 
 // sendVideo sends ten small frames a second. It sends a key frame immediately when one is requested, so that the
-// measured times contain the delay of the server, not of an encoder.
+// measured times contain the delay of the server but not that of an encoder.
 func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, keyFrameRequests <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -214,15 +217,16 @@ type videoWaiter struct {
 	want        int
 }
 
-// joinAndWait joins, waits for the key frames of want video tracks, leaves, and returns the times.
-func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a joinTimes, err error) {
+// joinAndWait joins, waits until the first key frames of this number of video tracks are complete, leaves, and
+// returns the measured times.
+func (p *Plan) joinAndWait(ctx context.Context, identity string, videoTracks int) (a joinTimes, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	raw, err := p.token(p.Room, identity, false)
 	if err != nil {
 		return a, err
 	}
-	w := &videoWaiter{done: make(chan struct{}), want: want}
+	w := &videoWaiter{done: make(chan struct{}), want: videoTracks}
 	opts := p.clientOptions()
 	opts.OnTrack = func(t *client.RemoteTrack) {
 		if t.Kind() == webrtc.RTPCodecTypeVideo {
@@ -239,13 +243,13 @@ func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a jo
 	select {
 	case <-w.done:
 	case <-ctx.Done():
-		err = fmt.Errorf("received %d of %d video tracks: %w", len(w.keyFrames), want, ctx.Err())
+		err = fmt.Errorf("received %d of %d video tracks: %w", len(w.keyFrames), videoTracks, ctx.Err())
 	}
 	err = errors.Join(err, c.Leave())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
-		a.firstPacket, a.firstKeyFrame, a.allKeyFrames = w.firstPacket.Sub(start), w.keyFrames[0].Sub(start), w.keyFrames[want-1].Sub(start)
+		a.firstPacket, a.firstKeyFrame, a.allKeyFrames = w.firstPacket.Sub(start), w.keyFrames[0].Sub(start), w.keyFrames[videoTracks-1].Sub(start)
 	}
 	return a, err
 }

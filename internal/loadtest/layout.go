@@ -37,7 +37,8 @@ func LayoutNames() string {
 	return strings.Join(names, ", ")
 }
 
-// EqualTiles returns a layout of n tiles of the same size. More tiles are smaller.
+// EqualTiles returns a layout of n tiles of the same size. The larger n is, the lower is the quality for which the
+// tiles are large enough.
 func EqualTiles(n int) Layout {
 	switch {
 	case n <= 1:
@@ -48,7 +49,7 @@ func EqualTiles(n int) Layout {
 	return Layout{Low: n}
 }
 
-// qualities returns the qualities of the tiles that show this number of video tracks, highest first.
+// qualities returns the qualities of the shown tracks, highest first, in a room with this number of video tracks.
 func (l Layout) qualities(tracks int) (qualities []livekit.VideoQuality) {
 	for _, row := range []struct {
 		n       int

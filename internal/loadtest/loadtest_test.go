@@ -46,7 +46,7 @@ func TestPercentilesSortTimes(t *testing.T) {
 	}
 }
 
-// The cases have fewer video tracks than tiles, and more.
+// In some cases there are fewer video tracks than tiles, in others there are more.
 func TestLayoutDeterminesQualitiesAndPacketRate(t *testing.T) {
 	for _, tt := range []struct {
 		layout              string
@@ -97,7 +97,7 @@ func TestDistributionTakesHighestLossAndLowestRateAsWorst(t *testing.T) {
 	}
 }
 
-// A long run keeps no more delays than a short one, and they include delays from its end.
+// In a long run, the number of kept delays stays limited, and they include delays from the end of the run.
 func TestDelaySampleCoversTheWholeRun(t *testing.T) {
 	s := &subscriber{start: time.Now()}
 	packet := make([]byte, 40)

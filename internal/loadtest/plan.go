@@ -18,7 +18,8 @@ type Plan struct {
 	Room             string // name of the room; with several rooms, the prefix of their names
 	Rooms            int
 
-	// Numbers of participants in each room: those that publish video, that publish audio, and that only subscribe.
+	// These are the numbers of participants in each room: participants that publish video, participants that publish
+	// audio, and participants that only subscribe.
 	VideoPublishers, AudioPublishers, Subscribers int
 	// Layout is the screen of each subscriber. The zero value shows all video tracks.
 	Layout    Layout
@@ -38,7 +39,8 @@ type Plan struct {
 }
 
 const (
-	// maxParticipants is the largest number of participants of a run. More would not find free ports on one machine.
+	// maxParticipants is the largest number of participants of a run. One machine does not have enough free ports for
+	// more.
 	maxParticipants = 10_000
 	// minPacketSize is the smallest video packet in bytes: it contains the VP8 header and the send time.
 	minPacketSize = vp8HeaderSize + timestampSize
@@ -78,8 +80,8 @@ func (p *Plan) subscribedQualities() []livekit.VideoQuality {
 	return p.Layout.qualities(p.VideoPublishers)
 }
 
-// layerPackets returns the number of packets of a frame in each layer, lowest quality first. Each layer has a third
-// of the packets of the next. Without simulcast, all have the same number.
+// layerPackets returns the number of packets of a frame in each layer, lowest quality first. A layer has a third of
+// the packets of the next higher layer. Without simulcast, all three numbers are the same.
 func (p *Plan) layerPackets() [3]int {
 	if !p.Simulcast {
 		return [3]int{p.PacketsPerFrame, p.PacketsPerFrame, p.PacketsPerFrame}

@@ -13,8 +13,8 @@ import (
 	"meet/internal/client"
 )
 
-// vp8HeaderSize is the number of bytes that writeVP8Header writes. timestampSize is the size of the send time at the
-// end of a packet, which is Unix time in microseconds.
+// vp8HeaderSize is the number of bytes that writeVP8Header writes. timestampSize is the size of the send time, which
+// is at the end of each packet, as Unix time in microseconds.
 const vp8HeaderSize, timestampSize = 14, 8
 
 // audioPacketRate is the number of audio packets a second; each is 20 ms long.
@@ -27,7 +27,7 @@ var simulcastLayers = []client.Layer{
 	{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
 }
 
-// videoPublisher sends frames of packets of equal size, which look like VP8 to the server.
+// videoPublisher sends video frames. All packets have the same size, and to the server they look like VP8.
 type videoPublisher struct {
 	track  *client.Publication
 	layers []*layerSender
@@ -41,7 +41,8 @@ type layerSender struct {
 	packet            rtp.Packet
 }
 
-// publishVideo publishes a video track and returns its publisher, which does not send yet.
+// publishVideo publishes a video track and returns its publisher. The publisher starts to send when its run method is
+// called.
 func (p *Plan) publishVideo(ctx context.Context, c *client.Client) (*videoPublisher, error) {
 	cam := &videoPublisher{}
 	options := client.PublishOptions{

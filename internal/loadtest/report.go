@@ -27,7 +27,7 @@ type Report struct {
 	Lost      uint64  `json:"lost"`
 	LossRatio float64 `json:"loss"` // lost packets as a fraction of all packets, 0 to 1
 
-	// Loss ratios and rates of single subscribers, from the best to the worst.
+	// These are the distributions, over the subscribers, of the loss ratio and of the received rate.
 	LossPerSubscriber  Distribution `json:"loss_each"`
 	MbitsPerSubscriber Distribution `json:"megabits_per_second_each"`
 
@@ -59,7 +59,8 @@ type Percentiles struct {
 	Max float64 `json:"max_ms"`
 }
 
-// distribution sorts the values, best first, and returns their distribution. better compares two values.
+// distribution sorts the values, best first, and returns their distribution. better is a comparison function for
+// slices.SortFunc that orders the better value first.
 func distribution(all []float64, better func(a, b float64) int) (s Distribution) {
 	if len(all) == 0 {
 		return s

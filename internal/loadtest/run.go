@@ -32,8 +32,8 @@ type run struct {
 	publisherJoins []time.Duration // duration of each publisher's join
 }
 
-// Run executes a plan, leaves the rooms and returns the measurements. It calls progress several times, never
-// concurrently.
+// Run executes a plan and returns the measurements. At the end, all participants leave their rooms. Run calls
+// progress several times, never concurrently.
 func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, err error) {
 	if err := p.Validate(); err != nil {
 		return report, err
@@ -60,12 +60,12 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, e
 	return report, err
 }
 
-// joinAll lets all participants join, first the publishers of all rooms, at the rate JoinRate.
+// joinAll lets all participants join: first the publishers of all rooms, then the subscribers.
 func (r *run) joinAll(ctx context.Context) error {
 	var steps []func(context.Context) error
 	for room := range r.Rooms {
 		for n := range r.VideoPublishers + r.AudioPublishers {
-			steps = append(steps, func(joining context.Context) error { return r.joinPublisher(ctx, joining, r.roomName(room), n) })
+			steps = append(steps, func(joinCtx context.Context) error { return r.joinPublisher(ctx, joinCtx, r.roomName(room), n) })
 		}
 	}
 	for room := range r.Rooms {
@@ -85,8 +85,8 @@ func (r *run) joinAll(ctx context.Context) error {
 	return nil
 }
 
-// joinAtRate starts the steps at the rate JoinRate and does not wait for one before it starts the next. The first
-// error cancels the others.
+// joinAtRate runs the steps, each of which is a join. It starts JoinRate steps per second, without waiting for
+// earlier ones to complete. The first error cancels the other steps.
 func (r *run) joinAtRate(ctx context.Context, steps []func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -112,8 +112,8 @@ func (r *run) joinAtRate(ctx context.Context, steps []func(context.Context) erro
 }
 
 // joinPublisher joins as the publisher with number n in a room and sends media until ctx ends. The first
-// VideoPublishers publishers send video, the others audio. The context joining limits the join.
-func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) error {
+// VideoPublishers publishers send video, the others audio. joinCtx applies only to joining and publishing.
+func (r *run) joinPublisher(ctx, joinCtx context.Context, room string, n int) error {
 	raw, err := r.token(room, fmt.Sprint("publisher-", n), true)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) er
 	o := r.clientOptions()
 	o.NoAutoSubscribe = true // only subscribers should receive
 	start := time.Now()
-	c, err := client.Join(joining, r.URL, raw, o)
+	c, err := client.Join(joinCtx, r.URL, raw, o)
 	if err != nil {
 		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 	}
@@ -129,14 +129,14 @@ func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) er
 	r.clients, r.publisherJoins = append(r.clients, c), append(r.publisherJoins, time.Since(start))
 	r.mu.Unlock()
 	if n < r.VideoPublishers {
-		cam, err := r.publishVideo(joining, c)
+		cam, err := r.publishVideo(joinCtx, c)
 		if err != nil {
 			return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 		}
 		r.sending.Go(func() { cam.run(ctx, r.FrameRate) })
 		return nil
 	}
-	mic, err := c.Publish(joining, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, DisableRED: true})
+	mic, err := c.Publish(joinCtx, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, DisableRED: true})
 	if err != nil {
 		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 	}
@@ -213,7 +213,8 @@ func (r *run) measure(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// leaveAll makes all clients leave concurrently: one after another, thousands would take minutes.
+// leaveAll makes all clients leave concurrently. If thousands of clients left one after another, this would take
+// minutes.
 func leaveAll(clients []*client.Client) error {
 	errs := make([]error, len(clients))
 	var leaving sync.WaitGroup

@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// delaySampleInterval: the delay is measured for one in this number of packets. maxDelaySamples is the number of
-	// delays that a subscriber keeps.
+	// A subscriber measures the delay of one packet in delaySampleInterval, and keeps at most maxDelaySamples delays.
 	delaySampleInterval, maxDelaySamples = 8, 4096
 	receiveMTU                           = 1500
 )
@@ -59,9 +58,9 @@ func (p *Plan) selectsTracks() bool {
 	return p.VideoPublishers > 0 && (p.Simulcast || len(p.subscribedQualities()) < p.VideoPublishers)
 }
 
-// selectTracks waits until all tracks are announced. It subscribes to all audio tracks and to as many video tracks as
-// the layout shows, beginning with the track at index n, so that subscribers differ. With simulcast it requests the
-// quality of each tile.
+// selectTracks waits until all tracks are announced. It then subscribes to all audio tracks and to as many video
+// tracks as the layout shows. The first of these is the track with index n, so that subscribers with different n
+// select different tracks. With simulcast, it also requests the quality of each tile.
 func (s *subscriber) selectTracks(ctx context.Context, p *Plan, n int) error {
 	var videoSIDs, audioSIDs []string
 	err := s.client.Until(ctx, func() bool {
@@ -114,7 +113,8 @@ func (s *subscriber) receive(t *client.RemoteTrack) {
 	}
 }
 
-// recordDelay adds a packet's delay to the sample. The send time is at the end of the packet; padding has none.
+// recordDelay adds a packet's delay to the sample. It reads the send time at the end of the packet. It ignores
+// padding packets, which have no send time.
 func (s *subscriber) recordDelay(packet []byte) {
 	now := time.Now()
 	if len(packet) < 12+timestampSize || packet[0]&0x20 != 0 {
