@@ -24,7 +24,7 @@ type Config struct {
 	KeyFile string // file from which some or all of Keys were read, or ""
 
 	LiveKitURL string            // URL of the signalling server for browsers; "" for this server
-	RegionURLs map[string]string // signalling server by region, named as regionKey returns; takes precedence over LiveKitURL
+	RegionURLs map[string]string // URL of the signalling server by region, with keys as regionKey returns them; precedes LiveKitURL
 
 	// SubscriptionLimitVideo and SubscriptionLimitAudio are the maximum numbers of tracks that one participant
 	// receives; further tracks wait. 0 means no limit. Limits protect participants with slow machines or connections.
@@ -46,7 +46,8 @@ type Config struct {
 
 	BasePath string // URL path of the site, such as /meet; "" for the root
 
-	// Source of newer builds of the front end: a GitHub repository or a URL. If both are "", there is no source.
+	// FrontendRepository or FrontendURL is the source of newer builds of the front end. If both are "", there is no
+	// source.
 	FrontendRepository, FrontendURL string
 	FrontendBranch                  string // branch of the repository; "" for the usual branch of GitHub Pages
 	FrontendToken                   string // GitHub token
@@ -79,12 +80,13 @@ func (c Config) FrontendDir() string { return filepath.Join(c.DataDir, "frontend
 // GeneratedKeyFile returns the path of the file with the API key that the server generated.
 func (c Config) GeneratedKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
 
-// ServerURL returns the URL of the signalling server for browsers in a region; "" is this server.
+// ServerURL returns the URL of the signalling server for browsers in a region. It returns "" if this server is the
+// signalling server.
 func (c Config) ServerURL(region string) string {
 	return cmp.Or(c.RegionURLs[regionKey(region)], c.LiveKitURL)
 }
 
-// WebhookKey returns the API key that signs webhooks for the URL with index receiver. own are the API keys of the
+// WebhookKey returns the API key that signs webhooks for the URL WebhookURLs[receiver]. own are the API keys of the
 // server.
 func (c Config) WebhookKey(receiver int, own []Key) Key {
 	name := ""

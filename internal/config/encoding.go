@@ -28,8 +28,8 @@ func readText(path string) ([]byte, error) {
 	return text, nil
 }
 
-// decodeText reads text in UTF-8, or in UTF-16 with a byte order mark, which Windows PowerShell writes. It removes
-// the mark.
+// decodeText reads text in UTF-8, or in UTF-16 with a byte order mark, as Windows PowerShell writes it. The result
+// has no byte order mark.
 func decodeText(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
 	if err != nil {

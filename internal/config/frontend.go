@@ -43,7 +43,7 @@ func setFrontendBranch(c *Config, v string) error {
 	return nil
 }
 
-// errToken does not contain the invalid value, which may be a secret.
+// errToken is returned for an invalid token. Its text does not contain the token, because that may be a secret.
 var errToken = errors.New("got an invalid token")
 
 func setFrontendToken(c *Config, v string) error {
@@ -70,7 +70,7 @@ func setFrontendUpdate(c *Config, v string) error {
 	return nil
 }
 
-// setAddress returns a setter that stores an http or https URL in a field.
+// setAddress returns a function that checks an http or https URL and stores it in a field.
 func setAddress(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		u, err := url.Parse(v)

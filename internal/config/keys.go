@@ -24,7 +24,7 @@ var (
 // pair is an entry of a YAML mapping.
 type pair struct{ name, value string }
 
-// parsePairs parses a YAML mapping of strings to strings. It keeps their order, because the first API
+// parsePairs parses a YAML mapping of strings to strings. It keeps the order of the entries, because the first API
 // key signs tokens.
 func parsePairs(text []byte) ([]pair, error) {
 	var doc yaml.Node

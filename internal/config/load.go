@@ -22,7 +22,8 @@ type Source struct {
 	Flags   map[string]string // flag values by setting key; they take precedence over all other sources
 }
 
-// namedValue is a value and the name under which it was given, for error messages.
+// namedValue is the value of a setting and, for error messages, the name of the flag, the variable or the key under
+// which it was given.
 type namedValue struct{ name, value string }
 
 // settingsLayer holds the settings of one source, by key.
@@ -111,8 +112,8 @@ func (c *Config) webhookProblems() (problems []error) {
 	return problems
 }
 
-// variables returns the environment variables, with those of the .env file as defaults, and without the variables
-// that Kubernetes adds for services.
+// variables returns the environment variables, without those that Kubernetes adds for services. Variables that are
+// not set have the values in the .env file.
 func variables(src Source) (map[string]string, error) {
 	vars := map[string]string{}
 	if src.DotEnv != "" {
@@ -174,7 +175,7 @@ func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 	return l, problems
 }
 
-// setVariable sets the setting key to the value of the variable name, if it is not empty.
+// setVariable sets the setting with this key to the value of the variable with this name, if the value is not empty.
 func (l settingsLayer) setVariable(vars map[string]string, key, name string) {
 	if v := vars[name]; v != "" {
 		l[key] = namedValue{name, v}
@@ -227,7 +228,7 @@ func fileLayer(path string) (settingsLayer, []error) {
 	return l, problems
 }
 
-// asYAML encodes pairs as JSON, which is valid YAML, so that any text can be a value.
+// asYAML encodes pairs as a JSON object, which is also valid YAML. With JSON's quotes, any text can be a value.
 func asYAML(pairs map[string]string) string {
 	b, err := json.Marshal(pairs)
 	if err != nil {

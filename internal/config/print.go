@@ -14,8 +14,8 @@ import (
 // redacted replaces secrets in printed settings.
 const redacted = "(hidden)"
 
-// printedValues returns the value of each setting to print as YAML, by key. A setting with the value nil is printed
-// as a comment.
+// printedValues holds, for the key of each setting, a function that returns the value to print as YAML. If it returns
+// nil, the setting is printed as a comment instead.
 var printedValues = map[string]func(Config) any{
 	"listen":                   func(c Config) any { return c.Listen },
 	"data_dir":                 func(c Config) any { return c.DataDir },
@@ -73,7 +73,7 @@ func (c Config) YAML(about func(key string) string) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
-// comment returns the comment that is printed for a setting without a value to print.
+// comment returns the comment that is printed for a setting if the function in printedValues returns nil.
 func (c Config) comment(key string) string {
 	lines := []string{"# " + key + ":"}
 	switch {
@@ -105,8 +105,9 @@ func (c Config) comment(key string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// webhookKeysKnown returns WebhookKeys if the key file contains all of them. Otherwise it returns nil: the printed
-// file hides the other keys' secrets, so it could not be loaded with these names.
+// webhookKeysKnown returns WebhookKeys if the key file contains all of them. Otherwise it returns nil. The reason is
+// that the printed settings contain no secrets, so that a webhook key that is not in the key file would be unknown
+// when they are loaded.
 func (c Config) webhookKeysKnown() any {
 	if len(c.WebhookKeys) == 0 || c.KeyFile == "" {
 		return nil
@@ -120,8 +121,8 @@ func (c Config) webhookKeysKnown() any {
 	return c.WebhookKeys
 }
 
-// redact replaces everything but the scheme and host of a URL if it contains a user, a query or a fragment, which may
-// be secret.
+// redact returns a URL without a possible secret. If the URL contains a user, a query or a fragment, redact keeps
+// only the scheme and the host.
 func redact(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -149,7 +150,7 @@ func publicURL(address string) any {
 	return orNil(address)
 }
 
-// publicURLs returns the URLs, or nil if there are none or one may contain a secret.
+// publicURLs returns the URLs, or nil if there are none or if one of them may contain a secret.
 func publicURLs(byRegion map[string]string) any {
 	for _, u := range byRegion {
 		if redact(u) != u {
@@ -162,7 +163,7 @@ func publicURLs(byRegion map[string]string) any {
 	return byRegion
 }
 
-// publicList returns the URLs, or nil if there are none or one may contain a secret.
+// publicList returns the URLs, or nil if there are none or if one of them may contain a secret.
 func publicList(urls []string) any {
 	if slices.ContainsFunc(urls, func(u string) bool { return redact(u) != u }) {
 		return nil

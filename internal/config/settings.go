@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// setting is one setting. Its key is its name in the settings file. With the prefix MEET_ and in upper case it is the
-// name of the environment variable, and with hyphens that of the flag.
+// setting is one setting. Its key is its name in the settings file. The name of the environment variable is the key
+// in upper case with the prefix MEET_. The name of the flag is the key with hyphens.
 type setting struct {
 	key  string
 	want string // completes the message "got X, want …"
@@ -25,7 +25,7 @@ type setting struct {
 // errValue is returned for an invalid value. The caller adds the value to the message.
 var errValue = errors.New("invalid value")
 
-// settings lists all settings in the order in which those of one source are applied: key_file follows keys because it
+// settings lists all settings. The settings of a source are applied in this order: key_file follows keys because it
 // adds to them.
 var settings = []setting{
 	{"listen", `host:port, such as ":8080" or "127.0.0.1:8080"`, setListen},
@@ -100,7 +100,7 @@ func setDev(c *Config, v string) (err error) {
 	return nil
 }
 
-// setLimit returns a setter that stores a number of tracks in a field.
+// setLimit returns a function that parses a number of tracks and stores it in a field.
 func setLimit(field func(*Config) *int) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		n, err := strconv.ParseUint(v, 10, 31)
@@ -169,7 +169,7 @@ func setRemoteUnmute(c *Config, v string) (err error) {
 	return nil
 }
 
-// errWeak does not contain the invalid value, which may be a secret.
+// errWeak is returned for a weak secret. Its text does not contain the value, because that may be a secret in use.
 var errWeak = errors.New("got a weak secret")
 
 func setMetricsToken(c *Config, v string) error {

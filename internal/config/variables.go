@@ -66,8 +66,8 @@ var serviceLinks = []struct{ name, value *regexp.Regexp }{
 	{regexp.MustCompile(`^[A-Z0-9_]+_PORT_[0-9]+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)$`), regexp.MustCompile(`.`)},
 }
 
-// isServiceLink reports whether Kubernetes has set the variable. It also checks the value: SERVER_PORT=8080 is a
-// setting, SERVER_PORT=tcp://10.0.0.5:8080 is set by Kubernetes.
+// isServiceLink reports whether a variable looks as if Kubernetes has set it. This depends on the value too:
+// SERVER_PORT=8080 is a setting, but SERVER_PORT=tcp://10.0.0.5:8080 comes from Kubernetes.
 func isServiceLink(name, value string) bool {
 	for _, link := range serviceLinks {
 		if link.name.MatchString(name) && link.value.MatchString(value) {

@@ -109,8 +109,8 @@ func TestFilesInWindowsEncodingsAreRead(t *testing.T) {
 	}
 }
 
-// utf16Text encodes ASCII text as UTF-16 after the byte order mark. place is the index of the significant byte: 0 for
-// little-endian, 1 for big-endian.
+// utf16Text returns the byte order mark and then the ASCII text in UTF-16. place is the index of the ASCII byte in
+// each pair of bytes: 0 for little-endian, 1 for big-endian.
 func utf16Text(s, mark string, place int) string {
 	text := []byte(mark)
 	for _, b := range []byte(s) {
