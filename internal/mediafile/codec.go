@@ -38,8 +38,8 @@ func isVP8Hidden(frame []byte) bool { return len(frame) > 0 && frame[0]&0x10 == 
 // makeVP8Visible marks a VP8 frame as shown. This does not affect decoding.
 func makeVP8Visible(frame []byte) { frame[0] |= 0x10 }
 
-// isVP9KeyFrame reports whether a VP9 frame is a key frame. Like isVP9Hidden, it reads the uncompressed header; in a
-// superframe, that of the first frame.
+// isVP9KeyFrame reports whether a VP9 frame is a key frame. Like isVP9Hidden, it reads the uncompressed header. In a
+// superframe, this is the header of the first frame.
 func isVP9KeyFrame(frame []byte) bool {
 	var h vp9.Header
 	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.NonKeyFrame

@@ -43,14 +43,14 @@ type File struct {
 	frames frameReader
 }
 
-// source is the underlying file.
+// source is the interface of the underlying file.
 type source interface {
 	io.ReadSeekCloser
 	io.ReaderAt
 }
 
-// Open opens a file. fps is the frame rate of an H264 byte stream. If fps is 0, the rate that the file states is
-// used, or else 30.
+// Open opens a file. fps is the frame rate of an H264 byte stream. If fps is 0, Open uses the rate that the file
+// states, or 30 if the file states none.
 func Open(path string, fps float64) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {

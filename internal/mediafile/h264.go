@@ -42,8 +42,8 @@ type h264Units struct{ reader *h264reader.H264Reader }
 // maxLeadingZeros is the largest number of zeros before the first start code. One is usual.
 const maxLeadingZeros = 64 << 10
 
-// h264Units returns a reader that starts at the first start code. It skips the zeros before it, because pion's reader
-// accepts only one.
+// h264Units returns a reader that starts at the first start code. It skips the zeros before this code, because pion's
+// reader accepts only one zero there.
 func (f *File) h264Units() (*h264Units, error) {
 	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -127,8 +127,8 @@ func (h *h264Reader) next() (Frame, error) {
 	return frame, nil
 }
 
-// parameterSets are the current sequence and picture parameter sets, each in the order in which their ids first
-// appeared.
+// parameterSets are the current sequence parameter sets and the current picture parameter sets. Both are in the order
+// in which their ids first appeared.
 type parameterSets struct{ sequence, picture []*h264reader.NAL }
 
 // store adds a parameter set, or replaces the one with the same id.
@@ -141,10 +141,11 @@ func (s *parameterSets) store(unit *h264reader.NAL) {
 	}
 }
 
-// replace replaces the set with unit's id by unit, or appends unit. The id is encoded after skip bytes.
+// replace puts unit in the place of the set with the same id, or appends it if there is none. The id is encoded after
+// skip bytes.
 func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264reader.NAL {
 	for i, old := range sets {
-		if setID(old.Data, skip) == setID(unit.Data, skip) {
+		if parameterSetID(old.Data, skip) == parameterSetID(unit.Data, skip) {
 			sets[i] = unit
 			return sets
 		}
@@ -152,15 +153,15 @@ func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264read
 	return append(sets, unit)
 }
 
-// setID returns the id of a parameter set, which is encoded after skip bytes.
-func setID(unit []byte, skip int) uint32 {
+// parameterSetID returns the id of a parameter set, which is encoded after skip bytes.
+func parameterSetID(unit []byte, skip int) uint32 {
 	pos := 0
 	id, _ := bits.ReadGolombUnsigned(unit[min(skip, len(unit)):], &pos) // checkUnit has validated it
 	return id
 }
 
-// prependTo returns the units of an IDR picture with all parameter sets before the other units, so that decoding can
-// start at this picture.
+// prependTo returns all parameter sets followed by the other units of an IDR picture, so that decoding can start at
+// this picture.
 func (s *parameterSets) prependTo(units []*h264reader.NAL) []*h264reader.NAL {
 	all := append(append(make([]*h264reader.NAL, 0, len(units)), s.sequence...), s.picture...)
 	for _, unit := range units {

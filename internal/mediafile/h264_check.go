@@ -106,8 +106,8 @@ func checkPPS(unit []byte) error {
 	return nil
 }
 
-// sliceReorders reports whether a slice indicates reordered frames. It does if it is a B slice (ITU-T H.264, table
-// 7-6) and the sequence parameter set does not state the order.
+// sliceReorders reports whether a slice indicates reordered frames. A B slice indicates this (ITU-T H.264, table
+// 7-6), unless the sequence parameter set states the order of the frames.
 func sliceReorders(unit []byte, set *mch264.SPS) bool {
 	if set.PicOrderCntType == 2 || set.VUI != nil && set.VUI.BitstreamRestriction != nil {
 		return false

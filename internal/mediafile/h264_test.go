@@ -32,7 +32,7 @@ func TestH264FrameRateIsTheRequestedOrStatedRate(t *testing.T) {
 	}
 }
 
-// Frames in another order than shown, and several Opus streams, can be decoded but not sent over WebRTC.
+// Files with reordered video frames or with more than one Opus stream can be decoded, but not sent over WebRTC.
 func TestReorderedH264AndMultichannelOpusAreRefused(t *testing.T) {
 	if _, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0); !errors.Is(err, errReorder) {
 		t.Errorf("B-frames: %v", err)
@@ -54,7 +54,7 @@ func (w *bitWriter) bits(value uint64, n int) {
 	w.buf = w.buf[:(w.pos+7)/8]
 }
 
-// golomb writes values as ue(v) (ITU-T H.264, section 9.1).
+// golomb writes values in the unsigned Exp-Golomb code, ue(v) (ITU-T H.264, section 9.1).
 func (w *bitWriter) golomb(values ...uint64) {
 	for _, v := range values {
 		n := 0

@@ -20,8 +20,8 @@ type ivfReader struct {
 	hiddenFrames [][]byte // hidden frames to be joined with the next visible one
 	nextFrame    ivfFrame
 	err          error // error of reading the frame after nextFrame
-	// clockLead is the time by which the returned frames are ahead of the file's clock, because none is shorter than
-	// minFrameDuration.
+	// clockLead is the time by which the total duration of the returned frames exceeds that in the file. The reason
+	// is that each returned frame lasts at least minFrameDuration. Later frames are shortened to compensate.
 	clockLead time.Duration
 }
 
@@ -34,13 +34,14 @@ type ivfFrame struct {
 
 const (
 	// minFrameDuration is the shortest duration of a frame. A hidden frame has no duration of its own but needs an
-	// RTP timestamp. Browsers, whose clocks have millisecond resolution, draw only the later of two frames this close
-	// together.
+	// RTP timestamp. If two frames have so short an interval, browsers draw only the later one, because their clocks
+	// have millisecond resolution.
 	minFrameDuration = 100 * time.Microsecond
-	// maxDuration is the longest duration; no file is longer.
+	// maxDuration is the longest duration of a frame or pause. It only prevents overflows, because no real file is
+	// longer.
 	maxDuration = 10_000 * time.Hour
-	// maxFrameRate is the highest frame rate that a file may state, and defaultFrameRate the rate that is used
-	// otherwise, in frames per second.
+	// maxFrameRate is the highest frame rate, in frames per second, that is accepted from a file. If a file states a
+	// higher rate or none, defaultFrameRate is used.
 	maxFrameRate, defaultFrameRate = 240, 30
 )
 
@@ -151,17 +152,17 @@ func (v *ivfReader) next() (Frame, error) {
 	return frame, nil
 }
 
-// frameDuration returns the time between the starts of the frame now and the frame then.
-func (v *ivfReader) frameDuration(now, then ivfFrame) time.Duration {
-	ticks := then.tick - now.tick
+// frameDuration returns the time from the start of a frame to the start of the next one.
+func (v *ivfReader) frameDuration(frame, next ivfFrame) time.Duration {
+	ticks := next.tick - frame.tick
 	switch {
-	case then.data == nil, then.tick < now.tick, ticks == 0 && !now.hidden: // the last frame, or no usable timestamps
+	case next.data == nil, next.tick < frame.tick, ticks == 0 && !frame.hidden: // the last frame, or no usable timestamps
 		return v.time(v.frameTicks)
-	case now.hidden && ticks == v.frameTicks:
+	case frame.hidden && ticks == v.frameTicks:
 		// ffmpeg's muxer increases the second of two equal timestamps, and all later timestamps with it.
 		return 0
-	case !now.hidden && !then.hidden:
+	case !frame.hidden && !next.hidden:
 		v.frameTicks = ticks
 	}
-	return v.time(then.tick) - v.time(now.tick)
+	return v.time(next.tick) - v.time(frame.tick)
 }

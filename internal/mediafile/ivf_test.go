@@ -79,8 +79,9 @@ func TestIVFWithUnusualTimestampsKeepsItsDuration(t *testing.T) {
 	}
 }
 
-// The file is libvpx's two-pass output for eight seconds: 240 visible frames and some hidden ones. A hidden frame has
-// the timestamp of the next frame, as vpxenc writes it, or ffmpeg's muxer has changed the timestamps.
+// The file is libvpx's two-pass output for eight seconds: 240 visible frames and some hidden ones. In one variant of
+// the file, hidden frames have the timestamp of the next visible frame, as vpxenc writes them. In the other, ffmpeg's
+// muxer has changed the timestamps.
 func TestIVFWithHiddenFramesKeepsItsDuration(t *testing.T) {
 	log := writeTemp(t, nil)
 	args := []string{"-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "25", "-b:v", "300k", "-passlogfile", log}
@@ -184,7 +185,7 @@ func TestIVFWithPixelFormatOtherThan8Bit420IsRefused(t *testing.T) {
 	}
 }
 
-// A hidden frame in a superframe does not count: the superframe has a visible frame.
+// A superframe with a hidden frame is not hidden, because it also has a visible frame.
 func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 	for name, tt := range map[string]struct {
 		frame       []byte
@@ -202,7 +203,7 @@ func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 	}
 }
 
-// Decoders never get a frame that yields no picture.
+// The reader never returns a frame from which decoders get no picture.
 func TestIVFHiddenFramesAreNotReturnedAlone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file []byte

@@ -168,8 +168,8 @@ func (o *oggReader) split(p oggPage) (packets []Frame) {
 	return packets
 }
 
-// queuePackets adds packets to the queue. If the page's granule position leaves a gap before them, it adds a pause
-// first: nothing was recorded, or a page was lost (RFC 7845, section 4.1).
+// queuePackets adds packets to the queue. If the page's granule position shows a gap before them, because nothing was
+// recorded or a page was lost, queuePackets adds a pause first (RFC 7845, section 4.1).
 func (o *oggReader) queuePackets(p oggPage, packets []Frame) {
 	if len(packets) == 0 {
 		return

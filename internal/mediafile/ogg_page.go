@@ -42,8 +42,8 @@ func newOggPageReader(file io.Reader) *oggPageReader {
 	return &oggPageReader{in: bufio.NewReaderSize(file, maxOggPageSize)}
 }
 
-// next returns the next page. At the end of the file it returns io.EOF, or ErrDamaged if other data than pages
-// precedes the end.
+// next returns the next page. At the end of the file it returns io.EOF, or ErrDamaged if the data just before the end
+// is not a page.
 func (o *oggPageReader) next() (oggPage, error) {
 	for {
 		head, err := o.in.Peek(oggHeaderSize)
@@ -94,7 +94,8 @@ func (o *oggPageReader) peekPage(lacing byte) []byte {
 	return raw
 }
 
-// skipToPage discards at least one byte, up to the next capture pattern or what may be the beginning of one.
+// skipToPage discards at least one byte. It stops at the next capture pattern, or at buffered bytes that may be the
+// beginning of one.
 func (o *oggPageReader) skipToPage() {
 	o.skipped = true
 	seen, _ := o.in.Peek(o.in.Buffered())
@@ -118,7 +119,7 @@ var oggCRCTable = func() (table [256]uint32) {
 	return table
 }()
 
-// oggChecksum returns the checksum of a page. The checksum field counts as 0.
+// oggChecksum returns the checksum of a page, computed as if the page's checksum field were 0.
 func oggChecksum(page []byte) (crc uint32) {
 	for i, b := range page {
 		if i >= 22 && i < 26 {

@@ -59,7 +59,7 @@ func (m *oggWriter) writePage(flags byte, granule uint64, lacing, body []byte) {
 	m.sequence++
 }
 
-// opusHeader returns an OpusHead packet. table follows the mapping family.
+// opusHeader returns an OpusHead packet. table is the channel mapping table, which follows the mapping family.
 func opusHeader(channels, family byte, table ...byte) []byte {
 	head := append([]byte(opusHead), 1, channels, 0x38, 0x01, 0x80, 0xbb, 0, 0, 0, 0, family)
 	return append(head, table...)
@@ -75,7 +75,7 @@ func opusPackets(n int) (packets [][]byte) {
 
 var oggTags = append([]byte(opusTags), make([]byte, 8)...)
 
-// opusStream writes three seconds of audio: 151 packets, 50 on each page.
+// opusStream writes an Ogg stream with 3.02 seconds of audio: 151 packets of 20 ms, at most 50 of them on each page.
 func opusStream(out *bytes.Buffer, serial uint32, head, tags []byte) {
 	m := &oggWriter{out: out, serial: serial}
 	m.writePackets(oggFirst, head)

@@ -81,8 +81,8 @@ func recordingFormat(mime string) (f format, ok bool) {
 	return f, true
 }
 
-// NewRecorder creates a recorder and its file. The file's name is path with the codec's extension, and with a number
-// if that file exists. width and height are those of the video, 0 if unknown.
+// NewRecorder creates a recorder and its file. The name of the file is path and the extension for the codec. If this
+// file exists, a number is added to path. width and height are those of the video, or 0 if unknown.
 func NewRecorder(path, mime string, width, height int) (*Recorder, error) {
 	codec, ok := recordingFormat(mime)
 	if !ok {
@@ -113,8 +113,8 @@ func createNew(path, ending string) (file *os.File, err error) {
 	return file, err
 }
 
-// Write adds a packet that arrived at the time now. Packets may arrive out of order. It returns whether the recorder
-// needs a key frame and is not receiving one.
+// Write adds a packet. now is the time of its arrival. Packets may arrive out of order. waits is true if the recorder
+// needs a key frame and has not received the beginning of one.
 func (r *Recorder) Write(p *rtp.Packet, now time.Time) (waits bool, err error) {
 	r.now = now
 	r.reorder.push(p, now)
@@ -161,8 +161,8 @@ func (r *Recorder) addPacket(p *rtp.Packet, lost bool) {
 	}
 }
 
-// isPaddingOnly reports whether a packet contains only padding. LiveKit's server adds padding to packets of padding:
-// their payload then ends with a byte that equals its length.
+// isPaddingOnly reports whether a packet contains only padding. LiveKit's server may add padding to a packet that
+// already contains only padding. The payload of such a packet ends with a byte that is the length of the payload.
 func isPaddingOnly(p *rtp.Packet) bool {
 	n := len(p.Payload)
 	return n == 0 || p.Padding && int(p.Payload[n-1]) == n
@@ -193,8 +193,9 @@ func (r *Recorder) writeFrame() {
 	r.Frames++
 }
 
-// advanceClock sets the time of the current frame. It is later than that of the previous frame, but by no more than
-// the time that has passed plus maxPacketDelay: otherwise a forged timestamp could fill the disk with silence.
+// advanceClock sets the time of the current frame in the file from its RTP timestamp. The frame is at least one tick
+// later than the previous one. It is later by at most the real time between the two plus maxPacketDelay, because
+// otherwise a forged timestamp could fill the disk with silence.
 func (r *Recorder) advanceClock() {
 	if !r.lastWrite.IsZero() {
 		most := int64((r.now.Sub(r.lastWrite) + maxPacketDelay).Seconds() * float64(r.format.clock))

@@ -174,8 +174,8 @@ func TestRecorderNeedsKeyFrameUntilOneStartsToArrive(t *testing.T) {
 	}
 }
 
-// A pause in which nothing is sent is recorded with its duration, but timestamps cannot make the recording longer
-// than the call.
+// A pause in which nothing is sent has the same duration in the recording, but forged timestamps cannot make the
+// recording longer than the call.
 func TestRecordingKeepsPausesButIsNotLongerThanTheCall(t *testing.T) {
 	r, err := NewRecorder(filepath.Join(t.TempDir(), "record"), webrtc.MimeTypeOpus, 0, 0)
 	if err != nil {

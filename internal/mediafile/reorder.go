@@ -7,15 +7,16 @@ import (
 )
 
 const (
-	// maxPacketDelay is the time to wait for a missing packet. Within several round trips it may be retransmitted.
+	// maxPacketDelay is the time to wait for a missing packet. This is several round trips, in which the packet may
+	// be retransmitted.
 	maxPacketDelay = time.Second
 	// maxWaitingPackets is the largest number of packets that wait for a missing one. If there are more, the missing
 	// packet counts as lost.
 	maxWaitingPackets = 1024
 )
 
-// reorderBuffer sorts received packets by sequence number. pion's sample builder also does that, but it treats the
-// padding with which servers probe the bandwidth as a loss, and needs a megabyte for each track.
+// reorderBuffer sorts received packets by sequence number. pion's sample builder does that too, but it needs a
+// megabyte for each track. It also treats padding packets, with which servers probe the bandwidth, as lost packets.
 type reorderBuffer struct {
 	deliver func(p *rtp.Packet, lost bool) // lost means that packets before p are missing
 
@@ -25,7 +26,7 @@ type reorderBuffer struct {
 	waitingSince time.Time              // arrival time of the first waiting packet, or of the last delivery
 }
 
-// push adds a packet that arrived at the time now, and delivers the packets that are in order.
+// push adds a packet and delivers the packets that are in order. now is the time of the packet's arrival.
 func (o *reorderBuffer) push(p *rtp.Packet, now time.Time) {
 	if !o.started {
 		o.started, o.next, o.waiting = true, p.SequenceNumber, map[uint16]*rtp.Packet{}
@@ -59,7 +60,7 @@ func (o *reorderBuffer) skipMissing() {
 	}
 }
 
-// deliverNext delivers waiting packets up to the next missing one. It passes lost with the first of them.
+// deliverNext delivers waiting packets up to the next missing one. lost is passed to deliver with the first of them.
 func (o *reorderBuffer) deliverNext(lost bool, now time.Time) {
 	for p := o.waiting[o.next]; p != nil; p = o.waiting[o.next] {
 		delete(o.waiting, o.next)

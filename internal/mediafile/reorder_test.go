@@ -8,12 +8,12 @@ import (
 	"github.com/pion/rtp"
 )
 
-// in are the sequence numbers in the order of arrival, want those in the order of delivery. A negative number means
-// that packets before it are lost.
+// arrived holds sequence numbers in the order of arrival, and want holds them in the order of delivery. A negative
+// number means that packets before this one are lost.
 func TestReorderBufferSortsPackets(t *testing.T) {
 	for name, tt := range map[string]struct {
-		in   []uint16
-		want []int
+		arrived []uint16
+		want    []int
 	}{
 		"in order":    {[]uint16{1, 2, 3}, []int{1, 2, 3}},
 		"two swapped": {[]uint16{1, 3, 2, 4}, []int{1, 2, 3, 4}},
@@ -33,7 +33,7 @@ func TestReorderBufferSortsPackets(t *testing.T) {
 				got = append(got, n)
 			}}
 			now := time.Now()
-			for _, seq := range tt.in {
+			for _, seq := range tt.arrived {
 				o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: seq}}, now)
 			}
 			o.flush(now)

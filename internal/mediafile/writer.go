@@ -8,14 +8,14 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
 )
 
-// frameWriter writes frames to a file. at is the time of a frame, in ticks of the codec's clock since the first
-// frame.
+// frameWriter writes frames to a file. tick is the time of a frame since the first frame, in ticks of the codec's RTP
+// clock.
 type frameWriter interface {
-	write(frame []byte, at uint64) error
+	write(frame []byte, tick uint64) error
 	close() error
 }
 
-// ivfWriter writes an IVF file. Unlike pion's writer, it takes whole frames; pion's takes packets and fails on
+// ivfWriter writes whole frames to an IVF file. pion's writer is not used because it writes packets and fails on
 // truncated ones.
 //
 //	"DKIF", version, length of header, codec, width, height, rate, scale, length, unused; then for each frame
@@ -38,11 +38,11 @@ func newIVFWriter(file *os.File, fourCC string, width, height int) (*ivfWriter, 
 	return &ivfWriter{file: file}, err
 }
 
-func (w *ivfWriter) write(frame []byte, at uint64) error {
+func (w *ivfWriter) write(frame []byte, tick uint64) error {
 	h := binary.LittleEndian.AppendUint32(make([]byte, 0, ivfFrameHeaderSize+len(frame)), uint32(len(frame)))
-	h = binary.LittleEndian.AppendUint64(h, at)
+	h = binary.LittleEndian.AppendUint64(h, tick)
 	_, err := w.file.Write(append(h, frame...))
-	w.frames, w.lastTick = w.frames+1, at
+	w.frames, w.lastTick = w.frames+1, tick
 	return err
 }
 
@@ -63,8 +63,8 @@ func newAV1Writer(file *os.File, width, height int) (frameWriter, error) {
 	return av1Writer{w}, err
 }
 
-func (w av1Writer) write(frame []byte, at uint64) error {
-	return w.ivfWriter.write(append([]byte{0x12, 0x00}, frame...), at)
+func (w av1Writer) write(frame []byte, tick uint64) error {
+	return w.ivfWriter.write(append([]byte{0x12, 0x00}, frame...), tick)
 }
 
 // h264Writer writes an H264 byte stream, which has no timestamps.
@@ -79,8 +79,8 @@ func (w h264Writer) write(frame []byte, _ uint64) error {
 
 func (w h264Writer) close() error { return nil }
 
-// opusWriter writes Opus packets to an Ogg file. Ogg has no timestamps other than the total duration, so it fills
-// pauses in which nothing was sent.
+// opusWriter writes Opus packets to an Ogg file. Ogg has no timestamps other than the total duration, so the writer
+// fills pauses in which nothing was sent.
 type opusWriter struct {
 	ogg   *oggwriter.Writer
 	track *oggwriter.Track
@@ -101,14 +101,14 @@ type withoutClose struct{ file *os.File }
 
 func (k withoutClose) Write(b []byte) (int, error) { return k.file.Write(b) }
 
-func (w *opusWriter) write(packet []byte, at uint64) error {
+func (w *opusWriter) write(packet []byte, tick uint64) error {
 	length := opusTicks(packet)
 	if length == 0 {
 		return nil // not a valid Opus packet
 	}
 	// For a packet with an empty frame, decoders conceal a loss: the audio fades to silence.
 	emptyFrame := []byte{packet[0] &^ 3}
-	for step := opusTicks(emptyFrame); w.ticks+step <= at; w.ticks += step {
+	for step := opusTicks(emptyFrame); w.ticks+step <= tick; w.ticks += step {
 		if err := w.track.WriteRTP(&rtp.Packet{Payload: emptyFrame}); err != nil {
 			return err
 		}
