@@ -19,14 +19,14 @@ import (
 type buildFrontend struct {
 	Out       string `required:"" help:"Output folder; an existing build in it is replaced." placeholder:"DIR"`
 	Source    string `default:"web/app" help:"Folder with the source of the front end." placeholder:"DIR"`
-	BasePath  string `help:"URL path of the site, such as /meet, for links in the page shells." placeholder:"PATH"`
-	StaticURL string `name:"static-url" help:"URL at which the build is served, if it is not /static/ of the site." placeholder:"URL"`
+	BasePath  string `help:"URL path of the site, such as /meet, for the links in the pages." placeholder:"PATH"`
+	StaticURL string `name:"static-url" help:"URL at which the scripts and styles are served, if that is not /static/ of the site." placeholder:"URL"`
 }
 
 func (buildFrontend) Help() string {
 	return `Building needs Node.js and npm. Builds are reproducible: the same source gives the same bytes. SOURCE_DATE_EPOCH sets the
-date of the build; a server that uses a dated build refuses older and undated ones. Scripts and styles work under any path.
-For servers with --frontend-key, sign the build with "minisign -S -m DIR/manifest.json".
+date of the build. A server that uses a dated build refuses builds that are older or have no date. If servers verify builds
+with --frontend-key, sign the build with "minisign -S -m DIR/manifest.json".
 
 Example:
   meet build-frontend --out /tmp/build --base-path /meet`

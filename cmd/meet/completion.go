@@ -9,8 +9,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// completionScripts holds the templates of the completion scripts, which are filled from the commands. kong's
-// completion libraries run the program on every completion and add four dependencies; a static script avoids both.
+// completionScripts holds the templates of the completion scripts, which are filled with the commands and flags. The
+// completion libraries for kong would add four dependencies, and their scripts run the program for every completion.
+// Static scripts avoid both.
 //
 //go:embed completion/*.tmpl
 var completionScripts embed.FS

@@ -58,8 +58,8 @@ func (c createRoom) Run(ctx context.Context, env environment) error {
 	return printRooms(env, []*livekit.Room{room})
 }
 
-// wholeSeconds parses the duration given for flag into whole seconds, as LiveKit's messages hold it. An empty text
-// returns 0, which selects the server's default.
+// wholeSeconds parses text, the value of a flag, as a duration and returns it in whole seconds, the unit of LiveKit's
+// messages. For an empty text it returns 0, which makes the server use its default.
 func wholeSeconds(flag, text string) (uint32, error) {
 	if text == "" {
 		return 0, nil

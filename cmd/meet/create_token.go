@@ -100,8 +100,8 @@ func (t createToken) check() error {
 	return nil
 }
 
-// link returns the address of the server's /custom page, which joins a LiveKit server with the token raw.
-func (t createToken) link(cfg config.Config, raw string) (string, error) {
+// link returns a link to the server's /custom page, which joins a LiveKit server. jwt is the token in the link.
+func (t createToken) link(cfg config.Config, jwt string) (string, error) {
 	address, err := serverAddress(t.URL, cfg)
 	if err != nil {
 		return "", err
@@ -114,5 +114,5 @@ func (t createToken) link(cfg config.Config, raw string) (string, error) {
 	if err != nil {
 		return "", addressError(address)
 	}
-	return page + "/custom?" + url.Values{"liveKitUrl": {socket}, "token": {raw}}.Encode(), nil
+	return page + "/custom?" + url.Values{"liveKitUrl": {socket}, "token": {jwt}}.Encode(), nil
 }

@@ -11,9 +11,7 @@ type deleteRoom struct {
 }
 
 func (deleteRoom) Help() string {
-	return `Everybody in the room is disconnected.
-
-Example:
+	return `Example:
   meet delete-room myroom`
 }
 

@@ -17,8 +17,8 @@ type doctorCommand struct {
 }
 
 func (doctorCommand) Help() string {
-	return `Give it the settings of the server. It changes nothing and contacts no other machine. Each line begins with ok, warn or
-fail and says what to do. The exit status is 1 if a check fails.
+	return `Run it with the settings of the server. It changes nothing and contacts no other machine. Each line of the output begins
+with ok, warn or fail. If there is a problem, the line also says what to do. The exit status is 1 if a check fails.
 
 Example:
   meet doctor --listen :9000 --data-dir /var/lib/meet`
@@ -63,8 +63,8 @@ func (d doctorCommand) print(env environment, findings []doctor.Finding) error {
 	return t.Flush()
 }
 
-// minSecretLength is the shortest secret, in characters, that is not warned about: HS256 needs a key of 32 bytes (RFC
-// 7518, section 3.2).
+// minSecretLength is the length, in characters, below which doctor warns about a secret: HS256 needs a key of at
+// least 32 bytes (RFC 7518, section 3.2).
 const minSecretLength = 32
 
 // settingsFindings reports problems of the settings, unknown variables and weak API keys.
@@ -124,7 +124,8 @@ func splitErrors(err error) []error {
 	return nil
 }
 
-// apiFinding calls the server that runs on this machine, with the API key of these settings, and reports the result.
+// apiFinding calls the API of the server that runs on this machine, with the first API key of these settings, and
+// reports the result.
 func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
 	f := doctor.Finding{Check: "running server", Status: doctor.Fail}
 	cfg.LiveKitURL = "" // check the server on this machine, not the one that browsers are sent to

@@ -58,7 +58,8 @@ func (s *session) updateParticipants(change func()) {
 	change()
 }
 
-// reportTracks prints how the tracks of the participant owner changed: published, unpublished, muted or unmuted.
+// reportTracks prints which tracks of a participant were published, unpublished, muted or unmuted. owner is the
+// participant's identity.
 func (s *session) reportTracks(owner string, before, after []*livekit.TrackInfo) {
 	find := func(in []*livekit.TrackInfo, t *livekit.TrackInfo) *livekit.TrackInfo {
 		if i := slices.IndexFunc(in, func(o *livekit.TrackInfo) bool { return o.Sid == t.Sid }); i >= 0 {
@@ -81,12 +82,12 @@ func (s *session) reportTracks(owner string, before, after []*livekit.TrackInfo)
 	}
 }
 
-// muted returns the name of the event that what was muted or unmuted.
-func muted(what string, muted bool) string {
+// muted returns the name of an event, such as "track muted" or "track unmuted" for the subject "track".
+func muted(subject string, muted bool) string {
 	if muted {
-		return what + " muted"
+		return subject + " muted"
 	}
-	return what + " unmuted"
+	return subject + " unmuted"
 }
 
 // onData prints a received data packet: user data, a chat message, the header of a file, or a text stream once it is
@@ -130,8 +131,8 @@ type textStream struct {
 }
 
 const (
-	// maxTextStreams and maxTextSize bound the memory that remote participants can make us use. Further streams are
-	// ignored; the text of a stream is cut after maxTextSize bytes.
+	// maxTextStreams and maxTextSize limit the memory that remote participants can make this program use. More
+	// streams at the same time are ignored, and the text of a stream is cut after maxTextSize bytes.
 	maxTextStreams, maxTextSize = 64, 64 << 10
 )
 

@@ -9,7 +9,7 @@ import (
 type generateKeys struct{}
 
 func (generateKeys) Help() string {
-	return `It prints one "key: secret" line, the format of --key-file and --keys.
+	return `It prints one "key: secret" line, in the format that --key-file and --keys expect.
 
 Example:
   meet generate-keys > keys.yaml && chmod 600 keys.yaml && meet --key-file keys.yaml`

@@ -74,7 +74,7 @@ func (g grantFlags) grant(t *token.AccessToken, room string) {
 // roomConfigFlags are the flags for the configuration of the room, which applies if joining with the token creates
 // the room.
 type roomConfigFlags struct {
-	RoomConfig  string `name:"room-config" aliases:"room-configuration" help:"Configuration of the room, if joining creates it: LiveKit's RoomConfiguration as JSON, or @ and the name of a file with it." placeholder:"JSON"`
+	RoomConfig  string `name:"room-config" aliases:"room-configuration" help:"Configuration of the room, if joining creates it: LiveKit's RoomConfiguration as JSON, or @FILE to read it from a file." placeholder:"JSON"`
 	RoomPreset  string `help:"Name of a room configuration on the server." placeholder:"NAME"`
 	Agent       string `help:"Name of an agent to dispatch to the room, if joining creates it." placeholder:"NAME"`
 	JobMetadata string `help:"Metadata for the job of --agent." placeholder:"TEXT"`

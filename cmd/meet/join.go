@@ -23,9 +23,9 @@ type join struct {
 	P         string        `name:"p" hidden:"" help:"Same as --identity; used by early LiveKit tools."`
 	Name      string        `help:"Display name of the participant; the identity unless set." placeholder:"NAME"`
 	Token     string        `help:"Access token to join with, instead of a room and an API key." placeholder:"TOKEN"`
-	Audio     string        `help:"Publish this file as the microphone: Ogg with Opus." placeholder:"FILE"`
-	Video     string        `help:"Publish this file as the camera: IVF with VP8, VP9 or AV1, or H264 as a byte stream." placeholder:"FILE"`
-	FPS       *float64      `name:"fps" help:"Frame rate of an H264 file; the rate that the file states, or 30, unless set." placeholder:"RATE"`
+	Audio     string        `help:"Publish this file (Ogg with Opus) as the microphone." placeholder:"FILE"`
+	Video     string        `help:"Publish this file (IVF with VP8, VP9 or AV1, or an H264 byte stream) as the camera." placeholder:"FILE"`
+	FPS       *float64      `name:"fps" help:"Frame rate of an H264 file; unless set, the rate that the file states, or else 30." placeholder:"RATE"`
 	Loop      bool          `help:"Repeat the files when they end."`
 	Stay      bool          `help:"Stay in the room after the files have ended."`
 	Subscribe bool          `help:"Subscribe to the tracks of others." default:"true" negatable:""`
@@ -35,8 +35,9 @@ type join struct {
 }
 
 func (join) Help() string {
-	return `It prints who joins and leaves and what they publish, and leaves when the files have ended, or on Ctrl-C. A viewer that
-joins later waits for the next key frame of the video; ffmpeg's option -g sets the interval between key frames.
+	return `It prints who joins or leaves the room and what they publish. It exits when the files have ended, or on Ctrl-C. A viewer
+that joins more than 2 seconds after the start sees no video until the next key frame in the file. The option -g of
+ffmpeg sets the interval between key frames.
 
 Example:
   meet join myroom --identity bot --video video.ivf --audio audio.ogg --loop`
@@ -133,7 +134,8 @@ func (j join) serverAndToken(env environment) (address, raw string, err error) {
 	return socket, raw, nil
 }
 
-// accessToken returns the token of --token, or a new one signed with the configured API key, and the settings.
+// accessToken returns the settings and the token to join with: that of --token, or else a new one, signed with the
+// configured API key.
 func (j join) accessToken(env environment) (config.Config, string, error) {
 	if j.Token != "" {
 		cfg, _, err := j.load(env)

@@ -24,9 +24,9 @@ func (k keyFlags) check() error {
 	return nil
 }
 
-// load reads the settings and returns the API keys to use. These are the pair of --api-key and --api-secret, or else
-// the configured keys, or else the pair that the server generated in the data folder. The list is empty if there are
-// none.
+// load reads the settings and returns the API keys to use. If --api-key and --api-secret are given, it returns only
+// their key. If only --api-key is given, it returns the usable key with this name. Otherwise it returns all usable
+// keys.
 func (k keyFlags) load(env environment) (config.Config, []config.Key, error) {
 	if err := k.check(); err != nil {
 		return config.Config{}, nil, err
@@ -49,8 +49,8 @@ func (k keyFlags) load(env environment) (config.Config, []config.Key, error) {
 	return cfg, keys[i : i+1], nil
 }
 
-// usableKeys returns the configured API keys, or else the pair that the server generated in the data folder, or nil
-// if there is none.
+// usableKeys returns the configured API keys. If there are none, it returns the key that the server generated in the
+// data folder, or nil if there is no such key.
 func usableKeys(cfg config.Config) ([]config.Key, error) {
 	if len(cfg.Keys) > 0 {
 		return cfg.Keys, nil
@@ -62,7 +62,7 @@ func usableKeys(cfg config.Config) ([]config.Key, error) {
 	return keys, err
 }
 
-// signingKey returns the settings and the API key that signs. It fails if there is no key.
+// signingKey returns the settings and the API key to sign with. It fails if there is no key.
 func (k keyFlags) signingKey(env environment) (config.Config, config.Key, error) {
 	cfg, keys, err := k.load(env)
 	if err != nil {

@@ -14,30 +14,30 @@ import (
 )
 
 type loadTest struct {
-	Room        string        `help:"Name of the room, or with --rooms the prefix of their names." placeholder:"NAME"`
+	Room        string        `help:"Name of the room; with --rooms, the prefix of the rooms' names." placeholder:"NAME"`
 	Rooms       int           `help:"Number of rooms." default:"1"`
 	Publishers  int           `help:"Participants that publish video, in each room." default:"3"`
 	Audio       int           `name:"audio-publishers" help:"Participants that publish audio, in each room."`
 	Subscribers int           `name:"subscribers" help:"Participants that only subscribe, in each room." default:"40"`
-	Tiles       int           `help:"Video tracks that each subscriber receives, all of one size; all tracks unless set." placeholder:"N"`
-	Layout      string        `help:"Layout of each subscriber's screen: speaker (one large and five small tiles), 3x3 (medium), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
+	Tiles       int           `help:"Number of video tracks that each subscriber receives, in tiles of the same size; all tracks unless set." placeholder:"N"`
+	Layout      string        `help:"Layout of each subscriber's screen: speaker (one large and five small tiles), 3x3 (medium tiles), 4x4 or 5x5 (small tiles)." placeholder:"LAYOUT"`
 	Simulcast   bool          `help:"Publish video in three simulcast layers; a subscriber receives the layer that fits the tile."`
 	Frames      int           `help:"Video frames per second." default:"30"`
-	Packets     int           `help:"Packets per video frame, sent back to back." default:"7"`
+	Packets     int           `help:"Packets per video frame, sent without pauses." default:"7"`
 	Size        int           `help:"Size of a video packet in bytes." default:"1100"`
-	Ramp        float64       `help:"Joins per second; one after another unless set." placeholder:"N"`
+	Ramp        float64       `help:"Joins per second; unless set, each join starts when the previous one is complete." placeholder:"N"`
 	Settle      time.Duration `help:"Time to wait before measuring." default:"3s"`
-	Duration    time.Duration `help:"Time to measure." default:"20s"`
+	Duration    time.Duration `help:"Duration of the measurement." default:"20s"`
 	Single      bool          `name:"single-connection" help:"Use one peer connection per participant, as newer clients do."`
 	Feedback    bool          `help:"Send RTCP reports, NACKs and transport feedback, as browsers do."`
-	PID         int           `name:"pid" help:"Process id of a server on this machine, to report its CPU time and memory." placeholder:"ID"`
-	Joins       int           `name:"join-latency" help:"Measure instead how long this number of joins takes to receive video, in small and large rooms." placeholder:"N"`
+	PID         int           `name:"pid" help:"Process ID of a server on this machine, to report its CPU time and memory." placeholder:"ID"`
+	Joins       int           `name:"join-latency" help:"Instead of the load, measure how long participants wait for video when they join small and large rooms, with N joins of each room." placeholder:"N"`
 	serverFlags
 }
 
 func (loadTest) Help() string {
-	return `It works with any LiveKit-compatible server. By default, 3 publishers each send 210 packets of 1,100 bytes a second, and 40
-subscribers receive all of them: about 25,000 packets a second delivered.
+	return `It works with any LiveKit-compatible server. By default, each of 3 publishers sends 210 packets per second, of
+1,100 bytes each, and 40 subscribers receive all of them. The server then sends about 25,000 packets per second.
 
 Example:
   meet load-test --publishers 10 --audio-publishers 10 --subscribers 100 --layout 3x3 --simulcast --ramp 20`
@@ -94,8 +94,8 @@ func (l loadTest) layout() (loadtest.Layout, error) {
 	return layout, nil
 }
 
-// checkJoins returns an error if a flag was given that has no effect with --join-latency, which uses rooms of its
-// own.
+// checkJoins returns an error if --join-latency was given together with a flag that has no effect on it. This
+// measurement uses rooms of its own.
 func (l loadTest) checkJoins() error {
 	if l.Joins < 0 {
 		return fmt.Errorf("--join-latency: got %d, want a number of joins", l.Joins)
@@ -169,8 +169,8 @@ func newLoadProgress(env environment) *loadProgress {
 	return &loadProgress{env: env, status: newStatusLine(env.stderr)}
 }
 
-// show updates the status line on a terminal. Otherwise it prints one line for each stage, and one every five
-// seconds.
+// show updates the status line on a terminal. If the output is not a terminal, it prints a line at the start of each
+// stage and then one every five seconds.
 func (l *loadProgress) show(p loadtest.Progress) {
 	text := fmt.Sprintf("%s: %d of %d", p.Stage, p.Done, p.Total)
 	if p.Stage == "measuring" {

@@ -11,9 +11,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// command is the command line. Serve runs when no command is named.
+// command defines the command line for kong. Serve runs when no command is named.
 type command struct {
-	Serve             serve             `cmd:"" default:"withargs" help:"Run the server; the default command."`
+	Serve             serve             `cmd:"" default:"withargs" help:"Run the server. This is the default command."`
 	GenerateKeys      generateKeys      `cmd:"" help:"Generate an API key and its secret."`
 	CreateToken       createToken       `cmd:"" help:"Create an access token."`
 	VerifyToken       verifyToken       `cmd:"" help:"Show the contents of an access token, and whether it is valid."`
@@ -33,8 +33,8 @@ type command struct {
 	Version           version           `cmd:"" help:"Print the version."`
 }
 
-// environment holds the parts of the process that commands use. environ holds all environment variables, because a warning names
-// the unknown ones that begin with MEET_.
+// environment holds the parts of the process that commands use. environ holds all environment variables, because
+// commands warn about unknown ones that begin with MEET_.
 type environment struct {
 	environ        []string
 	stdin          io.Reader
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	helped := false
 	parser, err := kong.New(&c,
 		kong.Name("meet"),
-		kong.Description("Meet is a video conferencing site in one program. Without a command and settings it serves on port 8080.\n\nExample:\n  meet --listen :9000"),
+		kong.Description("Meet is a video conferencing site in one program. Without a command, meet runs the server, by default on port 8080.\n\nExample:\n  meet --listen :9000"),
 		kong.Writers(env.stdout, env.stderr),
 		kong.Exit(func(int) { helped = true }), // kong calls it for --help only
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -14,8 +14,8 @@ import (
 type mute struct {
 	participantTarget
 	Track  []string `help:"SID of a track (TR_…), as printed by list-participants --json; repeatable." placeholder:"ID"`
-	Source []string `help:"Source whose tracks are muted; repeatable. Microphone and camera unless --track or this is set." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
-	Unmute bool     `help:"Unmute instead, if the server allows it (--remote-unmute)."`
+	Source []string `help:"Source whose tracks are muted; repeatable; microphone and camera unless --source or --track is set." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
+	Unmute bool     `help:"Unmute the tracks instead. The server must allow this (meet serve --remote-unmute)."`
 	serverFlags
 }
 
@@ -82,17 +82,18 @@ func (c mute) wanted(ctx context.Context, server *admin.Client, room, identity s
 	return sids, err
 }
 
-// failed adds to an error what was to be muted.
+// failed adds the participant, the room and advice to an error of muting.
 func (c mute) failed(room, identity string, err error) error {
 	return withAdvice(fmt.Errorf("%s %q in room %q: %w", c.verb("m", "unm"), identity, room, err))
 }
 
-// verb returns "mute" or "unmute". muting and unmuting are everything before "ute", such as "M" and "Unm".
-func (c mute) verb(muting, unmuting string) string {
+// verb appends "ute" to mutePrefix, or with --unmute to unmutePrefix. With "M" and "Unm" it returns "Mute" or
+// "Unmute".
+func (c mute) verb(mutePrefix, unmutePrefix string) string {
 	if c.Unmute {
-		return unmuting + "ute"
+		return unmutePrefix + "ute"
 	}
-	return muting + "ute"
+	return mutePrefix + "ute"
 }
 
 // sources returns the sources of --source, or the default.

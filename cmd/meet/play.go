@@ -23,8 +23,8 @@ type player struct {
 	ended            bool          // all frames have been sent
 	keyFrameRequests chan struct{} // key frame requests of subscribers; holds one
 	lastKeyFrame     time.Time     // time at which the last key frame was sent
-	// waitPrinted: a viewer's wait was printed since the last key frame. earlyEndPrinted: the damaged end of the file
-	// was printed.
+	// waitPrinted is set if it was printed, since the last key frame, that a viewer waits. earlyEndPrinted is set if
+	// it was printed that the file ends early.
 	waitPrinted, earlyEndPrinted bool
 }
 
@@ -32,11 +32,11 @@ const (
 	// maxStartDelay is the longest time that the first frames wait for subscribers. A subscription takes a few round
 	// trips, and in a busy browser up to a second.
 	maxStartDelay = 2 * time.Second
-	// restartWindow is the time after the start in which files restart for a subscriber that missed the first key
+	// restartWindow is the time after the start in which the files restart if a subscriber has missed the first key
 	// frame.
 	restartWindow = 2 * time.Second
-	// keyFrameInFlight is the time after sending a key frame in which a request for one is ignored: the subscriber
-	// sent the request before the key frame arrived. It is about a round trip.
+	// keyFrameInFlight is the time after sending a key frame in which key frame requests are ignored, because
+	// subscribers sent them before the key frame arrived. It is about a round trip.
 	keyFrameInFlight = 200 * time.Millisecond
 )
 
@@ -60,10 +60,10 @@ func (s *session) playAll(ctx context.Context, files []*mediafile.File) error {
 		return err
 	}
 	start := time.Now()
-	for latest := start.Add(restartWindow); ; {
-		length, err := s.playOnce(ctx, players, start, latest)
+	for restartDeadline := start.Add(restartWindow); ; {
+		length, err := s.playOnce(ctx, players, start, restartDeadline)
 		restart := errors.Is(err, errRestart)
-		if restart { // frames being sent are cut short; RTP timestamps must still increase, so by at least a millisecond
+		if restart { // frames being sent are cut short, but RTP timestamps must increase, by at least a millisecond
 			length = min(length, time.Since(start)+time.Millisecond)
 		}
 		if ctx.Err() != nil || err != nil && !restart {
@@ -108,7 +108,8 @@ func (s *session) publishAll(ctx context.Context, files []*mediafile.File) (play
 }
 
 // awaitSubscribers waits until each track has a subscriber, so that the subscriber receives it from the first frame
-// on. It waits for at most maxStartDelay, since nobody may subscribe, and not at all in an empty room.
+// on. It waits for at most maxStartDelay, because it is possible that nobody subscribes. In an empty room it does not
+// wait.
 func (s *session) awaitSubscribers(ctx context.Context, players []*player) error {
 	if s.alone() {
 		return nil
@@ -133,9 +134,9 @@ func (s *session) alone() bool {
 	return len(s.client.RemoteParticipants()) == 0 && room.GetNumParticipants() <= 1 && !room.GetActiveRecording()
 }
 
-// playOnce plays all files once and returns the duration of the longest. If one fails or must restart, it stops all
-// of them.
-func (s *session) playOnce(ctx context.Context, players []*player, start, latest time.Time) (length time.Duration, err error) {
+// playOnce plays all files once and returns the duration of the longest file. If a file fails or must restart, it
+// stops all files.
+func (s *session) playOnce(ctx context.Context, players []*player, start, restartDeadline time.Time) (length time.Duration, err error) {
 	playing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(players))
@@ -145,9 +146,9 @@ func (s *session) playOnce(ctx context.Context, players []*player, start, latest
 	for i, p := range players {
 		all.Go(func() { // ends with the longest file, or when playing is cancelled
 			defer cancel()
-			errs[i] = s.play(playing, p, start, latest)
+			errs[i] = s.play(playing, p, start, restartDeadline)
 			if errs[i] == nil && left.Add(-1) > 0 {
-				errs[i] = s.answerRequestsUntil(playing, p, nil, latest)
+				errs[i] = s.answerRequestsUntil(playing, p, nil, restartDeadline)
 			}
 		})
 	}
@@ -161,8 +162,8 @@ func (s *session) playOnce(ctx context.Context, players []*player, start, latest
 	return 0, errors.New("the files contain no frames")
 }
 
-// rewind returns all files to their start after a round of the given length. It moves the RTP clock of shorter files
-// on to the end of the round.
+// rewind returns all files to their start after a round of the given length. It sets the RTP clock of every track to
+// the end of the round.
 func rewind(players []*player, length time.Duration) error {
 	for _, p := range players {
 		p.track.AdvanceClock(length - p.position)
@@ -174,14 +175,15 @@ func rewind(players []*player, length time.Duration) error {
 	return nil
 }
 
-// play sends each frame at its time and returns after the last one. Key frames cannot be generated on request: before
-// the time latest a request makes the files restart, later the viewer waits for the next key frame of the file.
-func (s *session) play(ctx context.Context, p *player, start, latest time.Time) error {
+// play sends each frame at its time and returns after the last one. Key frames cannot be generated on request. If a
+// subscriber requests one before restartDeadline, the files restart. Later, the viewer has to wait for the next key
+// frame in the file.
+func (s *session) play(ctx context.Context, p *player, start, restartDeadline time.Time) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		timer.Reset(time.Until(start.Add(p.position)))
-		if err := s.answerRequestsUntil(ctx, p, timer.C, latest); err != nil || ctx.Err() != nil {
+		if err := s.answerRequestsUntil(ctx, p, timer.C, restartDeadline); err != nil || ctx.Err() != nil {
 			return err
 		}
 		frame, err := p.file.Next()
@@ -203,9 +205,10 @@ func (s *session) play(ctx context.Context, p *player, start, latest time.Time) 
 	}
 }
 
-// answerRequestsUntil answers key frame requests until due fires or ctx ends. While a restart can still answer them,
-// it sends padding during pauses of the file, because some servers request a key frame only when a packet arrives.
-func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan time.Time, latest time.Time) error {
+// answerRequestsUntil answers key frame requests until the channel due receives a time or ctx ends. Until
+// restartDeadline, it also sends padding during pauses of the file, because some servers request a key frame only
+// when a packet arrives.
+func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan time.Time, restartDeadline time.Time) error {
 	pause := time.NewTicker(keyFrameInFlight)
 	defer pause.Stop()
 	for {
@@ -216,9 +219,9 @@ func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan
 		case <-ctx.Done():
 			return nil
 		case <-p.keyFrameRequests:
-			err = s.answerKeyFrameRequest(p, latest)
+			err = s.answerKeyFrameRequest(p, restartDeadline)
 		case <-pause.C:
-			if p.mayRestart(latest) {
+			if p.mayRestart(restartDeadline) {
 				err = p.track.WritePadding()
 			}
 		}
@@ -241,18 +244,18 @@ func (s *session) send(p *player, frame mediafile.Frame) error {
 	return p.track.WriteFrame(frame.Data, frame.Duration)
 }
 
-// mayRestart reports whether the file may restart for a subscriber: it has sent a key frame, and the time is before
-// latest.
-func (p *player) mayRestart(latest time.Time) bool {
-	return !p.lastKeyFrame.IsZero() && time.Now().Before(latest)
+// mayRestart reports whether the file may restart for a subscriber. It may if it has sent a key frame and
+// restartDeadline has not passed.
+func (p *player) mayRestart(restartDeadline time.Time) bool {
+	return !p.lastKeyFrame.IsZero() && time.Now().Before(restartDeadline)
 }
 
-// answerKeyFrameRequest returns errRestart if the files should restart. Otherwise it prints, once until the next key
-// frame, that the viewer waits for that key frame or that the file has ended.
-func (s *session) answerKeyFrameRequest(p *player, latest time.Time) error {
+// answerKeyFrameRequest returns errRestart if the files should restart. Otherwise it prints that the viewer waits for
+// the next key frame in the file, or that the file has ended. It prints this only once between two key frames.
+func (s *session) answerKeyFrameRequest(p *player, restartDeadline time.Time) error {
 	switch {
 	case p.position == 0, time.Since(p.lastKeyFrame) < keyFrameInFlight: // a key frame is about to arrive
-	case p.mayRestart(latest):
+	case p.mayRestart(restartDeadline):
 		return errRestart
 	case p.waitPrinted:
 	case p.ended && !s.Loop:

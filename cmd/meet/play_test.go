@@ -17,8 +17,8 @@ import (
 	"meet/internal/token"
 )
 
-// ivfWithOneKeyFrame writes an IVF file of VP8 in which only the first frame is a key frame. Frames are ticks/20
-// seconds apart.
+// ivfWithOneKeyFrame writes an IVF file of VP8 in which only the first frame is a key frame. A frame lasts ticks/20
+// seconds.
 func ivfWithOneKeyFrame(t *testing.T, frames byte, ticks uint64) string {
 	t.Helper()
 	file := append([]byte("DKIF\x00\x00\x20\x00VP80"), 16, 0, 16, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -71,8 +71,9 @@ func joinViewer(t *testing.T, address string, grant token.VideoGrant, onTrack fu
 	t.Cleanup(func() { _ = c.Close() }) // the result does not matter
 }
 
-// forwardVideo returns an OnTrack callback that sends received video packets to a channel until it is full.
-func forwardVideo(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
+// forwardVideo returns an OnTrack callback that sends received video packets to a channel. While the channel is full,
+// it drops packets.
+func forwardVideo(packets chan<- *rtp.Packet) func(*client.RemoteTrack) {
 	return func(track *client.RemoteTrack) {
 		for {
 			p, err := track.ReadRTP()
@@ -83,7 +84,7 @@ func forwardVideo(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
 				continue
 			}
 			select {
-			case to <- p:
+			case packets <- p:
 			default: // the channel is full
 			}
 		}
@@ -103,8 +104,8 @@ func expectFirstFrame(t *testing.T, received <-chan *rtp.Packet) {
 	}
 }
 
-// A viewer that joins shortly after the start receives the video from its first frame, even if only that frame is a
-// key frame, if the next frame is due in ten seconds, or if only the audio is still playing.
+// A viewer that joins shortly after the start receives the video from its first frame. The cases are that no other
+// frame is a key frame, that the next frame follows ten seconds later, and that only the audio is still playing.
 func TestPlayRestartsForViewerThatJoinsEarly(t *testing.T) {
 	address, _ := startServer(t)
 	for name, files := range map[string][]string{
@@ -139,8 +140,8 @@ func TestPlayWaitsForHiddenViewers(t *testing.T) {
 	}
 }
 
-// A key frame request soon after the start restarts the files. Later requests are printed once: the viewer waits for
-// a key frame, or the video has ended before the audio.
+// A key frame request soon after the start restarts the files. After a later request, it is printed once that the
+// viewer waits for a key frame, or that the video has ended (before the audio).
 func TestPlayReportsWaitingViewerOnce(t *testing.T) {
 	address, _ := startServer(t)
 	const waits, ended = "viewer waits for the next key frame in the file", "viewer receives no video, the file has ended"

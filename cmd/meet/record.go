@@ -13,7 +13,7 @@ import (
 	"meet/internal/mediafile"
 )
 
-// trackRecording records one received track. It writes one file for each codec that the track uses in turn.
+// trackRecording records one received track. Whenever the codec of the track changes, it starts another file.
 type trackRecording struct {
 	session *session
 	track   *client.RemoteTrack
@@ -109,8 +109,8 @@ func (t *trackRecording) requestKeyFrame() {
 	}
 }
 
-// trackInfo returns the identity of a track's publisher and the announced track, or nil if the server has not
-// announced it. Servers announce a track before they send it.
+// trackInfo returns the identity of a track's publisher and the server's description of the track. info is nil if the
+// server has not announced the track, but servers announce a track before they send it.
 func (s *session) trackInfo(t *client.RemoteTrack) (owner string, info *livekit.TrackInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"meet/internal/config"
 )
 
-// serverFlags are the flags that choose the server a command calls and the format of its output.
+// serverFlags are the flags that choose the server that a command calls and the format of the command's output.
 type serverFlags struct {
 	URL  string `name:"url" help:"URL of the server (LIVEKIT_URL); the server on this machine unless set." placeholder:"URL"`
 	JSON bool   `name:"json" help:"Print JSON instead of text."`
@@ -42,8 +42,9 @@ func addressError(address string) error {
 	return usageError{fmt.Errorf("--url: got %q, %w", address, admin.ErrAddress)}
 }
 
-// serverAddress returns the address of the server: url, the value of --url, or else the setting livekit_url, which
-// LIVEKIT_URL sets too, or else this machine with the port of the setting listen.
+// serverAddress returns the address of the server to call. This is url, which is the value of --url. If url is empty,
+// it is the setting livekit_url, which the variable LIVEKIT_URL may set. If this is empty too, it is the address of
+// the server on this machine, from the setting listen.
 func serverAddress(url string, cfg config.Config) (string, error) {
 	switch {
 	case url != "":
@@ -61,7 +62,7 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 	return "http://" + net.JoinHostPort(host, port), nil
 }
 
-// withAdvice adds to an error of the server's API what the user can do about it.
+// withAdvice adds advice to an error of the server's API, if there is something that the user can do about it.
 func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, admin.ErrUnreachable):

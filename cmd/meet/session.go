@@ -14,7 +14,7 @@ import (
 	"meet/internal/mediafile"
 )
 
-// session is the time between joining a room and leaving it.
+// session is the state of "meet join" from joining a room to leaving it.
 type session struct {
 	join
 	events       *eventPrinter
@@ -33,8 +33,8 @@ type session struct {
 const (
 	// joinTimeout is the longest time that joining may take.
 	joinTimeout = 20 * time.Second
-	// progressInterval is the interval between printed progress events, statusInterval that between updates of the
-	// status line on a terminal.
+	// progressInterval is the interval between printed progress events. On a terminal, statusInterval is the interval
+	// between updates of the status line.
 	progressInterval, statusInterval = 10 * time.Second, time.Second
 )
 
@@ -93,9 +93,9 @@ func (s *session) withDuration(ctx context.Context) (context.Context, context.Ca
 	return context.WithCancel(ctx)
 }
 
-// wait returns when the session ends: when the files have ended and ends is set, on an error, when the server ends
-// it, or with ctx.
-func (s *session) wait(ctx context.Context, played <-chan error, ends bool) error {
+// wait returns when the session must end: when all files have ended and leaveAtEnd is set, after an error, when the
+// server ends the session, or when ctx ends.
+func (s *session) wait(ctx context.Context, played <-chan error, leaveAtEnd bool) error {
 	every := progressInterval
 	if s.events.hasStatusLine() {
 		every = statusInterval
@@ -106,7 +106,7 @@ func (s *session) wait(ctx context.Context, played <-chan error, ends bool) erro
 	for {
 		select {
 		case err := <-played:
-			if err != nil || ends {
+			if err != nil || leaveAtEnd {
 				return err
 			}
 			played = nil
@@ -132,11 +132,11 @@ func (s *session) reportConnection(ctx context.Context) {
 	}
 }
 
-// reportProgress prints how much was sent and received. before is the number of bytes that the last call returned,
-// since the time that has passed since then; it returns the new number.
-func (s *session) reportProgress(since time.Duration, before uint64) uint64 {
+// reportProgress prints how much was sent and received, and returns the number of bytes received so far.
+// previousBytes is the number that the last call returned, and elapsed is the time since that call.
+func (s *session) reportProgress(elapsed time.Duration, previousBytes uint64) uint64 {
 	frames, packets, bytes := s.frames.Load(), s.packets.Load(), s.bytes.Load()
-	kilobits := float64(bytes-before) * 8 / 1000 / since.Seconds()
+	kilobits := float64(bytes-previousBytes) * 8 / 1000 / elapsed.Seconds()
 	if s.events.hasStatusLine() {
 		s.events.showStatus("%s with %d others: %d frames sent, %d packets received, %.0f kbit/s; Ctrl-C leaves",
 			formatDuration(time.Since(s.events.start)), len(s.client.RemoteParticipants()), frames, packets, kilobits)

@@ -18,7 +18,7 @@ import (
 // keyFrame is the beginning of a VP8 key frame of 16 by 16 pixels.
 var keyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 
-// Join prints who joins and leaves, what they publish, mute and send, as text and as JSON.
+// The command prints, as text and as JSON, when participants join and leave and what they publish, mute and send.
 func TestJoinPrintsParticipantsTracksAndMessages(t *testing.T) {
 	address, _ := startServer(t)
 	people, programs := startCommand(t, address, "join", "blue", "--identity", "bot"), startCommand(t, address, "join", "blue", "--identity", "bot2", "--json")

@@ -29,7 +29,7 @@ type frontendSettings struct {
 	FrontendURL        string `name:"frontend-url" help:"URL of a published build with a manifest.json, instead of a repository (MEET_FRONTEND_URL)." placeholder:"URL"`
 	FrontendToken      string `help:"GitHub token, for a private repository or a higher rate limit (MEET_FRONTEND_TOKEN)." placeholder:"TOKEN"`
 	FrontendKey        string `help:"Public key of minisign; only builds signed with it are accepted (MEET_FRONTEND_KEY)." placeholder:"KEY"`
-	FrontendAPIURL     string `name:"frontend-api-url" help:"URL of the repository's GitHub Enterprise Server; github.com unless set (MEET_FRONTEND_API_URL)." placeholder:"URL"`
+	FrontendAPIURL     string `name:"frontend-api-url" help:"URL of the GitHub Enterprise Server that has the repository; github.com unless set (MEET_FRONTEND_API_URL)." placeholder:"URL"`
 	FrontendPagesURL   string `name:"frontend-pages-url" help:"URL at which GitHub Pages serves the branch, if it has a custom domain (MEET_FRONTEND_PAGES_URL)." placeholder:"URL"`
 }
 
@@ -51,9 +51,9 @@ type serverSettings struct {
 	WebhookURL     []string `name:"webhook-url" sep:"none" help:"URL that receives webhooks; repeatable (MEET_WEBHOOK_URL)." placeholder:"URL"`
 	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs webhooks, one for all URLs or one for each; the first key unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
 	RemoteUnmute   bool     `help:"Let server APIs unmute participants, not only mute them (MEET_REMOTE_UNMUTE)."`
-	DirectRooms    bool     `help:"Connect the only two participants of a meeting directly, if possible; this shows each the other's IP address (MEET_DIRECT_ROOMS)."`
+	DirectRooms    bool     `help:"If a meeting has only two participants, connect them directly where possible; each of them then learns the other's IP address (MEET_DIRECT_ROOMS)."`
 	WebhookPrivate bool     `help:"Allow webhook URLs whose host name resolves to a private address (MEET_WEBHOOK_PRIVATE)."`
-	MetricsToken   string   `name:"metrics-token" help:"Bearer token for /metrics; without it, /metrics is open only to this machine, if the server listens on loopback (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
+	MetricsToken   string   `name:"metrics-token" help:"Bearer token for /metrics; unless set, /metrics is open to this machine if the server listens on loopback, and otherwise off (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
 	LimitVideo     string   `name:"subscription-limit-video" help:"Maximum number of video tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Maximum number of audio tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	AllowedOrigins []string `help:"Origins of other sites that may use /token, /api/ and /rtc, such as https://example.org; all origins unless set (MEET_ALLOWED_ORIGINS)." placeholder:"ORIGIN"`

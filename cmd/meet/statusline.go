@@ -8,8 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// statusLine is the last line of a terminal, which is overwritten by each update. A nil statusLine shows nothing; it
-// stands for output that is not a terminal.
+// statusLine is the last line of a terminal, which is overwritten by each update. If the output is not a terminal,
+// the statusLine is nil and shows nothing.
 type statusLine struct {
 	terminal *os.File
 	text     string
@@ -38,13 +38,14 @@ func (l *statusLine) show(text string) {
 	fmt.Fprint(l.terminal, "\r\x1b[K", string(chars)) // return to the first column and clear the line
 }
 
-// above clears the status line, calls print, which must print whole lines, and shows the status line below them.
-func (l *statusLine) above(print func()) {
+// above clears the status line, calls printLines, and shows the status line again below the printed text. This text
+// must consist of whole lines.
+func (l *statusLine) above(printLines func()) {
 	if l == nil {
-		print()
+		printLines()
 		return
 	}
 	fmt.Fprint(l.terminal, "\r\x1b[K")
-	print()
+	printLines()
 	l.show(l.text)
 }

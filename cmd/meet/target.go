@@ -47,8 +47,7 @@ type target struct {
 // targets are the required values of a command, in the order of its arguments.
 type targets []target
 
-// fill sets each target without a value to the next of the arguments. It fails if a target has no value or an
-// argument is left.
+// fill gives each target that has no value the next argument. It fails if there are too few arguments or too many.
 func (t targets) fill(args ...string) error {
 	for _, one := range t {
 		if *one.value == "" && len(args) > 0 {

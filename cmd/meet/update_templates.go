@@ -19,8 +19,8 @@ type updateTemplates struct {
 	frontendSettings
 	Check    bool `xor:"do" help:"Only check whether a newer build is published: exit status 3 if so, else 0."`
 	List     bool `xor:"do" help:"List the builds in the data folder."`
-	Rollback bool `xor:"do" help:"Return to the previous build; the current one is not taken again automatically."`
-	Force    bool `aliases:"allow-older" help:"Take the published build even if it is older than the one in use, or has no date."`
+	Rollback bool `xor:"do" help:"Return to the previous build; automatic updates do not install the current one again."`
+	Force    bool `aliases:"allow-older" help:"Install the published build even if it has no date or is older than the one in use."`
 }
 
 func (updateTemplates) Help() string {

@@ -28,8 +28,8 @@ Example:
   meet create-token --join --room myroom --identity ada | meet verify-token -`
 }
 
-// maxTokenSize is the largest token that is read, in bytes. Tokens have a few kilobytes at most, and HTTP headers and
-// URLs cannot carry more.
+// maxTokenSize is the largest token that is read, in bytes. A token has a few kilobytes at most, because HTTP headers
+// and URLs cannot carry more.
 const maxTokenSize = 1 << 20
 
 // Run prints the contents of the token, and fails if the token is not valid.
@@ -67,8 +67,7 @@ func (v verifyToken) Run(env environment) error {
 
 var errNoToken = errors.New("this is not an access token: a LiveKit token has three parts of letters and digits, separated by dots")
 
-// describeInvalid adds to the reason why a token is invalid what the token's owner needs to know, such as how long
-// ago it expired.
+// describeInvalid adds details to the error of an invalid token, such as how long ago the token expired.
 func describeInvalid(err error, g *token.ClaimGrants, now time.Time) error {
 	switch {
 	case errors.Is(err, token.ErrExpired):
@@ -83,7 +82,7 @@ func describeInvalid(err error, g *token.ClaimGrants, now time.Time) error {
 	return err
 }
 
-// verdict is the output of --json.
+// verdict is the output of verify-token --json.
 type verdict struct {
 	Valid   bool            `json:"valid"`
 	Problem string          `json:"problem,omitempty"`
