@@ -205,7 +205,7 @@ func (s *session) play(ctx context.Context, p *player, start, restartDeadline ti
 	}
 }
 
-// answerRequestsUntil answers key frame requests until the channel due receives a time or ctx ends. Until
+// answerRequestsUntil answers key frame requests until the timer channel due fires or ctx ends. Until
 // restartDeadline, it also sends padding during pauses of the file, because some servers request a key frame only
 // when a packet arrives.
 func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan time.Time, restartDeadline time.Time) error {

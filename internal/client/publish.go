@@ -67,8 +67,8 @@ func (c *Client) Publish(ctx context.Context, opts PublishOptions) (*Publication
 	return c.publish(ctx, opts, "")
 }
 
-// PublishBackup publishes a track that is already published in a second codec, opts.MimeType. Servers request it when
-// a subscriber cannot decode the first codec.
+// PublishBackup adds a second codec, opts.MimeType, to a published track. Servers request it when a subscriber cannot
+// decode the first codec.
 func (c *Client) PublishBackup(ctx context.Context, track *Publication, opts PublishOptions) (*Publication, error) {
 	return c.publish(ctx, opts, track.SID())
 }

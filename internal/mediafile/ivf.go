@@ -40,8 +40,8 @@ const (
 	// maxDuration is the longest duration of a frame or pause. It only prevents overflows, because no real file is
 	// longer.
 	maxDuration = 10_000 * time.Hour
-	// maxFrameRate is the highest frame rate, in frames per second, that is accepted from a file. If a file states a
-	// higher rate or none, defaultFrameRate is used.
+	// maxFrameRate is the highest frame rate, in frames per second, that is accepted from a file. Otherwise
+	// defaultFrameRate is used.
 	maxFrameRate, defaultFrameRate = 240, 30
 )
 
