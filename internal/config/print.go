@@ -57,7 +57,7 @@ func (c Config) YAML(about func(key string) string) (string, error) {
 		fmt.Fprintf(&b, "# %s\n", oneLine(cmp.Or(about(s.key), s.want)))
 		show := printedValues[s.key]
 		if show == nil {
-			return "", fmt.Errorf("print %s: it has no line in shown", s.key)
+			return "", fmt.Errorf("print %s: printedValues has no function for it", s.key)
 		}
 		value := show(c)
 		if value == nil {
