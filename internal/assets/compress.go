@@ -18,7 +18,8 @@ type Encoding struct {
 	Suffix string // appended to the file's name, such as ".br"
 }
 
-// Encodings returns the compressed forms that builds contain, in the order of preference: the smallest first.
+// Encodings returns the compressed forms that builds contain, in the order of preference. The form that is usually
+// smallest comes first.
 func Encodings() []Encoding {
 	return []Encoding{{"br", ".br"}, {"gzip", ".gz"}}
 }
@@ -26,8 +27,8 @@ func Encodings() []Encoding {
 // compressible lists the extensions of text files. Fonts, audio and images are compressed already.
 var compressible = []string{".js", ".mjs", ".css", ".html", ".svg", ".json", ".txt", ".wasm", ".webmanifest", ".map"}
 
-// compress adds each compressed form that is at least 10 % smaller than the file. Both encoders produce identical
-// bytes on every machine; those of Node do not.
+// compress adds each compressed form that is at least 10 % smaller than the file. It uses encoders written in Go, which
+// produce identical bytes on every machine. Node's encoders do not.
 func (m *Manifest) compress(files map[string][]byte) error {
 	for _, f := range slices.Clone(m.Files) {
 		if !slices.Contains(compressible, path.Ext(f.Path)) {
@@ -69,8 +70,8 @@ func (e Encoding) encode(plain []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// checkEncodings returns an error if a compressed file does not decompress to the file that it is served in place of.
-// A browser would reject it, or show other content.
+// checkEncodings returns an error if a compressed file does not decompress to its original. The server would send it in
+// place of the original, and a browser would reject it or show other content.
 func (b *Build) checkEncodings() error {
 	for _, f := range b.Files {
 		for _, e := range Encodings() {

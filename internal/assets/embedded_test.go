@@ -112,8 +112,8 @@ func TestPageScriptsStayWithinSizeBudget(t *testing.T) {
 	}
 }
 
-// namedHosts lists hosts whose names appear in the libraries, which never connect to them: XML namespaces, links in
-// messages for developers, and the name of an RTP header extension.
+// namedHosts lists hosts whose names appear in the libraries, as XML namespaces, in links for developers, and in the name
+// of an RTP header extension. The libraries never connect to them.
 var namedHosts = []string{"www.w3.org", "react.dev", "aomediacodec.github.io", "github.com"}
 
 func TestBuildReferencesNoForeignHosts(t *testing.T) {

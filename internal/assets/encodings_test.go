@@ -55,7 +55,7 @@ func compressed(t testing.TB, suffix string, content []byte) []byte {
 	return b.Bytes()
 }
 
-// A compressed file is served in place of its original, so it must decompress to it. A correct sum is not enough.
+// Compressed files are served in place of their originals. It is not enough that the sum of a compressed file is correct.
 func TestOpenRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
 	good := newBuild(t, "good", time.Time{})
 	name := scriptName(t, good)
@@ -112,7 +112,7 @@ func TestUpdateRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
 	}
 }
 
-// Such a build may have been copied into the store by hand.
+// An operator may have copied a build with such a file into the store by hand.
 func TestLibrarySkipsStoredBuildWithWrongCompressedFile(t *testing.T) {
 	b := newFixture(t)
 	good := newBuild(t, "good", time.Time{})

@@ -96,7 +96,7 @@ func scriptName(t testing.TB, build map[string][]byte) string {
 	return ""
 }
 
-// fakeGitHub serves the repository ada/build as GitHub's API, raw file server and Pages do.
+// fakeGitHub serves the repository ada/build as GitHub's API, its raw file server and GitHub Pages do.
 type fakeGitHub struct {
 	*httptest.Server
 
@@ -110,8 +110,8 @@ type fakeGitHub struct {
 	requested []string             // URL path and Range header of each request
 }
 
-// faultFunc answers a request for a file and reports whether it did. before is the number of earlier requests for the
-// file.
+// faultFunc may answer a request for a file, and reports whether it has answered. before is the number of earlier
+// requests for the file.
 type faultFunc func(w http.ResponseWriter, r *http.Request, before int) bool
 
 // newFakeGitHub starts a server with an empty repository.
@@ -122,7 +122,7 @@ func newFakeGitHub(t testing.TB) *fakeGitHub {
 	return s
 }
 
-// publish commits a build to the branch and returns the commit. Pages serves the commit only if pages is true.
+// publish commits a build to the branch and returns the commit. GitHub Pages serves the commit only if pages is true.
 func (s *fakeGitHub) publish(build map[string][]byte, pages bool) (commit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,7 +268,7 @@ func writeBuild(t testing.TB, build map[string][]byte) string {
 	return dir
 }
 
-// update returns an Updater from s to the store.
+// update returns an Updater that installs builds of s in the store.
 func (b *fixture) update(s assets.Source) *assets.Updater {
 	return (&assets.Updater{Source: s, Store: b.store, Embedded: b.embedded, Version: version}).WithShortTimeouts()
 }

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// parallelFetches is the number of files fetched at the same time: enough to hide the latency of a distant
-	// server, few enough not to overload it.
+	// parallelFetches is the number of files fetched at the same time. They hide the latency of a distant server and
+	// do not overload it.
 	parallelFetches = 4
-	// maxAttempts is how often a file is requested from one location when the transfer fails.
+	// maxAttempts bounds the number of requests for a file to one location, including the first one.
 	maxAttempts = 4
-	// stallTimeout is how long a server may send nothing before the transfer is aborted.
+	// stallTimeout is the time after which a transfer is aborted if the server has sent no bytes.
 	stallTimeout = 30 * time.Second
 	// retryDelay is the time before the second attempt. It doubles with each further attempt.
 	retryDelay = 500 * time.Millisecond
@@ -103,7 +103,7 @@ func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 }
 
 // fetchFile downloads one file from the first location that has it. It resumes a partial file of an earlier attempt.
-// count receives the number of bytes to add to the progress, negative when bytes are discarded.
+// It calls count with the number of bytes to add to the progress. This number is negative when bytes are discarded.
 func (f *fetcher) fetchFile(ctx context.Context, file File, count func(int64)) error {
 	part := filepath.Join(f.partialDir, strings.ReplaceAll(file.Path, "/", "%")) // % is not allowed in the paths of a manifest
 	var last error
@@ -144,39 +144,40 @@ type permanentError struct{ error }
 // Unwrap returns the wrapped error.
 func (e permanentError) Unwrap() error { return e.error }
 
-// fetchFrom downloads the missing bytes of a file from one location into the file part, and checks the result.
+// fetchFrom downloads the missing bytes of a file from one location, and checks the size and sum of the result. part is
+// the path of the partial file on disk.
 func (f *fetcher) fetchFrom(ctx context.Context, location Location, file File, part string, count func(int64)) error {
-	out, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
+	dst, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
-	defer func() { _ = out.Close() }() // errors are reported by Sync and Close below
-	have, err := out.Seek(0, io.SeekEnd)
+	defer func() { _ = dst.Close() }() // errors are reported by Sync and Close below
+	fetched, err := dst.Seek(0, io.SeekEnd)
 	if err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
-	resumed := have > 0
-	if have > file.Size { // left over from another build with a file of this name
-		if err := out.Truncate(0); err != nil {
+	resumed := fetched > 0
+	if fetched > file.Size { // left over from another build with a file of this name
+		if err := dst.Truncate(0); err != nil {
 			return permanentError{fmt.Errorf("write build: %w", err)}
 		}
-		have = 0
+		fetched = 0
 	}
-	count(have) // bytes of an earlier attempt count as fetched
-	if have < file.Size {
-		if err := f.download(ctx, location, file, out, &have, count); err != nil {
-			count(-have)
+	count(fetched) // bytes of an earlier attempt count as fetched
+	if fetched < file.Size {
+		if err := f.download(ctx, location, file, dst, &fetched, count); err != nil {
+			count(-fetched)
 			return err
 		}
 	}
 	f.onStep("file fetched")
-	content := make([]byte, have)
-	if _, err := out.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+	content := make([]byte, fetched)
+	if _, err := dst.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
 		return permanentError{fmt.Errorf("read build: %w", err)}
 	}
 	if err := file.check(content); err != nil {
-		count(-have)
-		if err := out.Truncate(0); err != nil {
+		count(-fetched)
+		if err := dst.Truncate(0); err != nil {
 			return permanentError{fmt.Errorf("write build: %w", err)}
 		}
 		if resumed {
@@ -184,107 +185,108 @@ func (f *fetcher) fetchFrom(ctx context.Context, location Location, file File, p
 		}
 		return permanentError{err}
 	}
-	if err := errors.Join(out.Sync(), out.Close()); err != nil {
+	if err := errors.Join(dst.Sync(), dst.Close()); err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	return nil
 }
 
-// download requests the missing bytes of a file and appends them to out. On entry and return, *have is the number of
-// bytes in out that have been passed to count.
-func (f *fetcher) download(ctx context.Context, location Location, file File, out *os.File, have *int64, count func(int64)) error {
+// download requests the missing bytes of a file and appends them to dst. *fetched is the number of bytes in dst that have
+// been passed to count, both before and after the call.
+func (f *fetcher) download(ctx context.Context, location Location, file File, dst *os.File, fetched *int64, count func(int64)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	req, err := location.newRequest(ctx, file.Path)
 	if err != nil {
 		return permanentError{err}
 	}
-	if *have > 0 && *have < file.Size {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", *have))
+	if *fetched > 0 && *fetched < file.Size {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", *fetched))
 	}
 	stallTimer := time.AfterFunc(f.stallTimeout, cancel)
 	defer stallTimer.Stop()
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return f.transferError(stallTimer, req, file, *have, err)
+		return f.transferError(stallTimer, req, file, *fetched, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // nothing was written
 	switch {
-	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", *have)):
+	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", *fetched)):
 	case resp.StatusCode == http.StatusOK:
-		if *have > 0 { // the server does not support range requests
-			if err := f.discard(out, have, count); err != nil {
+		if *fetched > 0 { // the server does not support range requests
+			if err := f.discard(dst, fetched, count); err != nil {
 				return err
 			}
 		}
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable, resp.StatusCode == http.StatusPartialContent:
-		return errors.Join(unavailable("%s cannot resume the transfer of the file %q; try again", req.URL.Host, file.Path), f.discard(out, have, count))
+		return errors.Join(unavailable("%s cannot resume the transfer of the file %q; try again", req.URL.Host, file.Path), f.discard(dst, fetched, count))
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
 		return unavailable("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, file.Path)
 	default:
 		return permanentError{unavailable("%s answers %q when asked for %q; the build may be published only in part, try again in some minutes", req.URL.Host, resp.Status, file.Path)}
 	}
-	if _, err := out.Seek(*have, io.SeekStart); err != nil {
+	if _, err := dst.Seek(*fetched, io.SeekStart); err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
-	said := *have + resp.ContentLength
-	n, err := io.Copy(&progressWriter{out, f, stallTimer, count}, io.LimitReader(resp.Body, file.Size-*have+1))
-	*have += n
+	said := *fetched + resp.ContentLength
+	n, err := io.Copy(&progressWriter{dst, f, stallTimer, count}, io.LimitReader(resp.Body, file.Size-*fetched+1))
+	*fetched += n
 	if _, local := errors.AsType[permanentError](err); local {
 		return err
 	}
 	if err != nil {
-		return f.transferError(stallTimer, req, file, *have, err)
+		return f.transferError(stallTimer, req, file, *fetched, err)
 	}
-	if *have == file.Size {
+	if *fetched == file.Size {
 		return nil
 	}
 	rest := io.TeeReader(resp.Body, &progressWriter{io.Discard, f, stallTimer, func(int64) {}})
-	if lineEndingsConverted(io.MultiReader(io.NewSectionReader(out, 0, *have), rest), file) {
-		return permanentError{errors.Join(convertedError(file.Path), out.Truncate(0))}
+	if lineEndingsConverted(io.MultiReader(io.NewSectionReader(dst, 0, *fetched), rest), file) {
+		return permanentError{errors.Join(convertedError(file.Path), dst.Truncate(0))}
 	}
 	switch {
 	case resp.ContentLength >= 0:
-		return permanentError{errors.Join(invalid("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, said, req.URL.Host, file.Size), out.Truncate(0))}
-	case *have > file.Size:
-		return permanentError{errors.Join(invalid("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), out.Truncate(0))}
+		return permanentError{errors.Join(invalid("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, said, req.URL.Host, file.Size), dst.Truncate(0))}
+	case *fetched > file.Size:
+		return permanentError{errors.Join(invalid("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), dst.Truncate(0))}
 	}
-	return f.transferError(stallTimer, req, file, *have, io.ErrUnexpectedEOF)
+	return f.transferError(stallTimer, req, file, *fetched, io.ErrUnexpectedEOF)
 }
 
 // discard removes all bytes of a partial file, and subtracts them from the progress.
-func (f *fetcher) discard(out *os.File, have *int64, count func(int64)) error {
-	count(-*have)
-	*have = 0
-	if err := out.Truncate(0); err != nil {
+func (f *fetcher) discard(dst *os.File, fetched *int64, count func(int64)) error {
+	count(-*fetched)
+	*fetched = 0
+	if err := dst.Truncate(0); err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	return nil
 }
 
-// transferError returns the error for a transfer that ended early, with advice. have is the number of bytes on disk.
-func (f *fetcher) transferError(stallTimer *time.Timer, req *http.Request, file File, have int64, err error) error {
+// transferError returns the error for a transfer that ended early, with advice. fetched is the number of the file's bytes
+// on disk.
+func (f *fetcher) transferError(stallTimer *time.Timer, req *http.Request, file File, fetched int64, err error) error {
 	switch {
 	case !stallTimer.Stop() && errors.Is(err, context.Canceled):
 		return unavailable("%s sent nothing of the file %q for %d seconds; try again later: the transfer will be resumed", req.URL.Host, file.Path, int(f.stallTimeout.Seconds()))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return unavailable("%s ended the file %q after %d of %d bytes; try again: the transfer will be resumed", req.URL.Host, file.Path, have, file.Size)
+		return unavailable("%s ended the file %q after %d of %d bytes; try again: the transfer will be resumed", req.URL.Host, file.Path, fetched, file.Size)
 	}
 	return requestError(req.URL.Host, err)
 }
 
-// progressWriter writes to out, counts the bytes, and restarts the stall timer with each write.
+// progressWriter writes to dst, counts the bytes, and restarts the stall timer with each write.
 type progressWriter struct {
-	out        io.Writer
+	dst        io.Writer
 	f          *fetcher
 	stallTimer *time.Timer
 	count      func(int64)
 }
 
-// Write implements io.Writer. An error of out is returned as a permanentError.
+// Write implements io.Writer. A write error of dst is returned as a permanentError.
 func (c *progressWriter) Write(p []byte) (int, error) {
 	c.stallTimer.Reset(c.f.stallTimeout)
-	n, err := c.out.Write(p)
+	n, err := c.dst.Write(p)
 	if err != nil {
 		return n, permanentError{fmt.Errorf("write build: %w", err)}
 	}

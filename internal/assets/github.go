@@ -74,9 +74,10 @@ func (g *gitHub) String() string {
 	return "branch " + g.branch + " of " + g.client.BaseURL.Host + "/" + g.owner + "/" + g.name
 }
 
-// Newest requests the newest commit of the branch and reads its manifest. The request does not count towards the rate
-// limit if the newest commit is the given revision, because GitHub accepts a commit's hash as its ETag. GitHub Pages
-// may lag behind: files that it does not have yet are fetched from the commit.
+// Newest requests the newest commit of the branch and reads its manifest. The request has the given revision as an
+// ETag, because GitHub accepts a commit's hash there. If the newest commit is this revision, the request does not count
+// towards the rate limit. GitHub Pages may not have the newest commit yet: files that it lacks are fetched from the
+// commit.
 func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err error) {
 	sha, _, err := g.client.Repositories.GetCommitSHA1(ctx, g.owner, g.name, "heads/"+g.branch, revision)
 	if err != nil {
@@ -103,9 +104,10 @@ func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err er
 	return g.addCommitLocation(e, file.GetDownloadURL()), nil
 }
 
-// addCommitLocation appends the location of the commit's own files: with a token the API, which also serves private
-// repositories, otherwise the download address that the API gave for the manifest, which has no rate limit.
-func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
+// addCommitLocation appends the location from which the files of the commit can be downloaded. If there is a token, this
+// is the API, which also serves private repositories. Otherwise it is the folder of manifestURL, the download address
+// that the API gave for the manifest. That address has no rate limit.
+func (g *gitHub) addCommitLocation(e Release, manifestURL string) Release {
 	if g.token != "" {
 		e.Locations = append(e.Locations, Location{
 			URL:    g.client.BaseURL.String() + "repos/" + g.owner + "/" + g.name + "/contents/",
@@ -114,7 +116,7 @@ func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
 		})
 		return e
 	}
-	if u, err := url.Parse(manifest); err == nil && u.Host != "" {
+	if u, err := url.Parse(manifestURL); err == nil && u.Host != "" {
 		query := u.RawQuery
 		u.RawQuery = ""
 		e.Locations = append(e.Locations, Location{URL: strings.TrimSuffix(u.String(), manifestName), Query: query})
@@ -122,8 +124,8 @@ func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
 	return e
 }
 
-// apiError translates an error of GitHub's API into one sentence with advice. notFound describes a further possible
-// cause of the status 404.
+// apiError translates an error of GitHub's API into one sentence with advice. notFound is a clause that names a possible
+// cause of the status 404, other than a missing repository or token.
 func (g *gitHub) apiError(err error, notFound string) error {
 	host := g.client.BaseURL.Host
 	if limit, ok := errors.AsType[*github.RateLimitError](err); ok {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxReplaced bounds the number of replaced builds in memory, of about 2 MB each, on a server where meetings
-	// never pause.
+	// maxReplaced bounds the number of replaced builds in memory. Each has about 2 MB. On a server that always has a
+	// meeting in progress, they would otherwise accumulate.
 	maxReplaced = 8
 )
 
@@ -42,8 +42,8 @@ type replacedBuild struct {
 	replacedAt time.Time
 }
 
-// NewLibrary returns a Library that serves the store's build in use. If that build cannot be used, it serves the
-// previous one, and otherwise the embedded build.
+// NewLibrary returns a Library that serves the store's build in use. If that build cannot be loaded, the Library serves
+// the previous one. If that cannot be loaded either, it serves the embedded build.
 func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Library {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -64,7 +64,8 @@ func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Li
 	return l
 }
 
-// Current returns the build that serves pages loaded now. Unless the store has changed, it costs one stat of a file.
+// Current returns the build with which new pages are served. If the store has not changed since the last call, a call
+// costs one stat of a file.
 func (l *Library) Current() *Build {
 	info, err := os.Stat(l.store.path("current"))
 	if err != nil {
@@ -76,10 +77,10 @@ func (l *Library) Current() *Build {
 	if known {
 		return before
 	}
-	since := l.options.OldestMeeting()
+	oldestMeeting := l.options.OldestMeeting()
 	l.mu.Lock()
 	l.recordInfo = info
-	problem := l.refreshLocked(since)
+	problem := l.refreshLocked(oldestMeeting)
 	b := l.current
 	l.mu.Unlock()
 	if problem != nil {
@@ -91,9 +92,10 @@ func (l *Library) Current() *Build {
 	return b
 }
 
-// refreshLocked loads the store's build in use. If that fails, it loads the previous build, and if that fails too, it
-// uses the embedded one. Its error explains why the build in use could not be loaded. l.mu is held.
-func (l *Library) refreshLocked(since time.Time) error {
+// refreshLocked makes the store's build in use the current build of l. If that build cannot be loaded, the previous build
+// becomes current, and if that cannot be loaded either, the embedded one. It returns the error of the last build that
+// could not be loaded. If the store's record cannot be read, it only returns an error. l.mu is held.
+func (l *Library) refreshLocked(oldestMeeting time.Time) error {
 	r, err := l.store.read()
 	if err != nil {
 		return err
@@ -107,13 +109,14 @@ func (l *Library) refreshLocked(since time.Time) error {
 				continue
 			}
 		}
-		l.setCurrentLocked(b, since)
+		l.setCurrentLocked(b, oldestMeeting)
 		break
 	}
 	return problem
 }
 
-// openLocked returns a build of the store, from memory if it is the current one. l.mu is held.
+// openLocked returns the build with the given ID. It reads the build from the store unless it is the current one. l.mu is
+// held.
 func (l *Library) openLocked(id string) (*Build, error) {
 	if l.current.ID == id {
 		return l.current, nil
@@ -121,15 +124,16 @@ func (l *Library) openLocked(id string) (*Build, error) {
 	return l.store.open(id, l.version, l.embedded.Pages())
 }
 
-// setCurrentLocked makes b the current build and drops replaced builds that no open page can need. l.mu is held.
-func (l *Library) setCurrentLocked(b *Build, since time.Time) {
+// setCurrentLocked makes b the current build and drops replaced builds that no open page can need. oldestMeeting is when
+// the oldest meeting still in progress began, zero if there is none. l.mu is held.
+func (l *Library) setCurrentLocked(b *Build, oldestMeeting time.Time) {
 	now := time.Now()
 	if l.current != b && l.current != l.embedded {
 		l.replaced = slices.Insert(l.replaced, 0, replacedBuild{l.current, now})
 	}
 	l.current = b
 	l.replaced = slices.DeleteFunc(l.replaced, func(r replacedBuild) bool {
-		needed := now.Sub(r.replacedAt) < retention || !since.IsZero() && since.Before(r.replacedAt)
+		needed := now.Sub(r.replacedAt) < retention || !oldestMeeting.IsZero() && oldestMeeting.Before(r.replacedAt)
 		return !needed || r.build.ID == b.ID
 	})
 	l.replaced = l.replaced[:min(len(l.replaced), maxReplaced)]
@@ -154,7 +158,7 @@ func (l *Library) BuildWithFile(file string) *Build {
 	return nil
 }
 
-// sameFile reports whether both are nil or describe the same unchanged file.
+// sameFile reports whether a and b are both nil, or both describe the same unchanged file.
 func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

@@ -18,14 +18,14 @@ import (
 // Format is the version of the manifest's format. It is increased when an older Meet would misread a newer manifest.
 const Format = 1
 
-// Names of the files that every build has, whatever its pages.
+// Names of the files that every build has.
 const (
 	manifestName = "manifest.json"
 	listName     = "flist.txt" // lists the files of the manifest, one per line
 )
 
-// Limits of a build. The embedded build has about 30 files and 2 MB; a build that is far larger is a mistake or an attempt
-// to fill the disk.
+// Limits of a build. They are far above the size of the embedded build. A build that exceeds them is a mistake or an
+// attempt to fill the disk.
 const (
 	maxManifest = 1 << 20   // bytes
 	maxFiles    = 2000      // files
@@ -41,7 +41,8 @@ type Manifest struct {
 	Meet   Versions  `json:"meet"`
 	Made   time.Time `json:"made,omitzero"` // date of the source code; builds embedded in the binary have none
 
-	// Where the page shells will be served, as given to "meet build-frontend". Scripts and styles work under any path.
+	// BasePath and StaticURL are the locations of the pages and of the build in the links of the page shells, as given to
+	// "meet build-frontend". Scripts and styles work under any path.
 	BasePath  string `json:"basePath,omitempty"`
 	StaticURL string `json:"staticUrl,omitempty"`
 
@@ -130,8 +131,8 @@ func (m *Manifest) checkFiles() error {
 	return nil
 }
 
-// checkPath returns an error unless the path names the same file on every file system and in every URL, inside the
-// build's folder.
+// checkPath returns an error if the path leads out of the build's folder, is too long, names a hidden file, or contains a
+// character that file systems or URLs may treat in a special way.
 func checkPath(path string) error {
 	if !fs.ValidPath(path) || path == "." {
 		return invalid("the build names the file %q, which is outside the build's folder", path)
@@ -179,9 +180,9 @@ func (m *Manifest) checkFits(version string, pages []string) error {
 	return nil
 }
 
-// compatibleVersions returns the range of versions for a build made together with the server of the given version. It
-// ends before the next version that may change the interface between pages and server. Below 1.0 that is the next
-// minor version, otherwise the next major version (https://semver.org/#spec-item-4).
+// compatibleVersions returns the range of versions for a build made together with the server of the given version. The
+// range ends before the next version that may change the interface between pages and server: the next minor version if
+// the given version is below 1.0, otherwise the next major version (https://semver.org/#spec-item-4).
 func compatibleVersions(version string) (Versions, error) {
 	var major, minor, patch int
 	if n, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); n != 3 || err != nil {

@@ -22,18 +22,18 @@ type PackOptions struct {
 	Made                time.Time // date of the source code; the zero time leaves it out
 	BasePath, StaticURL string    // as in Manifest
 
-	// Shells renders the shells of the pages from a manifest that is complete except for them. It returns files by
-	// path.
+	// Shells renders the shells of the pages and returns them by path. The manifest that it receives lists the files
+	// of Vite's output.
 	Shells func(*Manifest) (map[string][]byte, error)
 }
 
-// Pack makes a published build in the folder out from Vite's output in the folder from. It replaces out as a whole.
-// The same input produces identical bytes.
-func Pack(from, out string, o PackOptions) (*Manifest, error) {
-	if err := checkReplaceable(out); err != nil {
+// Pack makes a published build from the output of Vite in viteDir. It replaces the folder buildDir as a whole. The same
+// input produces identical bytes.
+func Pack(viteDir, buildDir string, o PackOptions) (*Manifest, error) {
+	if err := checkReplaceable(buildDir); err != nil {
 		return nil, err
 	}
-	files, m, err := readViteOutput(from)
+	files, m, err := readViteOutput(viteDir)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func Pack(from, out string, o PackOptions) (*Manifest, error) {
 		return nil, err // a build that every server would refuse is not published
 	}
 	files[attributesName] = []byte(attributes)
-	return m, replaceFolder(out, files)
+	return m, replaceFolder(buildDir, files)
 }
 
 // fileList returns the content of flist.txt: the paths of all files of the manifest, and of flist.txt itself, for
@@ -100,15 +100,15 @@ type chunk struct {
 	CSS     []string `json:"css"`
 }
 
-// readViteOutput reads the files in the folder from, and returns them with a manifest that has the pages and the
+// readViteOutput reads the files in viteDir. It returns them by path, and a manifest that has only the pages and the
 // icon.
-func readViteOutput(from string) (files map[string][]byte, m *Manifest, err error) {
+func readViteOutput(viteDir string) (files map[string][]byte, m *Manifest, err error) {
 	files = map[string][]byte{}
-	err = fs.WalkDir(os.DirFS(from), ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(os.DirFS(viteDir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		files[name], err = os.ReadFile(filepath.Join(from, filepath.FromSlash(name)))
+		files[name], err = os.ReadFile(filepath.Join(viteDir, filepath.FromSlash(name)))
 		return err
 	})
 	if err != nil {
@@ -167,25 +167,25 @@ func collectEntry(chunks map[string]chunk, source string, fonts []string) Entry 
 	return e
 }
 
-// checkReplaceable returns an error if the folder out contains anything but a build. This protects other folders if
-// the name is mistyped.
-func checkReplaceable(out string) error {
-	entries, err := os.ReadDir(out)
+// checkReplaceable returns an error if buildDir contains files that are not a build. This protects other folders if
+// the operator mistypes the name.
+func checkReplaceable(buildDir string) error {
+	entries, err := os.ReadDir(buildDir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", out, err)
+		return fmt.Errorf("read %s: %w", buildDir, err)
 	}
-	if _, err := os.Stat(filepath.Join(out, manifestName)); err != nil {
-		return invalid("the folder %s does not contain a build; give an empty folder", out)
+	if _, err := os.Stat(filepath.Join(buildDir, manifestName)); err != nil {
+		return invalid("the folder %s does not contain a build; give an empty folder", buildDir)
 	}
 	return nil
 }
 
-// replaceFolder replaces the folder out by one with the given files.
-func replaceFolder(out string, files map[string][]byte) error {
-	parent := filepath.Dir(filepath.Clean(out))
+// replaceFolder replaces the folder dir by one with the given files.
+func replaceFolder(dir string, files map[string][]byte) error {
+	parent := filepath.Dir(filepath.Clean(dir))
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return fmt.Errorf("write build: %w", err)
 	}
@@ -204,10 +204,10 @@ func replaceFolder(out string, files map[string][]byte) error {
 			return fmt.Errorf("write build: %w", err)
 		}
 	}
-	if err := os.Rename(out, filepath.Join(fresh, "former")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Rename(dir, filepath.Join(fresh, "former")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write build: %w", err)
 	}
-	if err := os.Rename(whole, out); err != nil {
+	if err := os.Rename(whole, dir); err != nil {
 		return fmt.Errorf("write build: %w", err)
 	}
 	return nil

@@ -10,10 +10,9 @@ import (
 // updateTimeout limits the duration of an automatic update. A slow connection needs about a minute.
 const updateTimeout = 15 * time.Minute
 
-// Poll runs u immediately and then after every interval until ctx ends. With an interval of 0 it runs u once. Each
+// Poll runs u immediately and then after every interval until ctx ends. If interval is 0, it runs u only once. Each
 // interval is varied by up to 10 %, and the first is shortened at random, so that servers started together do not
-// query the source together. An error is logged when it first occurs, and not again until it changes or an update has
-// succeeded.
+// query the source together. An error is not logged if it is the same as that of the run before.
 func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Logger) {
 	lastFailure := ""
 	wait := time.Duration(rand.Int64N(int64(interval)/10 + 1))
@@ -31,8 +30,8 @@ func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Log
 	}
 }
 
-// runOnce runs one update and logs its result. *lastFailure is the text of the last logged error, "" if there is
-// none.
+// runOnce runs one update and logs its result. *lastFailure is the text of the last update's error, "" if that update
+// succeeded. The same error is not logged twice in a row.
 func (u *Updater) runOnce(ctx context.Context, log *slog.Logger, lastFailure *string) {
 	running, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 // sums.
 const signatureName = manifestName + ".minisig"
 
-// maxSignature bounds a signature file in bytes, many times the size of a signature with its comments.
+// maxSignature is the largest size of a signature file, in bytes. A signature with its comments is many times smaller.
 const maxSignature = 4 << 10
 
 var (
@@ -23,7 +23,7 @@ var (
 	errSignature = invalid("the signature of the build was not made with the key of --frontend-key, or its manifest was changed: %s does not match", signatureName)
 )
 
-// Key is the minisign public key that must have signed the builds of a server. A nil Key accepts every build.
+// Key is the minisign public key that verifies the builds of a server. A nil Key accepts every build.
 type Key struct{ public minisign.PublicKey }
 
 // ParseKey reads a public key as minisign prints it, which is the last line of its public key file.
@@ -35,7 +35,8 @@ func ParseKey(text string) (*Key, error) {
 	return &Key{public}, nil
 }
 
-// verify returns nil if signature is a signature of manifest by the key, or if k is nil, and otherwise the reason.
+// verify returns nil if signature is a valid signature of manifest by the key, or if k is nil. Otherwise it returns an
+// error with the reason.
 func (k *Key) verify(manifest, signature []byte) error {
 	if k == nil {
 		return nil

@@ -160,7 +160,7 @@ func TestKeyAppliesToInstalledBuilds(t *testing.T) {
 	}
 }
 
-// A server serves the files of its builds, so that other servers can fetch and verify builds from it.
+// A server serves the files of its builds, including the signature, so that other servers can fetch and verify them.
 func TestSignatureIsAmongTheFilesOfABuild(t *testing.T) {
 	ours := newSigner(t)
 	signed := ours.sign(newBuild(t, "one", time.Time{}))

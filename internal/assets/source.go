@@ -16,7 +16,7 @@ import (
 type Source interface {
 	// String describes the source for logs and people, without secrets.
 	String() string
-	// Newest returns the newest release, or ErrUnchanged if its revision is the one given.
+	// Newest returns the newest release, or ErrUnchanged if the newest release has the given revision.
 	Newest(ctx context.Context, revision string) (Release, error)
 }
 
@@ -131,7 +131,7 @@ func requestError(host string, err error) error {
 	return unavailable("%s cannot be reached: %v", host, err)
 }
 
-// NewClient returns an HTTP client for sources and updates. It follows at most five redirects, none from https to
+// NewClient returns an HTTP client for sources and updates. It follows at most four redirects, and none from https to
 // http.
 func NewClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()

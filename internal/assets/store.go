@@ -25,8 +25,8 @@ type Store struct {
 	onStep func(string) // called by tests at each step of a change; nil otherwise
 }
 
-// NewStore returns a store in the folder dir, which need not exist yet. If key is not nil, builds that are not signed
-// by it cannot be opened, even if they were installed before the key was set.
+// NewStore returns a store in the folder dir, which need not exist yet. If key is not nil, the store opens only builds
+// that were signed with it. This applies also to builds that were installed before the key was set.
 func NewStore(dir string, key *Key) *Store { return &Store{dir: dir, key: key} }
 
 // retention is how long a replaced build is kept: in memory for pages that are still open, and on disk for the pages
@@ -118,8 +118,8 @@ func (s *Store) openFolder(dir, version string, pages []string) (*Build, error) 
 	return b, nil
 }
 
-// install moves the complete build b in the folder from into the store and makes it the current build.
-func (s *Store) install(from string, b *Build, source, revision string) error {
+// install moves the complete build b from folder into the store and makes it the current build.
+func (s *Store) install(folder string, b *Build, source, revision string) error {
 	r, err := s.read()
 	if err != nil && !errors.Is(err, errBadRecord) {
 		return err
@@ -128,12 +128,12 @@ func (s *Store) install(from string, b *Build, source, revision string) error {
 		return fmt.Errorf("write build: %w", err)
 	}
 	target := s.path("builds", b.ID)
-	if from != target {
+	if folder != target {
 		if err := os.RemoveAll(target); err != nil { // a damaged build, since an intact one is not fetched again
 			return fmt.Errorf("write build: %w", err)
 		}
 		s.reached("place cleared")
-		if err := os.Rename(from, target); err != nil {
+		if err := os.Rename(folder, target); err != nil {
 			return fmt.Errorf("write build: %w", err)
 		}
 		s.reached("build placed")
@@ -151,7 +151,7 @@ func (s *Store) install(from string, b *Build, source, revision string) error {
 	return s.prune(r)
 }
 
-// withCurrent returns the record after the build id has replaced the current one.
+// withCurrent returns the record that applies when the build with the given ID has replaced the current one.
 func (r record) withCurrent(id string) record {
 	if r.Retired == nil {
 		r.Retired = map[string]time.Time{}
@@ -191,8 +191,8 @@ func (s *Store) prune(r record) error {
 	return err
 }
 
-// previousBuilds returns the IDs of the builds, other than the current one, that open pages may use, the latest
-// first.
+// previousBuilds returns the IDs of the builds that were current before and that open pages may still use. The most
+// recently replaced build comes first.
 func (s *Store) previousBuilds(r record) []string {
 	ids := []string{}
 	if r.Previous != "" {

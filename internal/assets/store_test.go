@@ -280,7 +280,7 @@ func TestOpenRefusesBrokenBuilds(t *testing.T) {
 	}
 }
 
-// fakeSource is a source without new builds. It returns an error until brokenUntil.
+// fakeSource is a source without new builds. Before the time brokenUntil, it returns an error.
 type fakeSource struct {
 	brokenUntil time.Time
 	queriedAt   []time.Time

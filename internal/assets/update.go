@@ -37,7 +37,8 @@ type Outcome struct {
 	New          []File // files to fetch; the others are already on this machine
 }
 
-// Check returns what Run would do, without changing anything. Build is nil if nothing newer has been published.
+// Check returns what Run would do, without changing anything. The Outcome's Build is nil if nothing newer has been
+// published.
 func (u *Updater) Check(ctx context.Context) (Outcome, error) {
 	p, err := u.plan(ctx)
 	if errors.Is(err, ErrUnchanged) {
@@ -80,7 +81,7 @@ func (u *Updater) Run(ctx context.Context) (Outcome, error) {
 // updatePlan is the result of comparing the newest release with the builds on this machine.
 type updatePlan struct {
 	Outcome
-	edition   Release
+	release   Release
 	signature []byte             // of the manifest, nil if the store needs none
 	local     map[string]Content // by SHA-256 sum: files of the builds on this machine
 }
@@ -106,24 +107,24 @@ func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	}
 	queryCtx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if p.edition, err = u.Source.Newest(queryCtx, revision); err != nil {
+	if p.release, err = u.Source.Newest(queryCtx, revision); err != nil {
 		return p, err
 	}
-	m, err := ParseManifest(p.edition.Manifest)
+	m, err := ParseManifest(p.release.Manifest)
 	if err != nil {
 		return p, err
 	}
 	if err := m.checkFits(u.Version, u.Embedded.Pages()); err != nil {
 		return p, err
 	}
-	p.ID, p.Revision, p.Build = ID(p.edition.Manifest), p.edition.Revision, m
+	p.ID, p.Revision, p.Build = ID(p.release.Manifest), p.release.Revision, m
 	switch {
 	case p.ID == inUse.ID, u.Automatic && p.ID == r.RolledBack:
 		return p, ErrUnchanged
 	case m.Made.Before(inUse.Made) && !u.Force: // a build without a date counts as older than any other
 		return p, invalid("the published build was made on %s and the one in use on %s; install it with --force if you want it", formatTime(m.Made), formatTime(inUse.Made))
 	}
-	if p.signature, err = u.Store.key.fetchSignature(queryCtx, u.client(), p.edition); err != nil {
+	if p.signature, err = u.Store.key.fetchSignature(queryCtx, u.client(), p.release); err != nil {
 		return p, err
 	}
 	p.local = map[string]Content{}
@@ -140,24 +141,24 @@ func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	return p, nil
 }
 
-// assemble puts the complete build together in a folder, checks it like every build that is opened, and returns it
-// with its folder.
+// assemble collects all files of the new build in a folder, opens the build, which checks it, and returns the build
+// and the folder.
 func (u *Updater) assemble(ctx context.Context, p updatePlan) (*Build, string, error) {
 	pages := u.Embedded.Pages()
 	if b, err := u.Store.open(p.ID, u.Version, pages); err == nil {
 		return b, u.Store.path("builds", p.ID), nil // installed before, and intact
 	}
-	parts, whole := u.Store.path("incoming", p.ID, "parts"), u.Store.path("incoming", p.ID, "whole")
-	for _, dir := range []string{parts, whole} {
+	parts, completeDir := u.Store.path("incoming", p.ID, "parts"), u.Store.path("incoming", p.ID, "whole")
+	for _, dir := range []string{parts, completeDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, "", fmt.Errorf("write build: %w", err)
 		}
 	}
-	f := &fetcher{client: u.client(), locations: p.edition.Locations, partialDir: parts, completeDir: whole, stallTimeout: stallTimeout, retryDelay: retryDelay, progress: u.Progress, onStep: u.Store.reached}
+	f := &fetcher{client: u.client(), locations: p.release.Locations, partialDir: parts, completeDir: completeDir, stallTimeout: stallTimeout, retryDelay: retryDelay, progress: u.Progress, onStep: u.Store.reached}
 	if u.stallTimeout > 0 {
 		f.stallTimeout, f.retryDelay = u.stallTimeout, u.retryDelay
 	}
-	toFetch, err := missingFiles(whole, p.New)
+	toFetch, err := missingFiles(completeDir, p.New)
 	if err != nil {
 		return nil, "", err
 	}
@@ -166,29 +167,29 @@ func (u *Updater) assemble(ctx context.Context, p updatePlan) (*Build, string, e
 	}
 	for _, file := range p.Build.Files {
 		if c, ok := p.local[file.SHA256]; ok {
-			if err := writeFile(filepath.Join(whole, filepath.FromSlash(file.Path)), c.Bytes); err != nil {
+			if err := writeFile(filepath.Join(completeDir, filepath.FromSlash(file.Path)), c.Bytes); err != nil {
 				return nil, "", err
 			}
 		}
 	}
-	if err := writeFile(filepath.Join(whole, manifestName), p.edition.Manifest); err != nil {
+	if err := writeFile(filepath.Join(completeDir, manifestName), p.release.Manifest); err != nil {
 		return nil, "", err
 	}
 	if len(p.signature) > 0 {
-		if err := writeFile(filepath.Join(whole, signatureName), p.signature); err != nil {
+		if err := writeFile(filepath.Join(completeDir, signatureName), p.signature); err != nil {
 			return nil, "", err
 		}
 	}
 	u.Store.reached("assembled")
-	if err := syncTree(whole); err != nil {
+	if err := syncTree(completeDir); err != nil {
 		return nil, "", err
 	}
-	b, err := u.Store.openFolder(whole, u.Version, pages)
+	b, err := u.Store.openFolder(completeDir, u.Version, pages)
 	if err != nil {
 		// The files contradict each other, or those of an earlier attempt were changed on disk: the next attempt starts over.
 		return nil, "", errors.Join(err, os.RemoveAll(u.Store.path("incoming", p.ID)))
 	}
-	return b, whole, nil
+	return b, completeDir, nil
 }
 
 // client returns u.Client, or makes one.
@@ -199,11 +200,11 @@ func (u *Updater) client() *http.Client {
 	return u.Client
 }
 
-// missingFiles returns the files that an interrupted update has not yet stored in the folder whole. It compares sizes
-// only; the sums are checked when the build is complete.
-func missingFiles(whole string, files []File) (toFetch []File, err error) {
+// missingFiles returns the files that are not in completeDir, because an interrupted update has not downloaded them. It
+// compares sizes only; the sums are checked when the build is complete.
+func missingFiles(completeDir string, files []File) (toFetch []File, err error) {
 	for _, f := range files {
-		info, err := os.Lstat(filepath.Join(whole, filepath.FromSlash(f.Path)))
+		info, err := os.Lstat(filepath.Join(completeDir, filepath.FromSlash(f.Path)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read build: %w", err)
 		}

@@ -38,7 +38,7 @@ func runUpdate(t *testing.T, u *assets.Updater) assets.Outcome {
 	return o
 }
 
-// New files come from Pages if Pages has them, and otherwise from the commit.
+// Files come from GitHub Pages if it has them, and otherwise from the commit.
 func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
 	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	for _, tc := range []struct {
