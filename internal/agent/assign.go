@@ -16,7 +16,7 @@ import (
 const (
 	// loadTarget is the load at which a worker is offered no more jobs (docs/protocol.md, 11).
 	loadTarget = 0.7
-	// maxOffers bounds a worker's unanswered offers, so that a burst of jobs does not fill its queue.
+	// maxOffers bounds the number of a worker's unanswered offers, so that a burst of jobs does not fill its queue.
 	maxOffers = 64
 	// agentTokenTTL is how long an agent has to join the room.
 	agentTokenTTL = time.Hour
@@ -59,8 +59,8 @@ func (d *Dispatcher) assign(j *job, resuming bool) {
 	}
 }
 
-// waitOrDropLocked makes a job wait for a worker. It ends the job instead if it is simulated, or if it belongs to the
-// implicit dispatch and has not run before.
+// waitOrDropLocked makes a job wait if a worker could do it but has too many unanswered offers. Otherwise it ends a
+// simulated job, ends a job of the implicit dispatch that has not run before, and makes any other job wait.
 func (d *Dispatcher) waitOrDropLocked(j *job) {
 	ad := j.dispatch
 	if d.saturatedLocked(j) {
@@ -89,7 +89,8 @@ func (d *Dispatcher) saturatedLocked(j *job) bool {
 	return false
 }
 
-// assignWaitingLocked starts to assign waiting jobs that the worker can do, as many as it may be offered.
+// assignWaitingLocked starts to assign waiting jobs that the worker can do. It stops when the worker would have maxOffers
+// unanswered offers.
 func (d *Dispatcher) assignWaitingLocked(w *worker) {
 	slots := maxOffers - len(w.offers)
 	for j := range d.waiting {

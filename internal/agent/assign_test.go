@@ -11,7 +11,7 @@ import (
 
 var scribes = []*livekit.RoomAgentDispatch{{AgentName: "scribe"}}
 
-// The probability is proportional to 1 minus the load. Workers at or above the load target are never picked.
+// The probability that a worker is picked is proportional to 1 minus its load. It is zero from loadTarget upwards.
 func TestPickWorkerPrefersLowerLoad(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
@@ -136,7 +136,7 @@ func TestJobEndsOrRestartsWhenItsAgentLeaves(t *testing.T) {
 	}
 }
 
-// Agents that leave in time, or that only have the same identity, must not be removed.
+// An agent that leaves in time must not be removed. Nor must a later agent with the same identity.
 func TestAgentThatOutlivesItsDispatchIsRemoved(t *testing.T) {
 	removed := make(chan string, 10)
 	d := New(keys, Options{LeaveTimeout: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {

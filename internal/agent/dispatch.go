@@ -138,7 +138,7 @@ func (d *Dispatcher) addDispatchLocked(ad *dispatch) {
 	}
 }
 
-// createJobsLocked creates the dispatch's jobs of one type: for the room, for all participants, or for all
+// createJobsLocked creates the dispatch's jobs of one type: those for the room, for all participants, or for all
 // publishers.
 func (d *Dispatcher) createJobsLocked(ad *dispatch, kind livekit.JobType) {
 	if kind == livekit.JobType_JT_ROOM {

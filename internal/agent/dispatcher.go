@@ -171,9 +171,9 @@ func (d *Dispatcher) ParticipantLeft(roomName string, p *livekit.ParticipantInfo
 	}
 }
 
-// agentLeftLocked takes jobs from an agent that left the room. The job ends if the agent was removed, and restarts if
-// the agent lost its connection. If the agent left by itself or reconnected, nothing happens: its worker reports the
-// state of the job.
+// agentLeftLocked handles the job of an agent that left the room. If the agent was removed, the job ends. If the agent
+// lost its connection, the job restarts. If the agent left by itself or reconnected, nothing happens: its worker
+// reports the state of the job.
 func (d *Dispatcher) agentLeftLocked(r *room, p *livekit.ParticipantInfo) {
 	switch p.DisconnectReason {
 	case livekit.DisconnectReason_CLIENT_INITIATED, livekit.DisconnectReason_DUPLICATE_IDENTITY, livekit.DisconnectReason_MIGRATION:

@@ -7,13 +7,18 @@
 //
 // A dispatch requests an agent for a room. It has up to three types of jobs: one for the room, one for each
 // participant and one for each publisher. A job is created only if a worker has registered for its type and agent
-// name. Workers in different namespaces get one job each. A job of a named dispatch waits while no worker is free,
-// and so does a job whose worker failed or disconnected. A job of the implicit dispatch, which rooms without a named
-// dispatch have, is dropped if no worker takes it.
+// name. If its workers are in several namespaces, there is one job in each of them. A job of a named
+// dispatch waits while no worker is free. A room whose configuration names no agent has an implicit dispatch for workers
+// without a name. A job of the implicit dispatch is dropped if no worker takes it. A job whose worker failed or
+// disconnected waits for another worker, whatever its dispatch.
 //
-// Goroutines: two for each worker's socket, which end with the socket or with Close; one for each job while it is
-// offered to workers, which ends at the latest when the last of them has had ResponseTimeout to answer, or with
-// Close; one after each deletion of a dispatch, which ends after LeaveTimeout or with Close. Close waits for all.
-// Locks: Dispatcher.mu guards all state of workers, dispatches and jobs. Code that holds it sends only into queues
-// that never block.
+// The package starts these goroutines, and Close waits for all of them:
+//
+//   - two for each worker's socket, which end with the socket or with Close
+//   - one for each job while it is offered to workers; it ends when the last of them has not answered for
+//     ResponseTimeout, or with Close
+//   - one after each deletion of a dispatch, which ends after LeaveTimeout or with Close
+//
+// Dispatcher.mu guards all state of workers, dispatches and jobs. Code that holds it sends only into queues that never
+// block.
 package agent

@@ -136,7 +136,7 @@ func (h *testWorker) receive() *livekit.ServerMessage {
 	return m
 }
 
-// receiveOffer returns the next message, which must offer a job, and whether the job ran before.
+// receiveOffer receives the next message, which must be an offer. It returns the offered job, and whether it ran before.
 func (h *testWorker) receiveOffer() (*livekit.Job, bool) {
 	h.t.Helper()
 	a := h.receive().GetAvailability()

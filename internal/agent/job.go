@@ -9,7 +9,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// maxRestarts is how often a failed job is reassigned. A job that fails more often has a permanent fault.
+// maxRestarts bounds the number of times that a failed job is reassigned. A job that fails more often probably always
+// fails.
 const maxRestarts = 5
 
 // job is one job of a dispatch. All fields are guarded by Dispatcher.mu.
@@ -22,8 +23,9 @@ type job struct {
 	ended    bool // must not be assigned to a worker any more
 }
 
-// createPerNamespaceLocked creates a job in each namespace with workers for this type of job, whether they are free
-// or not, unless it exists already. p is the participant that the jobs are about, nil for a room job.
+// createPerNamespaceLocked creates one job in each namespace that has workers for this type of job, even if none of them
+// is free. It skips namespaces in which the job has been created before. p is the participant that the jobs are about,
+// nil for a room job.
 func (d *Dispatcher) createPerNamespaceLocked(ad *dispatch, kind livekit.JobType, p *livekit.ParticipantInfo) {
 	for _, w := range d.workers {
 		about := subject{kind, w.namespace, p.GetSid()}
@@ -71,7 +73,7 @@ func (d *Dispatcher) updateJobLocked(w *worker, u *livekit.UpdateJobStatus) {
 	}
 }
 
-// endLocked finishes a job permanently, assigned or not.
+// endLocked finishes a job permanently. If the job is assigned, its worker is told to stop.
 func (d *Dispatcher) endLocked(j *job, status livekit.JobStatus, why string) {
 	delete(d.waiting, j)
 	d.terminateLocked(j, status, why)
@@ -87,8 +89,8 @@ func (d *Dispatcher) terminateLocked(j *job, status livekit.JobStatus, why strin
 	d.unassignLocked(j, status, why)
 }
 
-// unassignLocked takes an assigned job from its worker and records the outcome. The job is ended unless the caller
-// then calls restartLocked. If it is simulated, its dispatch is removed too.
+// unassignLocked takes an assigned job from its worker, records the outcome, and marks the job as ended. The caller may
+// then call restartLocked. If the job is simulated, its dispatch is removed too.
 func (d *Dispatcher) unassignLocked(j *job, status livekit.JobStatus, why string) {
 	delete(j.worker.jobs, j.Id)
 	j.worker, j.ended = nil, true
@@ -98,7 +100,7 @@ func (d *Dispatcher) unassignLocked(j *job, status livekit.JobStatus, why string
 	}
 }
 
-// maxReason bounds the stored text of why a job failed, in bytes.
+// maxReason is the largest size, in bytes, of the stored text that says why a job failed.
 const maxReason = 1024
 
 // setOutcome records how the job ended, and when.

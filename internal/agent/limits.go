@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// maxDispatches bounds the dispatches of a room. maxJobs bounds the jobs stored in a dispatch, ended ones
-	// included.
+	// maxDispatches bounds the number of dispatches of a room. maxJobs bounds the number of jobs stored in a dispatch,
+	// including ended jobs.
 	maxDispatches = 64
 	maxJobs       = 4096
-	// maxName bounds the agent's name and namespace in bytes, like the names of rooms and participants. maxDeployment
-	// bounds the deployment's name in bytes, as in LiveKit.
+	// maxName is the largest length in bytes of an agent's name and of its namespace. The names of rooms and participants
+	// have the same limit. maxDeployment is that of a deployment's name, as in LiveKit.
 	maxName, maxDeployment = 256, 64
-	// maxMetadata and maxAttributes bound an agent's metadata and the sum of its attributes in bytes, as for
-	// participants (docs/protocol.md, 0.4).
+	// maxMetadata is the largest size of an agent's metadata, in bytes. maxAttributes is the largest total size of its
+	// attributes, in bytes. Participants have the same limits (docs/protocol.md, 0.4).
 	maxMetadata, maxAttributes = 512 << 10, 64 << 10
 )
 
-// Check returns an error if a room must not be created with these agents.
+// Check returns an error if there are too many agents for one room, or if the dispatch of one of them is not valid.
 func (d *Dispatcher) Check(agents []*livekit.RoomAgentDispatch) error {
 	if len(agents) > maxDispatches {
 		return errTooMany
@@ -42,7 +42,7 @@ func newDispatch(room string, a *livekit.RoomAgentDispatch) *livekit.AgentDispat
 	}
 }
 
-// validate returns an error if a field of the dispatch exceeds its limit.
+// validate returns an error if a field of the dispatch is too large, or if the deployment's name is not allowed.
 func validate(a *livekit.AgentDispatch) error {
 	size := 0
 	for k, v := range a.Attributes {
@@ -57,8 +57,8 @@ func validate(a *livekit.AgentDispatch) error {
 	return validateName(a.AgentName, "", a.Deployment)
 }
 
-// validateName returns an error if an agent's name, namespace or deployment is not allowed. A deployment is a version
-// of an agent that runs beside other versions.
+// validateName returns an error if an agent's name or namespace is too long, or its deployment's name is not allowed. A
+// deployment is one of several versions of an agent that run at the same time.
 func validateName(name, namespace, deployment string) error {
 	switch {
 	case len(name) > maxName:

@@ -78,7 +78,8 @@ func TestHandlerRefusesInvalidWorkers(t *testing.T) {
 	h.ping()
 }
 
-// Arbitrary frames must be an error or a message that handle can process twice.
+// FuzzDecode requires that every frame is refused, or decodes to a message that handle processes without a panic, even
+// if it arrives twice.
 func FuzzDecode(f *testing.F) {
 	register, _ := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: &livekit.RegisterWorkerRequest{AgentName: "a"}}})
 	update, _ := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: "AJ_x"}}})
@@ -240,7 +241,7 @@ func TestFailureReasonIsTruncated(t *testing.T) {
 	}
 }
 
-// roundTrip returns a job state with the error text after encoding and decoding.
+// roundTrip encodes a job state with the given error text and returns the decoded state.
 func roundTrip(t *testing.T, text string) *livekit.JobState {
 	t.Helper()
 	raw, err := proto.Marshal(&livekit.JobState{Error: text})
@@ -254,7 +255,7 @@ func roundTrip(t *testing.T, text string) *livekit.JobState {
 	return s
 }
 
-// The jobs that a worker leaves unanswered are offered to another worker once it disconnects.
+// The jobs whose offers the slow worker did not answer are offered to another worker when the slow one disconnects.
 func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
 	g := newFixture(t, 0)
 	slow := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "")

@@ -17,15 +17,16 @@ import (
 )
 
 const (
-	// frameLimit bounds a worker's message in bytes. An agent's metadata and attributes make the largest messages.
+	// frameLimit is the largest size of a worker's message, in bytes. The largest messages contain an agent's metadata
+	// and attributes.
 	frameLimit = 1 << 20
-	// maxQueuedMessages and maxQueuedBytes bound the messages queued for a worker. If the queue
-	// is full, the worker does not read, so it is disconnected and its jobs are reassigned. One message may have 1 MiB:
-	// the metadata of a room and of a job have up to 512 KiB each.
+	// maxQueuedMessages and maxQueuedBytes bound the queue of messages to a worker. A full queue means that the worker
+	// does not read. It is then disconnected, and its jobs are reassigned. One message may have 1 MiB, because the
+	// metadata of a room and of a job have up to 512 KiB each.
 	maxQueuedMessages = 256
 	maxQueuedBytes    = 8 << 20
-	// pingInterval is the time between WebSocket pings. A worker that sends nothing for idleTimeout, not even a pong,
-	// is disconnected, and so is one for which a write takes longer than writeTimeout.
+	// pingInterval is the time between WebSocket pings. A worker is disconnected if it sends nothing, not even a pong,
+	// for idleTimeout, or if a write to it takes longer than writeTimeout.
 	pingInterval = 10 * time.Second
 	idleTimeout  = 3 * pingInterval
 	writeTimeout = 5 * time.Second
@@ -33,7 +34,7 @@ const (
 	// framesPerSecond and frameBurst limit the rate at which a worker's messages are read, so that the replies fit in
 	// its queue. A normal worker sends one message every few seconds and three for each job.
 	framesPerSecond, frameBurst = 200, 200
-	// maxWorkers bounds the workers connected to this server.
+	// maxWorkers bounds the number of workers connected to this server.
 	maxWorkers = 1024
 )
 
@@ -61,7 +62,7 @@ type worker struct {
 	offers     map[string]chan *livekit.AvailabilityResponse // offers by job ID; the channel is nil once the answer was received
 }
 
-// newWorker returns a worker that authenticated with the API key key. Tests may pass a nil ws.
+// newWorker returns a worker whose token was signed with the given API key. In tests, ws may be nil.
 func newWorker(ws *websocket.Conn, key string) *worker {
 	return &worker{
 		id: newID("AW_"), key: key, ws: ws, queue: bytequeue.New[*livekit.ServerMessage](maxQueuedMessages, maxQueuedBytes, nil), ended: make(chan struct{}),
@@ -69,7 +70,8 @@ func newWorker(ws *websocket.Conn, key string) *worker {
 	}
 }
 
-// accepts reports whether the worker has registered for the dispatch's jobs of this type.
+// accepts reports whether the worker has registered for jobs of this type and for the agent that the dispatch requests.
+// A worker that simulates a job accepts the jobs of the simulated dispatch.
 func (w *worker) accepts(ad *dispatch, kind livekit.JobType) bool {
 	if ad.simulator != nil {
 		return ad.simulator == w
@@ -138,7 +140,7 @@ func (w *worker) writeClose() {
 	_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(closeTimeout))
 }
 
-// writeMessage sends m as JSON text or as binary protobuf, whichever the worker used last.
+// writeMessage sends m in the format of the worker's last message: JSON text or binary protobuf.
 func (w *worker) writeMessage(m *livekit.ServerMessage) error {
 	kind := websocket.BinaryMessage
 	if w.json.Load() {
