@@ -2,13 +2,13 @@ package direct
 
 import "slices"
 
-// This file handles a third peer that wants to join a session of two. It waits until one of the two denies it, or admits it
-// and all three move to a room of the meeting server.
+// This file handles a third peer that wants to join a session of two. The third peer waits until one of the two denies or
+// admits it. If it is admitted, all three move to a room of the meeting server.
 
 // requestAdmissionLocked makes a peer wait to be admitted to a full session, and notifies the session's members. It
-// returns false if the peer cannot wait: the session is not full or is the peer's own, maxWaiting peers are waiting
-// already, or the clients do not understand the messages about admission. The peer's client and that of at least one
-// member must.
+// returns false if the peer cannot wait, for one of these reasons: the session does not exist, is not full, or is the
+// peer's own; maxWaiting peers are waiting already; the peer's client does not understand the messages about admission,
+// or neither member's client does.
 func (h *Hub) requestAdmissionLocked(p *peer, s *session) bool {
 	if s == nil || !p.understandsMove || len(s.members) < 2 || p.session == s || len(s.waiting) >= maxWaiting {
 		return false
@@ -44,8 +44,8 @@ func (h *Hub) denyAllLocked(s *session) {
 	s.waiting = nil
 }
 
-// moveToRoomLocked sends the members of a session and the peers waiting for admission to a new room. The members stay
-// in the session, so that their call continues until they have joined the room.
+// moveToRoomLocked makes the members of a session and all peers that wait for admission move to a new room. The members
+// stay in the session, so that their call continues until they have joined the room.
 func (h *Hub) moveToRoomLocked(s *session) {
 	room := h.opts.NewRoom()
 	for _, p := range slices.Concat(s.members, s.waiting) {

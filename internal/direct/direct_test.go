@@ -83,7 +83,7 @@ func (r *rustClient) wantMessage(want string) {
 	}
 }
 
-// receiveText returns the text of the next message, which must have the given name and one text.
+// receiveText receives the next message, which must have the given name and carry one string. It returns the string.
 func (r *rustClient) receiveText(name string) string {
 	r.t.Helper()
 	var m map[string]string
@@ -93,12 +93,12 @@ func (r *rustClient) receiveText(name string) string {
 	return m[name]
 }
 
-// wantError fails the test unless the next message is an ICEError with the given text in it.
-func (r *rustClient) wantError(says string) {
+// wantError fails the test unless the next message is an ICEError whose sentence contains part.
+func (r *rustClient) wantError(part string) {
 	r.t.Helper()
 	var m map[string][]string
-	if err := json.Unmarshal([]byte(r.receive()), &m); err != nil || len(m["ICEError"]) != 2 || !strings.Contains(m["ICEError"][0], says) {
-		r.t.Fatalf("received %v, want an error with %q", m, says)
+	if err := json.Unmarshal([]byte(r.receive()), &m); err != nil || len(m["ICEError"]) != 2 || !strings.Contains(m["ICEError"][0], part) {
+		r.t.Fatalf("received %v, want an error with %q", m, part)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestStrangersCannotEnterOrReachASession(t *testing.T) {
 	b.wantMessage(`{"VideoOffer":["still","` + id + `"]}`)
 }
 
-// The third peer also joins if one of the two leaves.
+// A waiting third peer joins the session if one of the two leaves.
 func TestThirdClientWaitsUntilAdmittedOrDenied(t *testing.T) {
 	_, url := newHub(t)
 	two := func(query string) (a, b *rustClient, id string) {

@@ -1,10 +1,9 @@
-// Package direct is the signalling server for calls between two peers, mostly browsers, whose media does not pass
-// through this server. It forwards their offers, answers and ICE candidates. The messages (docs/direct.md) are those
-// of an earlier signalling server in Rust, whose clients work unchanged: JSON in the format of Rust's serde for
-// enums.
+// Package direct is the signalling server for calls between two peers, mostly browsers. Their media does not pass through
+// this server. It forwards only their offers, answers and ICE candidates. The messages (docs/direct.md) are those of an
+// earlier signalling server in Rust, whose clients work unchanged. They are JSON in the format of Rust's serde for enums.
 //
 //	socket ─ Message ─▶ Hub ─ session ─▶ queue of the other peer ─ Message ─▶ socket
 //
-// Goroutines: a reader and a writer for each socket. They end with the socket or with Close, which waits for both.
-// Locks: Hub.mu guards sessions and their members. Nothing blocks while it is held.
+// Each socket has two goroutines, a reader and a writer. They end with the socket or with Close, which waits for both.
+// Hub.mu guards sessions and their members. Nothing blocks while it is held.
 package direct

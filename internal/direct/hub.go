@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxSessions and maxPeers bound the sessions and the connections of one server.
+	// maxSessions and maxPeers bound the numbers of sessions and connections of one server.
 	maxSessions, maxPeers = 4096, 8192
-	// maxWaiting bounds the peers that wait to be admitted to one session.
+	// maxWaiting bounds the number of peers that wait to be admitted to one session.
 	maxWaiting = 8
 	// idLength is the length of an ID in base32 characters. Its 80 random bits cannot be guessed.
 	idLength = 16
@@ -31,10 +31,10 @@ type Options struct {
 	// Host and Port are the address of STUN and TURN. If Host is "", it is the host name in the browser's request.
 	Host string
 	Port int
-	// NewRoom returns the name of a new room of the meeting server, to which the members of a session move when a
-	// third peer joins them. If nil, they cannot move.
+	// NewRoom returns the name of a new room of the meeting server. When the members of a session admit a third peer,
+	// all three move to this room. If NewRoom is nil, they cannot move.
 	NewRoom func() string
-	// TURNCredentials returns credentials for TURN, for the two peers of a session. If nil, peers get no TURN
+	// TURNCredentials returns the TURN credentials for the two peers of a session. If it is nil, peers get no TURN
 	// servers.
 	TURNCredentials func(session string) (username, credential string)
 }
@@ -204,9 +204,9 @@ func (h *Hub) newSessionLocked(p *peer) {
 	p.send(sessionReady, s.id)
 }
 
-// joinLocked adds a peer to a session. If the session is full, the peer waits to be admitted if it supports that. The
-// reply for a full session is the same as for one that does not exist. A peer that has resumed its connection gets
-// the state of its session instead.
+// joinLocked adds a peer to a session. If the session is full, the peer waits to be admitted if it supports that. If it
+// cannot wait, it gets the same reply as for a session that does not exist. A peer that has resumed its connection and
+// joins its own session gets the state of the session.
 func (h *Hub) joinLocked(p *peer, id string) {
 	s := h.sessions[id]
 	if s != nil && p.resumed && p.session == s {
@@ -227,9 +227,9 @@ func (h *Hub) joinLocked(p *peer, id string) {
 	}
 }
 
-// resumeLocked gives a peer that reconnects the place of its earlier connection, which may not have failed yet.
-// previousID is the ID that the peer had in that connection. Without such a connection, or if the peer is in a
-// session, nothing happens.
+// resumeLocked puts a peer that reconnects in the place of its earlier connection, and ends that connection if it has
+// not failed yet. previousID is the ID that the peer had in the earlier connection. Nothing happens if there is no such
+// connection any more, or if the peer is already in a session.
 func (h *Hub) resumeLocked(p *peer, previousID string) {
 	old := h.peers[previousID]
 	if old == nil || old == p || p.session != nil {

@@ -16,8 +16,8 @@ type ICEServer struct {
 	Credential string   `json:"credential,omitempty"`
 }
 
-// ServeICEServers responds with the STUN and TURN servers for the session in the query parameter "session". It
-// responds with 404 unless the session is open, so that only peers that know its ID get TURN credentials.
+// ServeICEServers responds with the STUN and TURN servers for the session whose ID is in the query parameter "session".
+// It responds with 404 if no such session is open, so that only peers that know a session's ID get TURN credentials.
 func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store") // credentials expire
 	id := r.URL.Query().Get("session")
@@ -28,12 +28,12 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such direct call", http.StatusNotFound)
 		return
 	}
-	at := h.serverAddress(r)
+	address := h.serverAddress(r)
 	servers := []ICEServer{{URLs: []string{h.STUNURL(r)}}}
 	if h.opts.TURNCredentials != nil {
 		user, password := h.opts.TURNCredentials(id)
 		servers = append(servers, ICEServer{
-			URLs: []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}, Username: user, Credential: password,
+			URLs: []string{"turn:" + address + "?transport=udp", "turn:" + address + "?transport=tcp"}, Username: user, Credential: password,
 		})
 	}
 	w.Header().Set("Content-Type", "application/json")

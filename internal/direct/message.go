@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Message names. A message with one text carries an ID. One with two texts carries a text and the ID of a session.
+// Message names. A message may carry one string, which is an ID, or two strings, of which the second is the ID of a
+// session. Some messages carry none.
 const (
 	newUser            = "NewUser"            // to a connected peer: its own ID
 	sessionNew         = "SessionNew"         // from a peer: opens a session
@@ -22,8 +23,8 @@ const (
 	debug              = "Debug"
 )
 
-// Message names that the Rust server does not have. They are sent only to clients that announce support with ?moves=1. All
-// but userResume are about a third peer that wants to join a session of two.
+// Message names that the Rust server does not have. The server sends such messages only to clients that announce support
+// with ?moves=1. All of them except userResume are about a third peer that wants to join a session of two.
 const (
 	userResume    = "UserResume"    // from a peer that reconnects: the ID that it had before
 	sessionKnock  = "SessionKnock"  // to the two: a third peer wants to join; to the third: it must wait
@@ -47,9 +48,9 @@ type Message struct {
 	Texts []string // as many as textCount has for Name
 }
 
-// encode appends the message as JSON: "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, the format
-// of Rust's serde for enums. HTML characters are not escaped, because that could make a text six times as long.
-func (m Message) encode(to *bytes.Buffer) {
+// encode appends the message to dst as JSON in the format of Rust's serde for enums: "SessionNew", {"SessionJoin":"id"}
+// or {"VideoOffer":["sdp","id"]}. HTML characters are not escaped, because escapes could make a string six times as long.
+func (m Message) encode(dst *bytes.Buffer) {
 	var form any = m.Name
 	switch len(m.Texts) {
 	case 0:
@@ -58,14 +59,14 @@ func (m Message) encode(to *bytes.Buffer) {
 	default:
 		form = map[string][]string{m.Name: m.Texts}
 	}
-	e := json.NewEncoder(to)
+	e := json.NewEncoder(dst)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(form)        // strings and maps of strings can always be encoded
-	to.Truncate(to.Len() - 1) // the line break
+	dst.Truncate(dst.Len() - 1) // the line break
 }
 
-// readMessage decodes JSON in the format of encode. It refuses invalid UTF-8, because the JSON decoder would replace
-// each invalid byte by three bytes.
+// readMessage decodes JSON in the format that encode writes. It refuses invalid UTF-8, because the JSON decoder would
+// replace each invalid byte by three bytes.
 func readMessage(raw []byte) (m Message, err error) {
 	if !utf8.Valid(raw) {
 		return m, errUnknownMessage
@@ -95,7 +96,7 @@ func readMessage(raw []byte) (m Message, err error) {
 	return m, m.check()
 }
 
-// check returns an error if the name is unknown or the number of texts is wrong.
+// check returns an error if the message's name is unknown, or if the length of Texts is wrong for this name.
 func (m *Message) check() error {
 	if want, known := textCount[m.Name]; !known || want != len(m.Texts) {
 		return errUnknownMessage

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// maxMessage bounds a message in bytes. An offer with a camera, a microphone and a screen has about 10 kB.
+	// maxMessage is the largest size of a message, in bytes. An offer with a camera, a microphone and a screen has about
+	// 10 kB.
 	maxMessage = 64 << 10
-	// messagesPerSecond and messageBurst limit the messages that a peer may send. ICE candidates come dozens at a
-	// time. bytesPerSecond and byteBurst limit their bytes.
+	// messagesPerSecond and messageBurst limit the number of messages from a peer. The burst allows for dozens of ICE
+	// candidates at a time. bytesPerSecond and byteBurst limit the size of all messages from a peer together.
 	messagesPerSecond, messageBurst = 20, 200
 	bytesPerSecond, byteBurst       = 64 << 10, 1 << 20
-	// maxQueuedMessages and maxQueuedBytes bound the messages queued for one peer. A peer that exceeds them does not
-	// read and is disconnected. While all queues together exceed totalQueueBytes, the peer with the longest queue is
-	// disconnected.
+	// maxQueuedMessages and maxQueuedBytes bound the queue of messages to one peer. A full queue means that the peer does
+	// not read, and it is disconnected. While all queues together exceed totalQueueBytes, the peer with the longest queue
+	// is disconnected.
 	maxQueuedMessages = 256
 	maxQueuedBytes    = 512 << 10
 	totalQueueBytes   = 32 << 20
@@ -51,8 +52,8 @@ type peer struct {
 // upgrader accepts every origin, because ServeHTTP has checked it.
 var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 
-// ServeHTTP upgrades the request and serves the peer until its connection ends. Clients announce with ?moves=1 that
-// they understand the messages that the Rust server does not have.
+// ServeHTTP upgrades the request and serves the peer until its connection ends. With ?moves=1 in the URL, a client
+// announces that it understands the messages that the Rust server does not have.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !proxy.CheckOrigin(r) { // only this server's own pages, and clients other than browsers
 		h.originWarnings.Do(func() {
@@ -79,7 +80,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.queue.Drop() // nothing is sent to a removed peer
 }
 
-// messageOverhead is the assumed memory of a queued message without its texts, in bytes.
+// messageOverhead is the number of bytes that a queued message is assumed to occupy in memory, in addition to its strings.
 const messageOverhead = 100
 
 // newQueue returns a message queue that counts towards the total of all queues.
