@@ -61,7 +61,7 @@ func (m Message) encode(dst *bytes.Buffer) {
 	}
 	e := json.NewEncoder(dst)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(form)        // strings and maps of strings can always be encoded
+	_ = e.Encode(form)          // strings and maps of strings can always be encoded
 	dst.Truncate(dst.Len() - 1) // the line break
 }
 

@@ -69,8 +69,8 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("the receiver answered with status %d", e.status)
 }
 
-// permanent reports whether the receiver rejects this very request, so that sending it again will probably fail as
-// well (RFC 9110, section 15.5). Statuses 408 (timeout), 425 (too early) and 429 (too many requests) are temporary.
+// permanent reports whether the status means that the receiver will probably reject the same request again (RFC 9110,
+// section 15.5). Statuses 408 (timeout), 425 (too early) and 429 (too many requests) are temporary.
 func (e *statusError) permanent() bool {
 	switch e.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -113,9 +113,9 @@ func (e Endpoint) post(ctx context.Context, client *http.Client, body []byte) er
 
 var errPrivateAddress = errors.New("the receiver's name resolves to a private address; to allow that, set webhook_private")
 
-// newClient returns the HTTP client for all endpoints. It follows no redirects, because a signature is for one URL.
-// Unless private is set, it refuses host names that resolve to private addresses, to prevent requests into the
-// server's own network. IP addresses and "localhost" in a URL are always allowed.
+// newClient returns the HTTP client for all endpoints. It follows no redirects, because a signature is for one URL. If
+// private is false, it refuses host names that resolve to private addresses. This prevents requests into the server's
+// own network. IP addresses and "localhost" in a URL are always allowed.
 func newClient(private bool) *http.Client {
 	dial := &net.Dialer{Timeout: requestTimeout}
 	checked := &net.Dialer{Timeout: requestTimeout, Control: func(_, address string, _ syscall.RawConn) error {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// notifyForever notifies of one event after another, and prints the number of each event once it is stored.
+// notifyForever calls Notify with one event after another. It prints the number of each event when the event is stored.
 func notifyForever(dir, url string) error {
 	ctx := context.Background()
 	s, err := store.Open(ctx, store.Options{Dir: dir})

@@ -19,24 +19,24 @@ import (
 )
 
 const (
-	// defaultDeliveryTimeout is how long an event is offered to a receiver that is unreachable or has an error of its
-	// own.
+	// defaultDeliveryTimeout is how long an event is sent again to a receiver that is unreachable or responds with a
+	// server error.
 	defaultDeliveryTimeout = 24 * time.Hour
-	// defaultRejectionTimeout is how long an event is offered to a receiver that only rejects events. It is short,
+	// defaultRejectionTimeout is how long an event is sent again to a receiver that rejects all events. It is short,
 	// because an event that the receiver cannot process must not delay all others for a day. It is not zero, because
-	// a receiver may be starting, or not be fully configured yet.
+	// a receiver that is starting, or that is not fully configured yet, may reject events.
 	defaultRejectionTimeout = 5 * time.Minute
-	// queueRetention is how long the queue keeps events: a day longer than they are offered. Dead letters are kept
-	// for a month for inspection.
+	// queueRetention is how long the queue keeps events. It is a day longer than defaultDeliveryTimeout.
+	// deadLetterRetention is how long dead letters are kept, so that an operator can inspect them.
 	queueRetention, deadLetterRetention = 2 * defaultDeliveryTimeout, 30 * 24 * time.Hour
 	maxQueue, maxDeadLetters            = 1 << 30, 64 << 20 // bytes; an event has about 1 kB
-	// lanes is the number of lanes of each endpoint. Lanes are served in parallel; each room's events belong to one
-	// lane.
+	// lanes is the number of lanes of each endpoint. An endpoint gets the events of different lanes in parallel. All
+	// events of one room belong to the same lane.
 	lanes = 8
-	// maxUnstored bounds the events in memory that are not stored yet. It is reached only if the store accepts
-	// nothing; then the oldest are dropped and counted.
+	// maxUnstored bounds the number of events in memory that are not stored yet. It is reached only if the store accepts
+	// nothing. Then the oldest events are dropped and counted.
 	maxUnstored = 100_000
-	// storeRetryDelay is the delay after the store has failed.
+	// storeRetryDelay is the time between an error of the store and the next attempt to use it.
 	storeRetryDelay = time.Second
 	// closeGrace is how long a request in progress may continue after Close was called.
 	closeGrace = time.Second
@@ -49,8 +49,9 @@ type Options struct {
 	// Backoff returns the delay after the given number of failed attempts. If nil, the delay doubles from one second
 	// to a minute, with jitter.
 	Backoff func(tries int) time.Duration
-	// DeliveryTimeout is how long an event is offered to a receiver that is down before it becomes a dead letter, 24
-	// h if 0. RejectionTimeout is this limit for a receiver that rejects the event, 5 min if 0.
+	// DeliveryTimeout is the age at which an event that the receiver has not accepted becomes a dead letter. The default
+	// is 24 hours. RejectionTimeout is this age if the receiver is available but rejects the event. The default is 5
+	// minutes.
 	DeliveryTimeout, RejectionTimeout time.Duration
 }
 
@@ -200,8 +201,8 @@ func (n *Notifier) storeEvents(ctx context.Context) {
 	}
 }
 
-// storeEvent stores one event and retries until it succeeds. It returns false if that failed while the Notifier was
-// closing.
+// storeEvent stores one event and retries until it succeeds. If an attempt fails when the Notifier has been closed, it
+// gives up and returns false.
 func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 	for try := 1; ; try++ {
 		trying, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -227,7 +228,7 @@ func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 	}
 }
 
-// lane is the state of one of the parallel sequences in which an endpoint gets events. Each room belongs to one lane.
+// lane is one of the parallel sequences in which an endpoint gets events. All events of a room belong to the same lane.
 type lane struct {
 	endpoint       Endpoint
 	log            *slog.Logger

@@ -25,21 +25,21 @@ var reservedIPv6 = []netip.Prefix{
 }
 
 var (
-	// globalUnicast is the part of IPv6 from which global unicast addresses are assigned (RFC 4291, section 2.4).
-	// Outside of it are loopback, unique local, link-local and multicast addresses, IPv4-compatible ones (::/96), and
-	// 64:ff9b:1::/48, in which a network may embed an IPv4 address at a position of its choice (RFC 8215).
+	// globalUnicast is the part of IPv6 from which global unicast addresses are assigned (RFC 4291, section 2.4). It does
+	// not contain loopback, unique local, link-local, multicast and IPv4-compatible (::/96) addresses. It does not contain
+	// 64:ff9b:1::/48 either, in which a network may embed an IPv4 address at a position of its choice (RFC 8215).
 	globalUnicast = netip.MustParsePrefix("2000::/3")
-	// nat64 is the prefix of addresses whose last 32 bits are an IPv4 address to which the network translates them
+	// nat64 is the prefix of addresses that the network translates to IPv4. The last 32 bits are the IPv4 address
 	// (RFC 6052, section 2.1).
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
-	// sixToFour is the prefix of addresses whose next 32 bits are the IPv4 address to which packets are tunnelled
-	// (RFC 3056, section 2).
+	// sixToFour is the prefix of addresses whose packets are tunnelled to an IPv4 address. The 32 bits after the prefix
+	// are this address (RFC 3056, section 2).
 	sixToFour = netip.MustParsePrefix("2002::/16")
 )
 
-// isPrivate reports whether an address is not on the public internet: it belongs to this machine, its network or a
-// cloud's own services, or is reserved. An IPv6 address that is translated or tunnelled to a private IPv4 address is
-// private too.
+// isPrivate reports whether an address is not on the public internet. Such an address belongs to this machine, to its
+// network, or to services that a cloud offers only to its machines, or it is reserved. An IPv6 address that is translated
+// or tunnelled to a private IPv4 address is private too.
 func isPrivate(a netip.Addr) bool {
 	if a = a.Unmap(); a.Is4() {
 		return !a.IsGlobalUnicast() || a.IsPrivate() || containedIn(reservedIPv4, a)
@@ -50,7 +50,8 @@ func isPrivate(a netip.Addr) bool {
 	return a.Zone() != "" || !globalUnicast.Contains(a) && !nat64.Contains(a) || containedIn(reservedIPv6, a)
 }
 
-// embeddedIPv4 returns the IPv4 address that packets to an IPv6 address are translated or tunnelled to, if any.
+// embeddedIPv4 returns the IPv4 address to which packets are translated or tunnelled if they are sent to the IPv6 address
+// a. ok is false if a contains no IPv4 address.
 func embeddedIPv4(a netip.Addr) (v4 netip.Addr, ok bool) {
 	b := a.As16()
 	switch {

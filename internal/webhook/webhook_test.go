@@ -303,7 +303,7 @@ func TestEventRejectedAfterOutageIsRetried(t *testing.T) {
 	eventually(t, "both events arrive", func() bool { return slices.Equal(r.received("room"), []string{"0", "1"}) })
 }
 
-// A signature is for one URL, so the request must not be sent to another.
+// A signature is for one URL, so the signed request must not be sent to another URL.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	other := newReceiver(t)
 	var requested sync.WaitGroup
