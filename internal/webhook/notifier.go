@@ -50,8 +50,8 @@ type Options struct {
 	// to a minute, with jitter.
 	Backoff func(tries int) time.Duration
 	// DeliveryTimeout is the age at which an event that the receiver has not accepted becomes a dead letter. The default
-	// is 24 hours. RejectionTimeout is this age if the receiver is available but rejects the event. The default is 5
-	// minutes.
+	// is 24 hours. An event becomes a dead letter earlier if the receiver has rejected all requests of the event's lane
+	// for RejectionTimeout. The default is 5 minutes.
 	DeliveryTimeout, RejectionTimeout time.Duration
 }
 
@@ -254,7 +254,8 @@ func (n *Notifier) deliverLane(ctx context.Context, e Endpoint, r *store.Reader)
 // returns a store.Retry if the event must be sent again.
 func (n *Notifier) deliverEvent(ctx context.Context, l *lane, d store.Delivery) error {
 	e, log := l.endpoint, l.log
-	// If the Notifier closes meanwhile, the request may continue for closeGrace. If it fails, it is sent again after the next start.
+	// If the Notifier is closed during the request, the request may continue for closeGrace. If it fails, the event is
+	// sent again after the next start.
 	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeGrace, cancel) })()
