@@ -37,12 +37,13 @@ type claims struct {
 	ClaimGrants
 }
 
-// New returns a token without grants that ToJWT will sign with the API key and its secret.
+// New returns a token that has no grants yet. ToJWT will sign it with the given API key and secret.
 func New(key, secret string) *AccessToken {
 	return &AccessToken{key: key, secret: secret, ttl: DefaultTTL}
 }
 
-// Renew returns a token with the grants, the family and the time of issue of an earlier one.
+// Renew returns a token with the grants and the issue time of an earlier token. It also has the earlier token's family ID,
+// which a token and all tokens renewed from it share.
 func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
 	t := New(key, secret)
 	t.grants, t.renewed = *granted, true
@@ -77,7 +78,7 @@ func (t *AccessToken) SetKind(kind string, details ...string) *AccessToken {
 	return t
 }
 
-// SetTTL sets how long the token is valid; zero keeps DefaultTTL.
+// SetTTL sets how long the token is valid. Zero does not change this time, which is DefaultTTL at first.
 func (t *AccessToken) SetTTL(ttl time.Duration) *AccessToken {
 	if ttl != 0 {
 		t.ttl = ttl
@@ -106,7 +107,7 @@ func (t *AccessToken) SetObservabilityGrant(g ObservabilityGrant) *AccessToken {
 	return t
 }
 
-// SetRoomConfig sets the configuration of the room, as protobuf JSON, in case the bearer's join creates it.
+// SetRoomConfig sets the configuration, as protobuf JSON, that the room gets if the bearer's join creates it.
 func (t *AccessToken) SetRoomConfig(config json.RawMessage) *AccessToken {
 	t.grants.RoomConfig = config
 	return t
@@ -118,7 +119,8 @@ func (t *AccessToken) SetRoomPreset(preset string) *AccessToken {
 	return t
 }
 
-// SetGuest marks the token as issued to a requester whom this server could not identify, and starts a new family.
+// SetGuest marks the token as issued to a requester that this server could not identify. It also sets a new family ID, so
+// that no other token belongs to the same family.
 func (t *AccessToken) SetGuest() *AccessToken {
 	t.grants.Guest, t.grants.Family = true, rand.Text()
 	return t

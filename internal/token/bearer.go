@@ -19,9 +19,9 @@ func FromBearer(header string) (string, error) {
 	return strings.TrimLeft(raw, " "), nil
 }
 
-// FromRequest returns the token of a request: from its Authorization header if there is one, otherwise from the query
-// parameter access_token (docs/protocol.md, 1.2). It returns "" if neither is set. A header with another scheme is an
-// error, as in LiveKit.
+// FromRequest returns the token of a request (docs/protocol.md, 1.2). It takes the token from the Authorization header if
+// there is one, and otherwise from the query parameter access_token. It returns "" if neither is set. A header with
+// another scheme is an error, as in LiveKit.
 func FromRequest(header, accessToken string) (string, error) {
 	if header == "" {
 		return accessToken, nil

@@ -26,20 +26,21 @@ type ClaimGrants struct {
 	RoomPreset    string              `json:"roomPreset,omitempty"`
 	SHA256        string              `json:"sha256,omitempty"` // base64 sum of a webhook's body
 
-	// Family identifies a token and all tokens renewed from it. Verify derives it from the token if the claim is
-	// absent.
+	// Family is an ID that a token and all tokens renewed from it share. If the claim is absent, Verify and Read derive
+	// the ID from the token.
 	Family string `json:"meetFamily,omitempty"`
-	// Guest marks a token that this server issued to a requester whom it could not identify, or that was renewed from
-	// one. Other tokens come from a back end that has the API key's secret.
+	// Guest marks a token that this server issued to a requester that it could not identify, and all tokens renewed from
+	// it. Other tokens come from a back end that has the API key's secret.
 	Guest bool `json:"meetGuest,omitempty"`
 
 	Issuer    string    `json:"-"` // API key; like the times below, set by Verify and Read
-	IssuedAt  time.Time `json:"-"` // iat, or nbf without iat, or zero; of the first token of the family
+	IssuedAt  time.Time `json:"-"` // iat; nbf if there is no iat; zero if there is neither; Renew does not change it
 	NotBefore time.Time `json:"-"` // zero without nbf
 	ExpiresAt time.Time `json:"-"` // zero without exp, which Verify refuses
 }
 
-// VideoGrant holds the rights in rooms. The method of an optional right defines its value when the field is nil.
+// VideoGrant holds the rights in rooms. Some rights are optional: their fields may be nil. Use the methods MayPublish,
+// MaySubscribe and MayPublishData for them, because these return the right's default if the field is nil.
 type VideoGrant struct {
 	RoomCreate   bool `json:"roomCreate,omitempty"`
 	RoomList     bool `json:"roomList,omitempty"`
@@ -81,13 +82,13 @@ func (g *VideoGrant) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MayPublish reports whether the bearer may publish tracks; true by default.
+// MayPublish reports whether the bearer may publish tracks. The default is true.
 func (g *VideoGrant) MayPublish() bool { return g.CanPublish == nil || *g.CanPublish }
 
-// MaySubscribe reports whether the bearer may receive tracks; true by default.
+// MaySubscribe reports whether the bearer may receive tracks. The default is true.
 func (g *VideoGrant) MaySubscribe() bool { return g.CanSubscribe == nil || *g.CanSubscribe }
 
-// MayPublishData reports whether the bearer may send data; by default the result of MayPublish.
+// MayPublishData reports whether the bearer may send data. The default is the result of MayPublish.
 func (g *VideoGrant) MayPublishData() bool {
 	if g.CanPublishData == nil {
 		return g.MayPublish()
@@ -95,7 +96,8 @@ func (g *VideoGrant) MayPublishData() bool {
 	return *g.CanPublishData
 }
 
-// MayPublishSource reports whether the bearer may publish tracks of a source, named as in CanPublishSources.
+// MayPublishSource reports whether the bearer may publish tracks of the given source. Sources have the names that
+// CanPublishSources contains.
 func (g *VideoGrant) MayPublishSource(source string) bool {
 	return g.MayPublish() && (len(g.CanPublishSources) == 0 || slices.Contains(g.CanPublishSources, source))
 }

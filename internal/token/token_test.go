@@ -71,7 +71,7 @@ func TestClaimsSurviveSigningAndVerification(t *testing.T) {
 	}
 }
 
-// Every other token must have a family of its own.
+// A token that was not renewed from another must have a family ID that no other token has.
 func TestRenewedTokenKeepsItsFamily(t *testing.T) {
 	verifier := token.NewVerifier(token.Keys{key: secret})
 	verify := func(tok *token.AccessToken) *token.ClaimGrants {
@@ -201,7 +201,7 @@ func TestVerifyToleratesClockSkewOfAMinute(t *testing.T) {
 	}
 }
 
-// The issue time is iat, or nbf without iat, in whole seconds.
+// The issue time is iat, or nbf if the token has no iat, in whole seconds.
 func TestRenewedTokenKeepsItsIssueTime(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
@@ -281,7 +281,7 @@ func TestToJWTRefusesIncompleteTokens(t *testing.T) {
 	}
 }
 
-func TestVideoGrantAllowsByDefault(t *testing.T) {
+func TestUnsetVideoRightsAreGranted(t *testing.T) {
 	for _, tc := range []struct {
 		name                     string
 		g                        token.VideoGrant
@@ -346,7 +346,8 @@ func TestReadReturnsClaimsOfTokensThatVerifyRefuses(t *testing.T) {
 	}
 }
 
-// FuzzVerify requires that Verify returns grants or an Unauthenticated fault, and that Read agrees with it.
+// FuzzVerify requires that Verify returns grants or an Unauthenticated fault, and that Read returns the same grants as
+// Verify if Verify accepts the token.
 func FuzzVerify(f *testing.F) {
 	raw, err := token.New(key, secret).SetIdentity("i").ToJWT()
 	if err != nil {
@@ -374,7 +375,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzParseTTL requires that ParseTTL never returns a lifetime that is not positive.
+// FuzzParseTTL requires that every lifetime that ParseTTL returns is positive.
 func FuzzParseTTL(f *testing.F) {
 	f.Add("1d12h")
 	f.Add("300")

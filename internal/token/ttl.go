@@ -12,8 +12,8 @@ import (
 // ErrTTL is returned for a lifetime that cannot be parsed or is not positive.
 var ErrTTL = fault.New(fault.Invalid, `a token's lifetime is a number of seconds or a span such as "90m", "5h" or "2d"`)
 
-// ParseTTL parses a positive lifetime: seconds ("300"), or days, hours, minutes and seconds with units ("2d",
-// "1d12h", "90m").
+// ParseTTL parses a positive lifetime: a number of seconds, such as "300", or days, hours, minutes and seconds with their
+// units, such as "2d", "1d12h" or "90m".
 func ParseTTL(s string) (time.Duration, error) {
 	s = strings.TrimSpace(s)
 	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {

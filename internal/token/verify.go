@@ -28,7 +28,7 @@ var (
 	ErrMalformed   = fault.New(fault.Unauthenticated, "the access token is not valid")
 )
 
-// familyBytes is the number of bytes of a token's SHA-256 sum that form its family.
+// familyBytes is the number of bytes of a token's SHA-256 sum that form its family ID, if the token has no family claim.
 const familyBytes = 16
 
 // Verifier verifies tokens with a fixed set of API keys.
@@ -99,7 +99,8 @@ func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	return c.toGrants(raw), payload, nil
 }
 
-// toGrants returns the grants of the token raw, completed from the registered claims.
+// toGrants returns the grants of the token whose text is raw. It sets the fields that are derived from the registered
+// claims, and the family ID.
 func (c *claims) toGrants(raw string) *ClaimGrants {
 	g := c.ClaimGrants
 	if g.Family == "" {
