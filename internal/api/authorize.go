@@ -43,13 +43,13 @@ var (
 	canManageIngress grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.IngressAdmin }
 	canManageSIP     grantCheck = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Admin }
 	canCall          grantCheck = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Call }
-	// canAdminRoom checks only that the token may administer some room. The methods themselves call authorizeRoom to
-	// check that it is the room in the request.
+	// canAdminRoom checks only that the token has the right to administer a room. The methods themselves call
+	// authorizeRoom, which checks that the right is for the room in the request.
 	canAdminRoom grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin }
 )
 
-// requiredGrants maps services and methods to the grant that they require. The method "" is the default of a service.
-// A method without an entry is refused.
+// requiredGrants maps services and methods to the grant that they require. The entry "" of a service applies to its
+// methods that have no entry of their own. A method is refused if no entry applies to it.
 var requiredGrants = map[string]map[string]grantCheck{
 	"livekit.RoomService": {
 		"CreateRoom": canCreateRooms, "DeleteRoom": canCreateRooms, "ListRooms": canListRooms,

@@ -10,7 +10,7 @@ import (
 
 // Dispatcher manages the agent dispatches of rooms.
 type Dispatcher interface {
-	// Check returns an error if a room must not be created with these agents.
+	// Check returns an error if the agents are too many for one room, or if one of the requests is not valid.
 	Check([]*livekit.RoomAgentDispatch) error
 	Create(*livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error)
 	Delete(room, id string) (*livekit.AgentDispatch, error)
@@ -23,7 +23,7 @@ type dispatchService struct {
 	dispatcher Dispatcher
 }
 
-// CreateDispatch adds a dispatch to a room, which is created if it does not exist.
+// CreateDispatch adds a dispatch to a room. It creates the room if it does not exist.
 func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err

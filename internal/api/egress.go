@@ -12,8 +12,8 @@ import (
 // fails, and the list of egresses is empty.
 type egressService struct{ rooms *rtc.Rooms }
 
-// refuseStart returns the error for starting an egress: the room does not exist, or egress is not implemented. room
-// is "" if the egress is not about a room.
+// refuseStart returns the error for a request to start an egress of a room: the room does not exist, or egress is not
+// implemented. room is "" if the egress is not about a room.
 func (s *egressService) refuseStart(ctx context.Context, room string) (*livekit.EgressInfo, error) {
 	if room != "" {
 		if err := s.rooms.Exists(ctx, room); err != nil {

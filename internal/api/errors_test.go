@@ -15,7 +15,7 @@ import (
 	"meet/internal/fault"
 )
 
-// The log has the error under the ID that the client receives.
+// The server logs the error with the same ID that the client receives.
 func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 	for name, method := range map[string]twirp.Method{
 		"unmarked": func(context.Context, any) (any, error) { return "half", errors.New("disk 7 is on fire") },

@@ -27,8 +27,8 @@ import (
 const Prefix = "/twirp/"
 
 const (
-	// maxBody bounds a request's body in bytes. It allows for 512 KiB of metadata with every byte escaped in JSON (6
-	// bytes for 1), and some more.
+	// maxBody is the largest size of a request's body, in bytes. It is enough for 512 KiB of metadata in JSON even if
+	// every byte is escaped as six bytes, and for the other fields.
 	maxBody = 4 << 20
 	// bodyTimeout limits how long a request's body may take to arrive.
 	bodyTimeout = 10 * time.Second
@@ -68,7 +68,7 @@ func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Option
 	return h
 }
 
-// ServeHTTP serves one call. All errors are Twirp's JSON, even if the request is protobuf, because clients expect
+// ServeHTTP serves one call. It sends all errors as Twirp's JSON, even if the request is protobuf, because clients expect
 // that.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*") // on errors too, or pages could not read them
