@@ -18,14 +18,15 @@ import (
 )
 
 const (
-	// frameLimit bounds a client's message in bytes. The largest valid one is an offer with about 100 media sections.
+	// frameLimit is the largest size of a client's message, in bytes. The largest valid message is an offer with about
+	// 100 media sections.
 	frameLimit = 1 << 20
-	// maxQueuedMessages and maxQueuedBytes bound the messages queued for a client. A client that exceeds them is sent
+	// maxQueuedMessages and maxQueuedBytes bound the queue of messages to a client. If the queue is full, the client gets
 	// a Leave that makes it reconnect. A single message may have any size if the queue is empty.
 	maxQueuedMessages = 1024
 	maxQueuedBytes    = 8 << 20
-	// pingInterval is the time between WebSocket pings. A client that sends nothing for idleTimeout, not even a pong,
-	// is disconnected, and so is one for which a write takes longer than writeTimeout.
+	// pingInterval is the time between WebSocket pings. A client is disconnected if it sends nothing, not even a pong,
+	// for idleTimeout, or if a write to it takes longer than writeTimeout.
 	pingInterval = 10 * time.Second
 	idleTimeout  = 3 * pingInterval
 	writeTimeout = 5 * time.Second
@@ -47,8 +48,8 @@ func newConn(log *slog.Logger) *Conn {
 	return &Conn{log: log, queue: bytequeue.New[*rtc.Message](maxQueuedMessages, maxQueuedBytes, nil), closing: make(chan struct{})}
 }
 
-// Send queues m and never blocks. It returns false if the connection is closed, or if the queue is full, in which
-// case it closes the connection.
+// Send queues m and never blocks. It returns false if the connection is closed. If the queue is full, it closes the
+// connection and returns false.
 func (c *Conn) Send(m *rtc.Message) bool {
 	select {
 	case <-c.closing:
@@ -116,8 +117,8 @@ func (c *Conn) readLoop(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	}
 }
 
-// drain reads for up to a second after a close frame was sent in the middle of a message. If a TCP socket is closed
-// with unread bytes, it is reset, and the client may not receive the close frame.
+// drain reads and discards what the client still sends, for at most a second, after a close frame was sent to it. If a
+// TCP socket with unread bytes is closed, the connection is reset, and the client may not receive the close frame.
 func drain(ws *websocket.Conn) {
 	conn := ws.NetConn()
 	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
@@ -130,8 +131,8 @@ func (c *Conn) closeMalformed(ws *websocket.Conn, reason string) {
 	_ = ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeTimeout))
 }
 
-// answerPing answers LiveKit's own pings, in both forms (docs/protocol.md, 1.8). It returns false if m is not a ping.
-// Times are in milliseconds.
+// answerPing answers both forms of LiveKit's own pings (docs/protocol.md, 1.8). It returns false if m is not a ping or the
+// connection is closed. Times are in milliseconds.
 func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	now := time.Now().UnixMilli()
 	switch ping := m.Message.(type) {
@@ -143,7 +144,7 @@ func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	return false
 }
 
-// pongMessage returns the answer to a ping of the older form, which has no timestamp to repeat.
+// pongMessage returns the answer to a ping of the older form. It does not repeat the ping's timestamp.
 func pongMessage(now int64) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}}
 }

@@ -10,7 +10,7 @@ import (
 	"meet/internal/rtc"
 )
 
-// The bound does not apply to a single message in an empty queue.
+// If the queue is empty, a message of any size is accepted.
 func TestSendQueueIsBoundedInBytes(t *testing.T) {
 	message := func(size int) *rtc.Message {
 		return rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: strings.Repeat("x", size)}})

@@ -38,8 +38,8 @@ func New(rooms *rtc.Rooms, verifier *token.Verifier, log *slog.Logger) *Handler 
 	}}
 }
 
-// ServeHTTP joins the room of the request's token. A refused join is answered with an HTTP status and a sentence,
-// before the WebSocket upgrade. The validate paths only check whether the join would be accepted.
+// ServeHTTP adds a participant to the room of the request's token. If the join is refused, it responds with an HTTP status
+// and a sentence instead of the WebSocket upgrade. The validate paths only check whether the join would be accepted.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, validate := strings.CutSuffix(strings.Trim(r.URL.Path, "/"), "/validate")
 	w.Header().Set("Access-Control-Allow-Origin", "*") // on errors too, or pages could not read them
@@ -73,7 +73,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// joinRequest verifies the request's token and returns the join request. v1 means the path /rtc/v1.
+// joinRequest verifies the request's token and returns the join request. v1 is true if the path is /rtc/v1.
 func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error) {
 	raw, err := token.FromRequest(r.Header.Get("Authorization"), r.URL.Query().Get("access_token"))
 	if err != nil {
@@ -88,7 +88,8 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 	return req, err
 }
 
-// viaLoopback reports whether the client reached this server on a loopback address, so that its media can too.
+// viaLoopback reports whether the client reached this server on a loopback address. Its media can then use such an address
+// too.
 func viaLoopback(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {

@@ -21,7 +21,7 @@ import (
 	"meet/internal/token"
 )
 
-// joinRequestLimit bounds a decompressed join request in bytes (docs/protocol.md, 0.4).
+// joinRequestLimit is the largest size of a decompressed join request, in bytes (docs/protocol.md, 0.4).
 const joinRequestLimit = 1 << 20
 
 var (
@@ -36,7 +36,8 @@ var (
 	errTooLarge   = fault.New(fault.Invalid, "join request too large: at most 1 MiB are allowed")
 )
 
-// joinRequest returns the join request from the token's grants and the query. v1 means that join_request is required.
+// joinRequest returns the join request from the token's grants and the query. If v1 is true, the query must have the
+// parameter join_request.
 func joinRequest(g *token.ClaimGrants, q url.Values, userAgent string, v1 bool) (rtc.JoinRequest, error) {
 	req, err := fromToken(g)
 	if err != nil {
@@ -51,7 +52,7 @@ func joinRequest(g *token.ClaimGrants, q url.Values, userAgent string, v1 bool) 
 	return req, fromQuery(&req, g, q, userAgent)
 }
 
-// fromToken returns the join request as far as the token determines it.
+// fromToken returns a join request in which only those fields are set that follow from the token.
 func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
 	req := rtc.JoinRequest{Identity: g.Identity, Token: rtc.Credential{
 		Identity: g.Identity, Family: g.Family, Guest: g.Guest, IssuedAt: g.IssuedAt, ExpiresAt: g.ExpiresAt, Grants: g,
@@ -81,8 +82,8 @@ func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
 	return req, nil
 }
 
-// parseKind returns the participant kind with a name in any case. Unknown names become STANDARD, the kind without
-// special rights.
+// parseKind returns the participant kind with the given name. Upper and lower case do not matter. Unknown names become
+// STANDARD, the kind without special rights.
 func parseKind(name string) livekit.ParticipantInfo_Kind {
 	return livekit.ParticipantInfo_Kind(livekit.ParticipantInfo_Kind_value[strings.ToUpper(name)])
 }
@@ -98,7 +99,7 @@ func parseKindDetails(names []string) []livekit.ParticipantInfo_KindDetail {
 	return details
 }
 
-// permission returns the participant's permissions that the token grants.
+// permission returns the permissions that the token grants to the participant.
 func permission(v *token.VideoGrant) *livekit.ParticipantPermission {
 	p := &livekit.ParticipantPermission{
 		CanSubscribe: v.MaySubscribe(), CanPublish: v.MayPublish(), CanPublishData: v.MayPublishData(),
@@ -178,7 +179,8 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	return applyClientData(req, g, join.Metadata, join.ParticipantAttributes)
 }
 
-// unpackJoinRequest decodes the parameter join_request: base64url of a WrappedJoinRequest, whose body may be gzipped.
+// unpackJoinRequest decodes the parameter join_request. This is a WrappedJoinRequest in base64url, and the JoinRequest in
+// it may be compressed with gzip.
 func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 	raw, err := base64.URLEncoding.DecodeString(packed)
 	if err != nil {
@@ -237,7 +239,7 @@ func applyClientData(req *rtc.JoinRequest, g *token.ClaimGrants, metadata string
 	return nil
 }
 
-// parseSDK returns the SDK with the name in the query parameter "sdk".
+// parseSDK returns the SDK with the given name, which is the value of the query parameter "sdk".
 func parseSDK(name string) livekit.ClientInfo_SDK {
 	switch name {
 	case "ios":
@@ -250,8 +252,8 @@ func parseSDK(name string) livekit.ClientInfo_SDK {
 	return livekit.ClientInfo_SDK(livekit.ClientInfo_SDK_value[strings.ToUpper(name)])
 }
 
-// inferBrowser sets the client's browser from the User-Agent header if the client did not. Some codec decisions
-// depend on the browser.
+// inferBrowser sets the client's browser from the User-Agent header if the client has not named its browser. Some codec
+// decisions depend on the browser.
 func inferBrowser(c *livekit.ClientInfo, userAgent string) {
 	if c.Browser != "" {
 		return
