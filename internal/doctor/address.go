@@ -16,7 +16,7 @@ func checkAddress(listen, nodeIP string) Finding {
 	return judgeAddress(listen, nodeIP, own)
 }
 
-// judgeAddress is checkAddress with the machine's addresses as an argument.
+// judgeAddress returns the finding of checkAddress for a machine that has the given addresses.
 func judgeAddress(listen, nodeIP string, own []netip.Addr) Finding {
 	const check = "address"
 	if host, _, err := net.SplitHostPort(listen); err == nil {

@@ -8,14 +8,14 @@ import (
 // Status is the result of a check.
 type Status string
 
-// The statuses. A server works despite a warning. After a failure it does not start, or is of no use.
+// The statuses. A server works despite a warning. A failure means that it does not start, or that it is of no use.
 const (
 	OK   Status = "ok"
 	Warn Status = "warn"
 	Fail Status = "fail"
 )
 
-// Finding is the result of one check with an explanation.
+// Finding is the result of one check, with an explanation.
 type Finding struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`

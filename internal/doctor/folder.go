@@ -45,7 +45,7 @@ func nearestExisting(dir string) string {
 	}
 }
 
-// checkWritable creates and removes a file in dir. Permission bits alone do not show a read-only file system.
+// checkWritable creates a file in dir and removes it. Permission bits alone do not show that a file system is read-only.
 func checkWritable(dir string) error {
 	f, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {

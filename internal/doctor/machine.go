@@ -8,7 +8,7 @@ import (
 	"meet/internal/wire"
 )
 
-// checkClock checks whether the clock is right. Access tokens from other machines are refused if it is not.
+// checkClock checks whether the clock is right. If it is wrong, the server refuses access tokens from other machines.
 func checkClock() Finding {
 	now := time.Now()
 	built := buildTime()
@@ -16,8 +16,8 @@ func checkClock() Finding {
 	return judgeClock(now, built, synchronized, known)
 }
 
-// judgeClock is checkClock with its inputs as arguments: the time, the build time of the program or zero, whether an
-// NTP service synchronizes the clock, and whether that is known.
+// judgeClock returns the finding about a clock that shows the time now. built is the build time of the program, zero if it
+// is unknown. synchronized means that an NTP service synchronizes the clock, which is unknown if known is false.
 func judgeClock(now, built time.Time, synchronized, known bool) Finding {
 	const check = "clock"
 	f := finding(check, "it is %s", now.UTC().Format(time.RFC3339))
@@ -48,8 +48,8 @@ func buildTime() (t time.Time) {
 	return t
 }
 
-// minOpenFiles is enough for a thousand participants. Each has a socket for pages, one for signalling and sometimes
-// one for media.
+// minOpenFiles is a limit on open files that is enough for a thousand participants. Each participant has a socket for
+// pages, a socket for signalling, and sometimes a socket for media.
 const minOpenFiles = 4096
 
 // checkOpenFiles checks the limit on open files.
@@ -86,10 +86,10 @@ func checkSocketBuffers() Finding {
 	return judgeBuffers(in, out)
 }
 
-// judgeBuffers is checkSocketBuffers with the granted sizes as arguments, in bytes.
-func judgeBuffers(in, out int) Finding {
-	f := finding("UDP buffers", "%s to receive, %s to send", formatBytes(uint64(in)), formatBytes(uint64(out)))
-	if in < wantedBuffer || out < wantedBuffer {
+// judgeBuffers returns the finding about the sizes of the receive and send buffers that the kernel granted, in bytes.
+func judgeBuffers(receive, send int) Finding {
+	f := finding("UDP buffers", "%s to receive, %s to send", formatBytes(uint64(receive)), formatBytes(uint64(send)))
+	if receive < wantedBuffer || send < wantedBuffer {
 		return f.withAdvice(Warn, "with many participants, packets are lost when the machine is busy: run sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=8388608")
 	}
 	return f

@@ -27,8 +27,8 @@ func freeBytes(dir string) (free uint64, known bool) {
 	return s.Bavail * uint64(s.Bsize), err == nil
 }
 
-// bufferSizes returns the sizes of a socket's receive and send buffers in bytes, as they were requested. Linux
-// reports twice the requested size, to account for its own overhead (socket(7)).
+// bufferSizes returns the usable sizes of a socket's receive and send buffers in bytes. They are half of what Linux
+// reports, because Linux doubles a requested size to account for its own overhead (socket(7)).
 func bufferSizes(conn *net.UDPConn) (in, out int, known bool) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -62,7 +62,7 @@ func checkTCPPort(listen string, running bool) Finding {
 }
 
 // checkUDPPort checks whether the server can listen on the UDP port, and whether a packet from this machine arrives
-// there: a firewall may drop packets although the port can be opened. running means that a server is already running.
+// there. A firewall may drop packets even if the port can be opened. running means that a server is already running.
 func checkUDPPort(listen string, running bool) Finding {
 	const check = "UDP port"
 	conn, err := net.ListenPacket("udp", listen)
@@ -82,8 +82,8 @@ func checkUDPPort(listen string, running bool) Finding {
 	return finding(check, "%s is free, and packets from this machine reach it; packets from other machines were not tested", listen)
 }
 
-// sendToSelf sends a packet to one of this process's sockets and waits until it arrives.
-func sendToSelf(to net.PacketConn, address string) error {
+// sendToSelf sends a packet to the address of a socket of this process and waits until the packet arrives at the socket.
+func sendToSelf(socket net.PacketConn, address string) error {
 	from, err := net.Dial("udp", address)
 	if err != nil {
 		return err
@@ -93,12 +93,12 @@ func sendToSelf(to net.PacketConn, address string) error {
 	if _, err := from.Write([]byte(word)); err != nil {
 		return err
 	}
-	if err := to.SetReadDeadline(time.Now().Add(selfTimeout)); err != nil {
+	if err := socket.SetReadDeadline(time.Now().Add(selfTimeout)); err != nil {
 		return err
 	}
 	buf := make([]byte, len(word))
 	for {
-		n, _, err := to.ReadFrom(buf)
+		n, _, err := socket.ReadFrom(buf)
 		if err != nil {
 			return err
 		}
