@@ -138,7 +138,7 @@ func TestServerTimeoutReturnsErrUnreachable(t *testing.T) {
 	}
 }
 
-// A token that is sent over an unencrypted connection can be intercepted.
+// A token may be intercepted on an unencrypted connection, so it must not grant more than one call needs.
 func TestTokenGrantsOnlyItsCall(t *testing.T) {
 	var seen token.VideoGrant
 	var lasts time.Duration

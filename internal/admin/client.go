@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// tokenTTL is the lifetime of the token of a call, as in LiveKit's own server SDKs.
+	// tokenTTL is the lifetime of a call's token. LiveKit's own server SDKs use the same.
 	tokenTTL = 10 * time.Minute
 	// callTimeout limits one call. A working server answers within milliseconds.
 	callTimeout = 15 * time.Second
@@ -46,14 +46,15 @@ func New(address, key, secret string) (*Client, error) {
 	return &Client{address: base, key: key, secret: secret, rooms: livekit.NewRoomServiceProtobufClient(base, httpClient)}, nil
 }
 
-// HTTPAddress converts a server's address to an http or https URL, as its API requires. LiveKit's clients and
-// settings use ws or wss.
+// HTTPAddress converts a server's address to an http or https URL, which the API requires. LiveKit's clients and their
+// settings use ws or wss URLs.
 func HTTPAddress(address string) (string, error) { return withScheme(address, "http") }
 
-// SocketAddress converts a server's address to a ws or wss URL, as LiveKit's clients require.
+// SocketAddress converts a server's address to a ws or wss URL, which LiveKit's clients require.
 func SocketAddress(address string) (string, error) { return withScheme(address, "ws") }
 
-// withScheme replaces the scheme of an address by the given one, with an appended "s" if the address is encrypted.
+// withScheme replaces the scheme of an address by the given one. It appends an "s" if the address is for encrypted
+// connections.
 func withScheme(address, scheme string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -117,8 +118,8 @@ func (c *Client) DeleteRoom(ctx context.Context, room string) (*livekit.DeleteRo
 	return call(ctx, c, token.VideoGrant{RoomCreate: true}, c.rooms.DeleteRoom, &livekit.DeleteRoomRequest{Room: room})
 }
 
-// ListParticipants returns the participants of a room. For a room that does not exist the API returns an empty list;
-// this method returns ErrNotFound.
+// ListParticipants returns the participants of a room. If the room does not exist, it returns ErrNotFound, although the API
+// returns an empty list.
 func (c *Client) ListParticipants(ctx context.Context, room string) (*livekit.ListParticipantsResponse, error) {
 	list, err := call(ctx, c, roomAdmin(room), c.rooms.ListParticipants, &livekit.ListParticipantsRequest{Room: room})
 	if err != nil || len(list.Participants) > 0 {
@@ -139,12 +140,12 @@ func (c *Client) Participant(ctx context.Context, room, identity string) (*livek
 	return call(ctx, c, roomAdmin(room), c.rooms.GetParticipant, &livekit.RoomParticipantIdentity{Room: room, Identity: identity})
 }
 
-// RemoveParticipant disconnects a participant. Tokens of the participant that were issued before revoked are no
-// longer valid for the room; the zero time means now.
-func (c *Client) RemoveParticipant(ctx context.Context, room, identity string, revoked time.Time) (*livekit.RemoveParticipantResponse, error) {
+// RemoveParticipant disconnects a participant, and revokes the participant's tokens for the room that were issued before
+// the time issuedBefore. The zero time means now.
+func (c *Client) RemoveParticipant(ctx context.Context, room, identity string, issuedBefore time.Time) (*livekit.RemoveParticipantResponse, error) {
 	req := &livekit.RoomParticipantIdentity{Room: room, Identity: identity}
-	if !revoked.IsZero() {
-		req.RevokeTokenTs = revoked.Unix()
+	if !issuedBefore.IsZero() {
+		req.RevokeTokenTs = issuedBefore.Unix()
 	}
 	return call(ctx, c, roomAdmin(room), c.rooms.RemoveParticipant, req)
 }

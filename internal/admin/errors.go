@@ -9,7 +9,7 @@ import (
 	"github.com/twitchtv/twirp"
 )
 
-// Kinds of errors. An error of Client wraps one of them, or none if the server returned another error.
+// Kinds of errors. An error of Client wraps one of them if one of them describes the cause.
 var (
 	ErrUnreachable = errors.New("no server answers")
 	ErrNotLiveKit  = errors.New("the server is not a LiveKit server")
@@ -17,7 +17,7 @@ var (
 	ErrNotFound    = errors.New("not found")
 )
 
-// callError is the error of a failed call: one of the variables above, with a sentence about this call.
+// callError is the error of a failed call. Its text is a sentence about this call. It wraps one of the Err variables.
 type callError struct {
 	kind error
 	text string
@@ -26,8 +26,8 @@ type callError struct {
 func (f *callError) Error() string { return f.text }
 func (f *callError) Unwrap() error { return f.kind }
 
-// translate converts an error of Twirp's client into an error whose text is one sentence. It wraps one of the errors
-// above.
+// translate converts an error of Twirp's client into an error whose text is one sentence. The new error wraps one of the
+// Err variables if one of them describes the cause.
 func (c *Client) translate(err error) error {
 	twirpErr, ok := errors.AsType[twirp.Error](err)
 	if !ok {
@@ -57,8 +57,8 @@ func (c *Client) translate(err error) error {
 	return fmt.Errorf("%s: %s", c.address, twirpErr.Msg())
 }
 
-// refusalReason returns why the server refuses an API key. LiveKit answers in plain text, which Twirp's client keeps
-// as the metadata "body".
+// refusalReason returns the reason for which the server refuses an API key. LiveKit sends the reason as plain text, which
+// Twirp's client stores in the error's metadata under "body".
 func refusalReason(twirpErr twirp.Error) string {
 	const longest = 200 // bytes; a proxy may answer with a whole page
 	if body := twirpErr.Meta("body"); body != "" && len(body) <= longest {
