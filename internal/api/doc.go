@@ -1,4 +1,4 @@
-// Package api serves LiveKit's server APIs. Back ends control rooms with them. They use Twirp with JSON or protobuf.
+// Package api serves LiveKit's server APIs over Twirp, in JSON or protobuf. Back ends control rooms with these APIs.
 //
 // [Handler] verifies the token and its grants, bounds the size of the body, and selects the service. LiveKit's generated
 // stubs select the method, decode the request and encode the response. Each method translates the request and calls

@@ -1,6 +1,7 @@
-// Package direct is the signalling server for calls between two peers, mostly browsers. Their media does not pass through
-// this server. It forwards only their offers, answers and ICE candidates. The messages (docs/direct.md) are those of an
-// earlier signalling server in Rust, whose clients work unchanged. They are JSON in the format of Rust's serde for enums.
+// Package direct is the signalling server for calls between two peers whose media does not pass through this server. The
+// peers are mostly browsers. The server forwards only their offers, answers and ICE candidates. The messages
+// (docs/direct.md) are those of an earlier signalling server in Rust, whose clients work unchanged. They are JSON in the
+// format of Rust's serde for enums.
 //
 //	socket ─ Message ─▶ Hub ─ session ─▶ queue of the other peer ─ Message ─▶ socket
 //
