@@ -9,8 +9,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// maxRestarts bounds the number of times that a failed job is reassigned. A job that fails more often probably always
-// fails.
+// maxRestarts bounds the number of times that a failed job is reassigned. A job that fails more often will probably fail
+// every time.
 const maxRestarts = 5
 
 // job is one job of a dispatch. All fields are guarded by Dispatcher.mu.
@@ -73,14 +73,15 @@ func (d *Dispatcher) updateJobLocked(w *worker, u *livekit.UpdateJobStatus) {
 	}
 }
 
-// endLocked finishes a job permanently. If the job is assigned, its worker is told to stop.
+// endLocked finishes a job permanently. If the job is assigned, its worker receives a request to stop.
 func (d *Dispatcher) endLocked(j *job, status livekit.JobStatus, why string) {
 	delete(d.waiting, j)
 	d.terminateLocked(j, status, why)
 	j.ended = true
 }
 
-// terminateLocked tells the job's worker, if any, to stop, and unassigns the job.
+// terminateLocked asks the worker of an assigned job to stop, and unassigns the job. It does nothing if the job is not
+// assigned.
 func (d *Dispatcher) terminateLocked(j *job, status livekit.JobStatus, why string) {
 	if j.worker == nil {
 		return

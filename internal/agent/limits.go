@@ -15,7 +15,7 @@ const (
 	maxDispatches = 64
 	maxJobs       = 4096
 	// maxName is the largest length in bytes of an agent's name and of its namespace. The names of rooms and participants
-	// have the same limit. maxDeployment is that of a deployment's name, as in LiveKit.
+	// have the same limit. maxDeployment is the largest length in bytes of a deployment's name, as in LiveKit.
 	maxName, maxDeployment = 256, 64
 	// maxMetadata is the largest size of an agent's metadata, in bytes. maxAttributes is the largest total size of its
 	// attributes, in bytes. Participants have the same limits (docs/protocol.md, 0.4).
