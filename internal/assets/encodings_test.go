@@ -40,7 +40,7 @@ func replaceFile(t testing.TB, build map[string][]byte, name string, content []b
 	return build
 }
 
-// compressed returns content compressed as the file name suffix .br or .gz says.
+// compressed returns content in the compressed form of files with the given suffix, which is .br or .gz.
 func compressed(t testing.TB, suffix string, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer

@@ -16,7 +16,7 @@ func (u *Updater) WithShortTimeouts() *Updater {
 
 const Retention = retention
 
-// Retire records that the build id was replaced by another one at time.Now().Add(-ago).
+// Retire records that the build with the given ID was replaced by another one at time.Now().Add(-ago).
 func (s *Store) Retire(id string, ago time.Duration) error {
 	r, err := s.read()
 	if err != nil {

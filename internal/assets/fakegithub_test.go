@@ -135,11 +135,11 @@ func (s *fakeGitHub) publish(build map[string][]byte, pages bool) (commit string
 	return commit
 }
 
-// setFault makes f answer the requests for a file. Nil removes the fault.
-func (s *fakeGitHub) setFault(name string, a faultFunc) {
+// setFault makes the server call answer for each request for the named file. If answer is nil, the fault is removed.
+func (s *fakeGitHub) setFault(name string, answer faultFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults[name] = a
+	s.faults[name] = answer
 }
 
 // takeRequests returns the requests since its last call.
