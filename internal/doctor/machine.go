@@ -16,8 +16,9 @@ func checkClock() Finding {
 	return judgeClock(now, built, synchronized, known)
 }
 
-// judgeClock returns the finding about a clock that shows the time now. built is the build time of the program, zero if it
-// is unknown. synchronized means that an NTP service synchronizes the clock, which is unknown if known is false.
+// judgeClock returns the finding about a clock. now is the time that the clock shows. built is the build time of the
+// program, zero if it is unknown. synchronized means that an NTP service synchronizes the clock. If known is false,
+// synchronized has no meaning.
 func judgeClock(now, built time.Time, synchronized, known bool) Finding {
 	const check = "clock"
 	f := finding(check, "it is %s", now.UTC().Format(time.RFC3339))
