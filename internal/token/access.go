@@ -119,8 +119,8 @@ func (t *AccessToken) SetRoomPreset(preset string) *AccessToken {
 	return t
 }
 
-// SetGuest marks the token as issued to a requester that this server could not identify. It also sets a new family ID, so
-// that no other token belongs to the same family.
+// SetGuest marks the token as issued to a requester that this server could not identify. It also sets a random family ID,
+// which the token shares only with tokens renewed from it.
 func (t *AccessToken) SetGuest() *AccessToken {
 	t.grants.Guest, t.grants.Family = true, rand.Text()
 	return t
