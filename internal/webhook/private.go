@@ -50,8 +50,8 @@ func isPrivate(a netip.Addr) bool {
 	return a.Zone() != "" || !globalUnicast.Contains(a) && !nat64.Contains(a) || containedIn(reservedIPv6, a)
 }
 
-// embeddedIPv4 returns the IPv4 address to which packets are translated or tunnelled if they are sent to the IPv6 address
-// a. ok is false if a contains no IPv4 address.
+// embeddedIPv4 returns the IPv4 address that is embedded in an IPv6 address, if there is one. Packets to the IPv6 address
+// are translated or tunnelled to this IPv4 address.
 func embeddedIPv4(a netip.Addr) (v4 netip.Addr, ok bool) {
 	b := a.As16()
 	switch {
