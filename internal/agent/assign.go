@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// loadTarget is the load at which a worker is offered no more jobs (docs/protocol.md, 11).
+	// loadTarget is the load from which on no more jobs are offered to a worker (docs/protocol.md, 11).
 	loadTarget = 0.7
 	// maxOffers bounds the number of a worker's unanswered offers, so that a burst of jobs does not fill its queue.
 	maxOffers = 64
-	// agentTokenTTL is how long an agent has to join the room.
+	// agentTokenTTL is the lifetime of an agent's token. The agent must join the room within this time.
 	agentTokenTTL = time.Hour
 )
 

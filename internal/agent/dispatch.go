@@ -152,7 +152,7 @@ func (d *Dispatcher) createJobsLocked(ad *dispatch, kind livekit.JobType) {
 	}
 }
 
-// forgetParticipant allows new jobs about the participant sid, in case it joins again.
+// forgetParticipant allows new jobs about the participant with the given SID, in case it joins again.
 func (ad *dispatch) forgetParticipant(sid string) {
 	maps.DeleteFunc(ad.created, func(s subject, _ bool) bool { return s.sid == sid })
 }
