@@ -16,8 +16,8 @@ const (
 
 // LibraryOptions configures a Library. The zero value logs nothing and assumes that no meeting is in progress.
 type LibraryOptions struct {
-	// OldestMeeting returns when the oldest meeting still in progress began, or the zero time if there is none. Its
-	// participants may still need files of the build that was in use then.
+	// OldestMeeting returns the start time of the oldest meeting in progress, or the zero time if there is none. The
+	// participants of this meeting may still need files of the build that was in use at that time.
 	OldestMeeting func() time.Time
 	Log           *slog.Logger
 }
@@ -124,8 +124,8 @@ func (l *Library) openLocked(id string) (*Build, error) {
 	return l.store.open(id, l.version, l.embedded.Pages())
 }
 
-// setCurrentLocked makes b the current build and drops replaced builds that no open page can need. oldestMeeting is when
-// the oldest meeting still in progress began, zero if there is none. l.mu is held.
+// setCurrentLocked makes b the current build and drops replaced builds that no open page can need. oldestMeeting is the
+// start time of the oldest meeting in progress, zero if there is none. l.mu is held.
 func (l *Library) setCurrentLocked(b *Build, oldestMeeting time.Time) {
 	now := time.Now()
 	if l.current != b && l.current != l.embedded {

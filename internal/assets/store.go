@@ -21,7 +21,7 @@ import (
 //	lock             locked by the process that changes any of these
 type Store struct {
 	dir    string
-	key    *Key         // must have signed every build; nil accepts all
+	key    *Key         // verifies the signature of every build; nil accepts every build
 	onStep func(string) // called by tests at each step of a change; nil otherwise
 }
 

@@ -47,8 +47,8 @@ func (u *Updater) Check(ctx context.Context) (Outcome, error) {
 	return p.Outcome, err
 }
 
-// Run installs the newest build if it is newer than the build in use. The build is installed completely and checked,
-// or not at all. Only one update can run at a time, across processes.
+// Run installs the newest build if it is newer than the build in use. A build is installed only if it has been downloaded
+// completely and checked. Two updates of a store cannot run at the same time, even in different processes.
 func (u *Updater) Run(ctx context.Context) (Outcome, error) {
 	release, err := u.Store.lock()
 	if err != nil {
