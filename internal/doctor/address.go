@@ -51,7 +51,7 @@ func judgeAddress(listen, nodeIP string, own []netip.Addr) Finding {
 	return finding(check, "this machine has no address except loopback").withAdvice(Fail, "connect it to a network, or give --node-ip")
 }
 
-// carrierGradeNAT is the block of addresses behind carrier-grade NAT (RFC 6598), which the internet cannot reach.
+// carrierGradeNAT is the block of addresses behind carrier-grade NAT (RFC 6598). They cannot be reached from the internet.
 var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
 
 // ownAddresses returns the addresses of this machine's network interfaces.
