@@ -16,8 +16,8 @@ func (n *Notifier) Stats(ctx context.Context) Stats {
 	if pending, err := n.queue.Pending(ctx); err == nil {
 		s.Pending += pending
 	}
-	if aside, err := n.deadLetters.Len(ctx); err == nil {
-		s.DeadLetters = aside
+	if count, err := n.deadLetters.Len(ctx); err == nil {
+		s.DeadLetters = count
 	}
 	return s
 }

@@ -258,11 +258,11 @@ func TestRejectedEventBecomesDeadLetter(t *testing.T) {
 		n.Notify("room", event("room", i))
 	}
 	eventually(t, "the other events arrive", func() bool { return slices.Equal(r.received("room"), []string{"0", "2"}) })
-	aside, err := store.OpenQueue(t.Context(), s, "webhooks_aside", store.QueueOptions{})
+	deadLetters, err := store.OpenQueue(t.Context(), s, "webhooks_aside", store.QueueOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := aside.Len(t.Context()); err != nil || got != 1 {
+	if got, err := deadLetters.Len(t.Context()); err != nil || got != 1 {
 		t.Errorf("%d dead letters, %v", got, err)
 	}
 }

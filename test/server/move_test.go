@@ -231,7 +231,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 		if there := s.participants(ctx, "other"); len(there) != len(names) {
 			t.Fatalf("other has %v", there)
 		}
-		heard := map[[2]string]uint64{}
+		received := map[[2]string]uint64{}
 		each := func(f func(from, to string) bool) bool {
 			for _, from := range names {
 				for _, to := range names {
@@ -243,7 +243,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 			return true
 		}
 		each(func(from, to string) bool {
-			heard[[2]string{from, to}] = guests[to].packetCount(tracks[from].SID())
+			received[[2]string{from, to}] = guests[to].packetCount(tracks[from].SID())
 			return true
 		})
 		for _, name := range names {
@@ -251,7 +251,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 		}
 		harness.Eventually(ctx, t, "all receive each other's media and data", func() bool {
 			return each(func(from, to string) bool {
-				return guests[to].packetCount(tracks[from].SID()) > heard[[2]string{from, to}]+10 && slices.Contains(guests[to].dataTexts(), "here is "+from)
+				return guests[to].packetCount(tracks[from].SID()) > received[[2]string{from, to}]+10 && slices.Contains(guests[to].dataTexts(), "here is "+from)
 			})
 		})
 	})
