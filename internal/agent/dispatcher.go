@@ -46,7 +46,8 @@ type room struct {
 	dispatches   map[string]*dispatch    // by ID
 }
 
-// participant is a participant of a room for which jobs are created. Agents and recorders are not among them.
+// participant is a participant for which jobs are created. Agents and recorders are not stored, because they cause no
+// jobs.
 type participant struct {
 	info      *livekit.ParticipantInfo
 	publishes bool

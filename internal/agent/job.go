@@ -80,7 +80,7 @@ func (d *Dispatcher) endLocked(j *job, status livekit.JobStatus, why string) {
 	j.ended = true
 }
 
-// terminateLocked asks the worker of an assigned job to stop, and unassigns the job. It does nothing if the job is not
+// terminateLocked requests the worker of an assigned job to end it, and unassigns the job. It does nothing if the job is not
 // assigned.
 func (d *Dispatcher) terminateLocked(j *job, status livekit.JobStatus, why string) {
 	if j.worker == nil {

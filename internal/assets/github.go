@@ -74,10 +74,10 @@ func (g *gitHub) String() string {
 	return "branch " + g.branch + " of " + g.client.BaseURL.Host + "/" + g.owner + "/" + g.name
 }
 
-// Newest requests the newest commit of the branch and reads its manifest. The request has the given revision as an
-// ETag, because GitHub accepts a commit's hash there. If the newest commit is this revision, the request does not count
-// towards the rate limit. GitHub Pages may not have the newest commit yet: files that it lacks are fetched from the
-// commit.
+// Newest requests the newest commit of the branch and reads its manifest. The request contains
+// revision as an ETag, because GitHub accepts a commit's hash as one: if revision is still the newest commit, the
+// request does not count towards the rate limit. GitHub Pages may not have published the newest commit yet, so the
+// release also names the repository itself as a location of the files.
 func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err error) {
 	sha, _, err := g.client.Repositories.GetCommitSHA1(ctx, g.owner, g.name, "heads/"+g.branch, revision)
 	if err != nil {

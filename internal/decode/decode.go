@@ -113,7 +113,7 @@ type counter struct {
 	prefixOnly       bool // the frame may be cut off anywhere
 }
 
-// message counts the content of a message of type d.
+// message counts the nested messages and the values in raw, which is an encoded message of type d.
 func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 	fields := d.Fields()
 	for len(raw) > 0 {
@@ -149,7 +149,7 @@ func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// content counts the content of a length-delimited field.
+// content counts the nested messages and the values in raw, which is the value of the length-delimited field f.
 func (c *counter) content(raw []byte, f protoreflect.FieldDescriptor) error {
 	switch f.Kind() {
 	case protoreflect.StringKind, protoreflect.BytesKind:

@@ -34,7 +34,8 @@ func newHub(t *testing.T) (*Hub, string) {
 	return h, "ws" + strings.TrimPrefix(web.URL, "http")
 }
 
-// rustClient is a client of the Rust server. It compares messages as text, in the format of serde.
+// rustClient imitates a client of an earlier server, which was written in Rust. It compares received messages as text
+// with those of that server, in the format of Rust's serde library.
 type rustClient struct {
 	t    *testing.T
 	ws   *websocket.Conn

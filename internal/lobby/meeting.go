@@ -86,12 +86,12 @@ func (m *Meeting) leave(identity string, at time.Time) {
 	}
 }
 
-// hasParticipants reports whether any listed person is present.
+// hasParticipants reports whether any person in the meeting's record is in the room.
 func (m *Meeting) hasParticipants() bool {
 	return slices.ContainsFunc(m.People, func(p Person) bool { return p.connections > 0 })
 }
 
-// end ends the meeting at the last departure, or at the given time if a listed person was still present.
+// end ends the meeting at the last departure, or at the given time if a person in its record was still in the room.
 func (m *Meeting) end(at time.Time) {
 	last := m.StartedAt
 	for i := range m.People {

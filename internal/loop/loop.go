@@ -18,8 +18,9 @@ type Options struct {
 	AfterBatch func() // called after each batch of closures, on the loop; may be nil
 }
 
-// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded. Callers of Post can neither wait
-// nor drop the closure, because the loop may be closing the very connection whose goroutine calls Post.
+// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded, because Post
+// may neither block nor drop a closure: the loop may be closing the connection whose goroutine calls Post, and would
+// then wait for it forever.
 type Loop struct {
 	options Options
 	wake    chan struct{} // capacity 1: signals that the queue may not be empty

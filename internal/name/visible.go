@@ -78,8 +78,8 @@ func isIgnorable(r rune) bool {
 	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// changesNeighbours reports whether the ignorable character r changes the appearance of the characters around it. It
-// stands between the text before and the character next. base is the last character of this text that is not a mark,
+// changesNeighbours reports whether the ignorable character r changes the appearance of the characters around it. The
+// characters that precede r are in before, and next follows r. base is the last character in before that is not a mark,
 // joiner or selector.
 func changesNeighbours(r rune, before []rune, base, next rune) bool {
 	if len(before) == 0 {

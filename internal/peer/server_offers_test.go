@@ -6,7 +6,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Before the answer, Pion does not consider the section free, and would add a new section for both directions.
+// Until the answer arrives, Pion does not consider the media section free. If a track were added, Pion would add a new
+// section.
 func TestSectionIsNotReusedBeforeTheAnswer(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, ReusesSections: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})

@@ -19,8 +19,8 @@ const (
 	maxHandle        = 1<<16 - 1
 	maxDataTrackName = 256
 	maxEncodingName  = 32
-	// maxDataTracks is the maximum number of data tracks of one participant. All of them are sent to all participants
-	// at each change.
+	// maxDataTracks is the maximum number of data tracks of one participant. At each change,
+	// the list of all data tracks is sent to all participants.
 	maxDataTracks = 256
 )
 

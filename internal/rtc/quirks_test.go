@@ -67,7 +67,8 @@ func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 	}
 }
 
-// The rules for ICE over TCP, zero checksums and responses are those of LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
+// LiveKit 1.13.5 (pkg/rtc/clientinfo.go) makes the same decisions about ICE over TCP, SCTP zero checksums and request
+// responses.
 func TestQuirksDependOnSDKVersion(t *testing.T) {
 	for _, tt := range []struct {
 		client                       *livekit.ClientInfo

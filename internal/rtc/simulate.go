@@ -18,7 +18,8 @@ type simulation struct {
 }
 
 const (
-	// simulateResume is the time in which a client must begin the resume that is to be interrupted.
+	// simulateResume is the time within which a client must begin a resume after it requested that the resume be
+	// interrupted.
 	simulateResume = 5 * time.Second
 	// silentDrops is the number of consecutive resumes that are interrupted before any message is sent.
 	silentDrops = 3

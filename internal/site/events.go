@@ -19,9 +19,9 @@ const (
 	// writeTimeout is how long writing to a client may block before its stream ends. The browser then opens a new
 	// stream.
 	writeTimeout = 10 * time.Second
-	// eventRate bounds what one client receives, in bytes per second: one event of the largest size (two lists of
-	// maxListBytes) per second. A lobby with some dozens of rooms sends at most five events per second, because of
-	// minSnapshotInterval.
+	// eventRate bounds the bytes per second that one client receives. It allows one event of the largest size (two lists
+	// of maxListBytes) per second. A lobby with a few dozen rooms has smaller events and does not reach it: there,
+	// minSnapshotInterval bounds the rate to five events per second.
 	eventRate = 2 * maxListBytes
 	// maxStreams bounds the event streams of a server. Each costs a connection and about 30 kB. maxStreamsPerNetwork
 	// bounds those of one network, such as an office behind one address.

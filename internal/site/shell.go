@@ -46,7 +46,8 @@ func shell(m *assets.Manifest, base, static, title, entry string) templates.Shel
 	}}
 }
 
-// RenderShells renders the pages of a published build without content. The result maps file names to pages.
+// RenderShells renders the pages that use a published build's files, without their content. The result maps file names
+// to pages.
 func RenderShells(m *assets.Manifest) (map[string][]byte, error) {
 	static := m.StaticURL
 	if static == "" {

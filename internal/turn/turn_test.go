@@ -86,8 +86,8 @@ func send(t *testing.T, from, to net.PacketConn, text string) {
 	}
 }
 
-// receive reads the next packet that relay receives. It checks that the content is want and that the relay source has sent
-// it.
+// receive reads the next packet from relay. It checks that the content is want, and that the sender is source, which is
+// another relay.
 func receive(t *testing.T, relay, source net.PacketConn, want string) {
 	t.Helper()
 	buf := make([]byte, 1500)

@@ -26,8 +26,8 @@ var (
 	httpParts = []string{"net/http", echo}
 )
 
-// rules is the package map. It has a row for each package and none for packages that do not exist. docs/architecture.md
-// contains it as a table.
+// rules says for each package which packages it may and must not import. Every package has a row, and every row has a
+// package. docs/architecture.md shows the rules as a table.
 var rules = map[string]rule{
 	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/doctor"}, forbidden: []string{pion, echo}},
 	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},

@@ -178,7 +178,7 @@ func TestMeetingSurvivesKilledServer(t *testing.T) {
 	}
 }
 
-// waitForMeeting polls the files of the store for the participant's name.
+// waitForMeeting waits until the meeting is stored: until a file of the store contains the name of its participant.
 func waitForMeeting(ctx context.Context, t *testing.T, dir string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -70,7 +70,7 @@ func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send repeats one sample, because servers list a track only after its first packet.
+// send sends the same sample every 20 ms until ctx ends. Servers list a track only after its first packet.
 func send(ctx context.Context, p *client.Publication, sample []byte) {
 	const every = 20 * time.Millisecond
 	tick := time.NewTicker(every)

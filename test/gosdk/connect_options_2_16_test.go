@@ -4,7 +4,7 @@ package gosdk
 
 import lksdk "github.com/livekit/server-sdk-go/v2"
 
-// connectModes are the connection modes of this SDK version, which supports only two peer connections.
+// connectModes are the connection modes of this SDK version, which always uses two peer connections.
 var connectModes = map[string][]lksdk.ConnectOption{"two peer connections": nil}
 
 const (

@@ -1,6 +1,6 @@
 // Package measure compares durations in tests with the limits that Meet sets itself. A test fails when a duration exceeds
-// three times its limit, because the machine that runs the tests may be busy. If the environment variable MEET_MEASURE is
-// set, the limit itself applies, and each duration is appended to the file with that name; scripts/measure.sh does so.
+// three times its limit, because the machine that runs the tests may be busy. If the environment variable MEET_MEASURE
+// names a file, the limit itself applies, and each duration is appended to that file; scripts/measure.sh sets it.
 // test/browser/measure.js does the same for browser tests.
 package measure
 

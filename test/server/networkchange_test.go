@@ -27,7 +27,7 @@ func newGapMeter(count func() uint64) *gapMeter {
 	return &gapMeter{count: count, last: count(), lastChange: time.Now()}
 }
 
-// poll reads the count and updates the longest gap and the number of changes.
+// poll reads the count of received packets. It updates the longest time without a change and the number of changes.
 func (s *gapMeter) poll() {
 	if n := s.count(); n != s.last {
 		s.longest, s.last, s.lastChange, s.changes = max(s.longest, time.Since(s.lastChange)), n, time.Now(), s.changes+1

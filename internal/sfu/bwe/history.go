@@ -17,7 +17,8 @@ const (
 	packetReceived
 )
 
-// sentPacket is a packet that was sent. It has 16 bytes, because every subscriber's connection has a ring of them.
+// sentPacket records a packet that was sent. It is small (16 bytes), because every subscriber's connection stores a ring
+// of them.
 type sentPacket struct {
 	sentAt  int64 // µs
 	size    uint16

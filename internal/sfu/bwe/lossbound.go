@@ -14,8 +14,8 @@ const (
 	// baseline.
 	cutWorkedShare = 0.8
 	maxBaseline    = 0.5 // upper bound of the baseline
-	// maxJudgedSamples is the number of loss samples, after the estimate was lowered, in which judge waits for the sent
-	// bitrate to fall.
+	// maxJudgedSamples limits how long judge waits for the sent bitrate to fall after the estimate was lowered, in loss
+	// samples.
 	maxJudgedSamples = 8
 )
 

@@ -20,7 +20,8 @@ func (f *Frame) Mask(active uint32) Mask {
 	return Mask{ActiveTargets: active, at: f.maskAt, Bits: f.maskBits}
 }
 
-// maxGrowth is the maximum number of bytes by which rewriting extends a descriptor: five flags and 32 targets.
+// maxGrowth is the maximum number of bytes by which rewriting extends a descriptor: 37 bits, which are five
+// flags and a mask of 32 targets.
 const maxGrowth = 5
 
 // RewriteDescriptor appends ext to dst, with its frame number and active targets replaced, and returns the result. dst

@@ -32,7 +32,7 @@ func wrote(seq uint16, ts uint32, picture uint16, tl0, key uint8) Rewrite {
 // layerSSRC returns the SSRC of layer n.
 func layerSSRC(n int) uint32 { return uint32(100 + n) }
 
-// noAlign is an align function without sender reports.
+// noAlign is an align function that has no sender reports, so it never knows the offset.
 func noAlign(int, int) (uint32, bool) { return 0, false }
 
 // vp8 returns a VP8 payload descriptor with all fields.

@@ -4,8 +4,8 @@ import "time"
 
 const (
 	// resendTries is the maximum number of retransmissions of one packet: if one in ten packets is lost, one in a
-	// million is lost with all its retransmissions. resendInterval is the minimum time between two of them: an earlier
-	// NACK may have crossed the first retransmission. The interval is at least one round-trip time.
+	// million is lost with all its retransmissions. resendInterval is the minimum time between two of them,
+	// or one round-trip time if that is longer: a NACK that arrives sooner was sent before the last retransmission arrived.
 	resendTries    = 5
 	resendInterval = 60 * time.Millisecond
 )
@@ -32,7 +32,7 @@ func newSequencer(size int) sequencer {
 	return s
 }
 
-// slot returns the slot for the packet sent as seq, which replaces the packet len(sent) before it.
+// slot returns the slot for the packet sent as seq. Before that, it holds the packet sent len(sent) numbers earlier.
 func (s *sequencer) slot(seq uint16) *Sent { return &s.sent[int(seq)&(len(s.sent)-1)] }
 
 // storePadding records that seq was sent as an empty packet.

@@ -98,8 +98,8 @@ type queuedPacket struct {
 	extensions    [2 * maxExtension]byte // memory of the header extensions
 }
 
-// maxExtension is the maximum size of a header extension, that of a dependency descriptor (RFC 8285: the length has one
-// byte).
+// maxExtension is the maximum size of a header extension in bytes, because its length has one byte (RFC 8285). Large
+// dependency descriptors reach it.
 const maxExtension = 255
 
 // queuedPackets pools queuedPackets, because each has a few kilobytes of memory.
@@ -356,8 +356,8 @@ type Stats struct {
 	Bitrate int  // estimate, bits/s
 	Known   bool // the estimate is based on the subscriber's feedback
 	Queued  int  // packets in the queue
-	// Video packets since the start: sent; queued first; and dropped because the queue was full or retransmissions
-	// exceeded their budget.
+	// Numbers of video packets since the start. Delayed packets were queued before they were sent. Dropped packets were
+	// not sent, because the queue was full or retransmissions exceeded their budget.
 	Sent, Delayed, Dropped uint64
 }
 
