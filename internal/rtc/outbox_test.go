@@ -58,7 +58,7 @@ func (c *fakeChannel) SetBufferedAmountLowThreshold(n uint64) {
 	c.low = n
 }
 
-// OnBufferedAmountLow sets the function that read calls.
+// OnBufferedAmountLow sets f as the function that the method read calls.
 func (c *fakeChannel) OnBufferedAmountLow(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
