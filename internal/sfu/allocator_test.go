@@ -62,7 +62,7 @@ func (g *allocatorFixture) receiveREMB(bitrate float32) {
 	g.d.options.Tap.pacer.HandleRTCP(remb(g.t, bitrate), time.Now())
 }
 
-func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
+func TestAllocatorAllowsLayersByTheBandwidthEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
 		if g.d.selection.allowed.Spatial != startSpatial {
@@ -121,7 +121,7 @@ func TestAllocatorWithNeverPausePausesNoVideo(t *testing.T) {
 }
 
 // The subscriber has negotiated transport-wide feedback but sends none, so there is no estimate.
-func TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing(t *testing.T) {
+func TestAllocatorAllowsAllLayersIfNoNegotiatedTWCCArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
 		g.sendLayers(3 * time.Second) // longer than pacer.feedbackTimeout
@@ -151,7 +151,7 @@ func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 
 // After the first feedback, padding is sent on the retransmission stream at several times the estimate, with
 // transport-wide sequence numbers. The feedback about it raises the estimate.
-func TestProbeRaisesTheEstimate(t *testing.T) {
+func TestPaddingProbeRaisesTheBandwidthEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
 		recorder := twcc.NewRecorder(1)

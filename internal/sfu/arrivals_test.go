@@ -10,7 +10,7 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-func TestExtension16FindsTheExtension(t *testing.T) {
+func TestExtension16FindsOneByteAndTwoByteHeaderExtensions(t *testing.T) {
 	packet := func(profile uint16, ext ...byte) []byte {
 		for len(ext)%4 != 0 {
 			ext = append(ext, 0)
@@ -59,8 +59,8 @@ func TestExtension16FindsTheExtension(t *testing.T) {
 	}
 }
 
-// FuzzExtension16 checks that extension16 does not panic, and that it returns the same bytes as pion.
-func FuzzExtension16(f *testing.F) {
+// FuzzRead16BitHeaderExtension checks that extension16 does not panic, and that it returns the same bytes as pion.
+func FuzzRead16BitHeaderExtension(f *testing.F) {
 	head := []byte{0x90, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3}
 	f.Add(append(bytes.Clone(head), 0xbe, 0xde, 0, 1, 0x51, 0xab, 0xcd, 0), uint8(5))
 	f.Add(append(bytes.Clone(head), 0x10, 0, 0, 1, 5, 2, 0xab, 0xcd), uint8(5))
@@ -86,7 +86,7 @@ func FuzzExtension16(f *testing.F) {
 	})
 }
 
-func TestTapReportsArrivalsOnceInFeedback(t *testing.T) {
+func TestTWCCFeedbackReportsEachArrivalOnce(t *testing.T) {
 	tap := NewTap(77, nil)
 	info := &interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}}}
 	var next uint16
@@ -119,7 +119,7 @@ func TestTapReportsArrivalsOnceInFeedback(t *testing.T) {
 	}
 }
 
-func TestTapIgnoresStreamsWithoutTWCC(t *testing.T) {
+func TestStreamsWithoutTWCCExtensionAreNotIntercepted(t *testing.T) {
 	tap := NewTap(77, nil)
 	reader := interceptor.RTPReaderFunc(nil)
 	if got := tap.BindRemoteStream(&interceptor.StreamInfo{SSRC: 5}, reader); got.(interceptor.RTPReaderFunc) != nil {

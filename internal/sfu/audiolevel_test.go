@@ -15,7 +15,7 @@ func observe(a *AudioLevel, n int, level uint8) {
 	}
 }
 
-func TestAudioLevelCountsTimeWithSpeech(t *testing.T) {
+func TestAudioLevelDependsOnShareOfTimeWithSpeech(t *testing.T) {
 	tests := []struct {
 		name          string
 		sound, silent int   // number of packets in the interval
@@ -98,7 +98,7 @@ func TestAudioLevelIsThatOfTheLoudestPacket(t *testing.T) {
 }
 
 // The voice activity flag is ignored, and packets of a muted publisher do not count.
-func TestAudioLevelIsReadFromTheExtension(t *testing.T) {
+func TestAudioLevelIsReadFromTheRTPHeaderExtension(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3}})
 	l := testLayer(r, 0, 1, nil)
 	r.layers[0].Store(l)

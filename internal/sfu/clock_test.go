@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestNTPTimeConvertsBothEras(t *testing.T) {
+func TestNTPTimestampsBeforeAndAfter2036RolloverAreConverted(t *testing.T) {
 	for _, tt := range []struct {
 		ntp  uint64
 		want time.Time
@@ -21,7 +21,7 @@ func TestNTPTimeConvertsBothEras(t *testing.T) {
 	}
 }
 
-func TestClockIsUnknownAfterReportWithoutTime(t *testing.T) {
+func TestLayerClockIsUnknownAfterSenderReportWithoutNTPTime(t *testing.T) {
 	g := newFixture(t, 1, false)
 	l := g.r.layer(0)
 	l.mu.Lock()

@@ -79,7 +79,7 @@ func TestSwitchReceiverRefusesCodecNotNegotiated(t *testing.T) {
 	}
 }
 
-func TestSwitchReceiverWorksAfterBindWithoutPrimaryCodec(t *testing.T) {
+func TestSwitchReceiverToBackupCodecWorksWithoutPrimaryCodec(t *testing.T) {
 	g, l := newBackupFixture(t)
 	primary := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var boundErr error

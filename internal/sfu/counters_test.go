@@ -2,7 +2,7 @@ package sfu
 
 import "testing"
 
-func TestCountersAddReports(t *testing.T) {
+func TestLossCountersSumIncreasesBetweenReceptionReports(t *testing.T) {
 	var c Counters
 	c.addReport(Reception{}, Reception{Expected: 100, Lost: 7})
 	c.addReport(Reception{Expected: 100, Lost: 7}, Reception{Expected: 150, Lost: 5}) // two packets arrived late

@@ -23,7 +23,7 @@ func constantOption(spatial, temporal, cost int) layerOption {
 	return layerOption{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
 }
 
-func TestLayerOptionsAreSortedByCost(t *testing.T) {
+func TestAllocatorLayerOptionsAreSortedByBitrate(t *testing.T) {
 	temporal := &Bitrates{{60_000, 90_000, 120_000, 120_000}, {200_000, 300_000, 400_000, 400_000}}
 	for name, tt := range map[string]struct {
 		rates  *Bitrates
@@ -50,8 +50,8 @@ func TestLayerOptionsAreSortedByCost(t *testing.T) {
 	}
 }
 
-// A key frame, whether in the last second or some seconds ago, raises an option's peak but not its cost.
-func TestLayerOptionsKeepCostAndPeakApartAfterKeyFrame(t *testing.T) {
+// The key frame was sent in the last second or some seconds ago.
+func TestKeyFrameRaisesPeakBitrateButNotCostOfLayerOption(t *testing.T) {
 	usual, burst := layerBitrates(100, 400, 1500), layerBitrates(450, 600, 1500)
 	want := []layerOption{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, constantOption(2, 3, 1500)}
 	for _, rates := range [][2]*Bitrates{{usual, burst}, {burst, usual}} {
@@ -61,7 +61,7 @@ func TestLayerOptionsKeepCostAndPeakApartAfterKeyFrame(t *testing.T) {
 	}
 }
 
-func TestDivideGivesLayersByPriority(t *testing.T) {
+func TestBandwidthIsDividedAmongTracksByPriority(t *testing.T) {
 	steady := layerBitrates(100, 400, 1500)
 	levels := layerOptions(steady, steady, allLayers, nil)
 	fresh := request{options: levels, current: currentUnknown, mayPause: true}

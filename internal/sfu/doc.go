@@ -26,5 +26,5 @@
 // packets in order. A Consumer that calls SetLayer takes LayerSink.control and causes a call of DemandChanged, both under
 // LayerSink.mu. All other locks are held alone. Nothing here waits for a room's loop.
 //
-// Forwarding a packet allocates no memory; BenchmarkFanOut and TestPacketPathAllocatesNothing check it.
+// Forwarding a packet allocates no memory; BenchmarkFanOut and TestForwardingAPacketAllocatesNothing check it.
 package sfu

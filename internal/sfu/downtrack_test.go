@@ -150,7 +150,7 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 }
 
 // The first packet of a key frame is lost. When it arrives late, the packets that arrived in between must follow it.
-func TestLateKeyFrameStartIsFollowedByItsStoredPackets(t *testing.T) {
+func TestStoredPacketsAreForwardedAfterLateKeyFrameStart(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 65533, id: 4})
 	g.receive(0, vp8Packet{seq: 65535, ts: 10, id: 5, notFirst: true, key: true})
@@ -183,7 +183,7 @@ func TestMuteLeavesNoGapInSequenceNumbers(t *testing.T) {
 }
 
 // After a renegotiation, the layer's packets have another SSRC.
-func TestReplacedLayerContinuesAtKeyFrame(t *testing.T) {
+func TestLayerWithNewSSRCContinuesAtKeyFrame(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 1, key: true})
 	g.r.layers[0].Store(testLayer(g.r, 0, 555, g.publisher))
@@ -226,7 +226,7 @@ func (failingWriter) Write(*rtp.Header, []byte, interceptor.Attributes) (int, er
 	return 0, errors.New("closed")
 }
 
-func TestPaddingIsForwarded(t *testing.T) {
+func TestPublishersPaddingIsForwarded(t *testing.T) {
 	g := newFixture(t, 1, false)
 	l := g.r.layer(0)
 	only := func(seq uint16) []byte {
@@ -254,7 +254,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 	g.receive(0, vp8Packet{seq: 4}) // must not change anything
 }
 
-func TestAudioNeedsNoKeyFrame(t *testing.T) {
+func TestAudioIsForwardedWithoutKeyFrameRequest(t *testing.T) {
 	up := &feedbackLog{}
 	g := &fixture{t: t, publisher: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
 	g.r = NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1}})

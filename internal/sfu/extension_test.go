@@ -43,7 +43,7 @@ func TestCaptureTimeExtensionIsForwarded(t *testing.T) {
 	}
 }
 
-func TestPlayoutDelayIsSentUntilAcknowledged(t *testing.T) {
+func TestPlayoutDelayExtensionIsSentUntilReceiptIsReported(t *testing.T) {
 	g := newFixture(t, 1, false)
 	negotiateExtensions(t, g, PlayoutDelay{Min: 100 * time.Millisecond, Max: time.Minute})
 	want := []byte{0x00, 0xaf, 0xff} // 10 and the maximum, 4,095, in units of 10 ms
@@ -63,7 +63,7 @@ func TestPlayoutDelayIsSentUntilAcknowledged(t *testing.T) {
 }
 
 // The trailer is cut from retransmissions too.
-func TestTrailerIsCutForSubscribersWithoutSupport(t *testing.T) {
+func TestPacketTrailerIsCutForSubscribersWithoutSupport(t *testing.T) {
 	g := newFixture(t, 1, true)
 	g.d.options.CutTrailer = true
 	trailer := []byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'}
@@ -82,7 +82,7 @@ func TestTrailerIsCutForSubscribersWithoutSupport(t *testing.T) {
 	}
 }
 
-func FuzzWithoutTrailer(f *testing.F) {
+func FuzzPacketTrailerRemoval(f *testing.F) {
 	f.Add([]byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'})
 	f.Add([]byte{0xff, 'L', 'K', 'T', 'S'})
 	f.Add([]byte{0x00, 'L', 'K', 'T', 'S'})
@@ -94,7 +94,7 @@ func FuzzWithoutTrailer(f *testing.F) {
 	})
 }
 
-func TestHeaderExtensionsAllocateNothing(t *testing.T) {
+func TestForwardingWithHeaderExtensionsAllocatesNothing(t *testing.T) {
 	g := newFixture(t, 1, false)
 	negotiateExtensions(t, g, PlayoutDelay{Min: time.Second})
 	g.d.options.CutTrailer = true

@@ -110,7 +110,7 @@ func (f *fanOut) send() {
 	f.layer.handle(f.raw, f.now)
 }
 
-func TestPacketPathAllocatesNothing(t *testing.T) {
+func TestForwardingAPacketAllocatesNothing(t *testing.T) {
 	const subscribers, packets = 40, 100
 	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeOpus, webrtc.MimeTypeAV1} {
 		t.Run(mime, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // The report to the subscriber must contain the current time on the publisher's clock, and the RTP timestamp of that
 // time as the subscriber sees it.
-func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
+func TestSenderReportToSubscriberExtrapolatesPublishersReport(t *testing.T) {
 	g := newFixture(t, 2, false)
 	const ntp = 0x1122334400000000
 	g.r.layer(0).lastSenderReport = senderReport{ntp: ntp, rtp: 90_000, at: g.now}
@@ -53,7 +53,7 @@ func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
 	}
 }
 
-func TestAlignNeedsSenderReportsOfBothLayers(t *testing.T) {
+func TestTimestampsAlignOnlyWithSenderReportsOfBothLayers(t *testing.T) {
 	g := newFixture(t, 2, false)
 	check := func(what string, ok bool) {
 		t.Helper()
@@ -75,7 +75,7 @@ func TestAlignNeedsSenderReportsOfBothLayers(t *testing.T) {
 	}
 }
 
-func TestFeedbackAndReportsAreSentAtTheirIntervals(t *testing.T) {
+func TestTWCCFeedbackAndReceiverReportsAreSentAtIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &feedbackLog{}
 		tap := NewTap(77, nil)
@@ -134,7 +134,7 @@ func TestFeedbackAndReportsAreSentAtTheirIntervals(t *testing.T) {
 	})
 }
 
-func TestReceiverReportsAreSplitAtMaxReports(t *testing.T) {
+func TestReceiverReportsAreSplitAt31ReportBlocks(t *testing.T) {
 	var receivers []*Receiver
 	for i := range 40 {
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
@@ -152,7 +152,7 @@ func TestReceiverReportsAreSplitAtMaxReports(t *testing.T) {
 	}
 }
 
-func TestSenderReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
+func TestSenderReportsAreSentEachSecondInPacketsBelowTheMTU(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent [][]rtcp.Packet
 		s := NewSenderReports(func(p []rtcp.Packet) error { sent = append(sent, p); return nil }, func(time.Time) {})

@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestRoundTripsAreCountedInBuckets(t *testing.T) {
+func TestRoundTripTimesAreCountedInHistogramBuckets(t *testing.T) {
 	var r RoundTrips
 	for _, ms := range []int{1, 5, 6, 30, 900, 5000} {
 		r.add(time.Duration(ms) * time.Millisecond)
@@ -28,7 +28,7 @@ func TestRoundTripsAreCountedInBuckets(t *testing.T) {
 
 // Each subscriber's packets are sampled: one in forwardingSampleEvery is counted. The server sends to one subscriber
 // after the other, so the time of a packet includes the sending to the subscribers before.
-func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
+func TestForwardingTimeStatsSampleOnePacketInMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeOpus, 3)
 		slow := interceptor.RTPWriterFunc(func(*rtp.Header, []byte, interceptor.Attributes) (int, error) {
@@ -60,7 +60,7 @@ func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 }
 
 // The time in the Pacer's queue depends on the subscriber's connection, not on the server.
-func TestForwardingTimesExcludeQueuedPackets(t *testing.T) {
+func TestForwardingTimeStatsExcludePacketsQueuedByPacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeVP8, 1)
 		d := f.tracks[0]

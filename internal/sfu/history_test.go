@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestHistoryReturnsPacketsUntilTheyAreReplaced(t *testing.T) {
+func TestPacketHistoryReturnsPacketsUntilTheyAreOverwritten(t *testing.T) {
 	packet := func(seq uint16, size int) []byte {
 		raw := bytes.Repeat([]byte{byte(seq)}, size)
 		binary.BigEndian.PutUint16(raw[2:], seq)

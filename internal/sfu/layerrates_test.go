@@ -24,7 +24,7 @@ func meteredReceiver(layers int) *Receiver {
 func near(got uint32, want float64) bool { return math.Abs(float64(got)-want) <= want/10 }
 
 // Three streams have 30 frames/s each, half of them in the upper of two temporal layers. Then the highest stream stops.
-func TestBitratesIncludeLowerTemporalLayers(t *testing.T) {
+func TestLayerBitrateIncludesLowerTemporalLayers(t *testing.T) {
 	r, now := meteredReceiver(3), time.Now()
 	send := func(frames, layers int) {
 		for i := range frames {
@@ -56,7 +56,7 @@ func TestBitratesIncludeLowerTemporalLayers(t *testing.T) {
 }
 
 // A camera that is switched off and on again must have its earlier bitrate immediately.
-func TestBitratesExcludeLongPausesOfACamera(t *testing.T) {
+func TestMeasuredCameraBitrateExcludesLongPauses(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	send := func(frames int) {
 		for range frames {
@@ -75,7 +75,7 @@ func TestBitratesExcludeLongPausesOfACamera(t *testing.T) {
 }
 
 // A screen share that sends a frame each five seconds must have a low bitrate, even if it had a high one before.
-func TestBitratesOfAScreenShareIncludePauses(t *testing.T) {
+func TestMeasuredScreenShareBitrateIncludesPauses(t *testing.T) {
 	r, now := meteredReceiver(0), time.Now()
 	r.options.Sparse = true
 	r.layers[0].Store(testLayer(r, 0, layerSSRC(0), nil))
@@ -90,7 +90,7 @@ func TestBitratesOfAScreenShareIncludePauses(t *testing.T) {
 	}
 }
 
-func TestBitratesOfSVCIncludeLowerSpatialLayers(t *testing.T) {
+func TestSVCLayerBitrateIncludesLowerSpatialLayers(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	for range 60 {
 		now = now.Add(time.Second / 30)
@@ -103,7 +103,7 @@ func TestBitratesOfSVCIncludeLowerSpatialLayers(t *testing.T) {
 	}
 }
 
-func TestDownTrackForwardsTheLowerOfWantedAndAllowed(t *testing.T) {
+func TestDownTrackForwardsLowerOfWantedAndAllowedLayers(t *testing.T) {
 	g := newFixture(t, 3, false)
 	all := func(key bool, seq uint16) int {
 		t.Helper()

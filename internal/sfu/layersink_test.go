@@ -148,8 +148,8 @@ func (g *fixture) report(n int, ts uint32, sent time.Time) {
 	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(sent.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
-// The sender reports of the two layers differ by 20 ms. Times must be close to the real ones and must not decrease.
-func TestLayerSinkTimesIncreaseAcrossLayerSwitches(t *testing.T) {
+// The sender reports of the two layers differ by 20 ms. Times must be close to the real ones.
+func TestLayerSinkPacketTimesNeverDecreaseAcrossLayerSwitches(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 2, 0)
 	if _, ok := g.r.Clock(0); ok {
 		t.Error("there is a clock without a sender report")
@@ -209,7 +209,7 @@ func TestLayerSinkPassesAudioWithoutKeyFrame(t *testing.T) {
 	}
 }
 
-func TestDemandIsTheHighestWantedLayer(t *testing.T) {
+func TestReceiverDemandIsHighestLayerThatAnySinkWants(t *testing.T) {
 	changes := 0
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, DemandChanged: func() { changes++ }})
 	one, two := NewLayerSink(r, 99, &recordingConsumer{}), NewLayerSink(r, 1, &recordingConsumer{})
@@ -237,7 +237,7 @@ func TestDemandIsTheHighestWantedLayer(t *testing.T) {
 }
 
 // Packets that arrive before their structure are stored both by the layer and in its history.
-func TestLayerSinkPassesPacketsAwaitingStructureOnce(t *testing.T) {
+func TestLayerSinkPassesPacketsAwaitingDependencyStructureOnce(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})
 	g.d.Stop()
@@ -298,7 +298,7 @@ func TestStoppedLayerSinkDoesNotCallItsConsumer(t *testing.T) {
 }
 
 // A late packet of the replaced layer has the same SSRC as the new layer.
-func TestSinksIgnorePacketsOfReplacedLayer(t *testing.T) {
+func TestLatePacketOfReplacedLayerReachesNoSink(t *testing.T) {
 	g := newFixture(t, 1, false)
 	m := &recordingConsumer{}
 	s := NewLayerSink(g.r, 0, m)
@@ -318,7 +318,7 @@ func TestSinksIgnorePacketsOfReplacedLayer(t *testing.T) {
 }
 
 // The new layer's timestamps are unrelated to those of the late packet.
-func TestPacketOfReplacedLayerUsesItsOwnClock(t *testing.T) {
+func TestLatePacketOfReplacedStreamIsTimedByItsOwnClock(t *testing.T) {
 	g, _, m := newLayerSinkFixture(t, 1, 0)
 	began := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	g.report(0, 0, began)
@@ -348,7 +348,7 @@ func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
 	}
 }
 
-func TestLayerSinkStoppedDuringSetLayerLeavesNoDemand(t *testing.T) {
+func TestLayerSinkStoppedDuringSetLayerWantsNoLayer(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for range 1000 {
 		s := NewLayerSink(r, 0, &recordingConsumer{})

@@ -170,7 +170,7 @@ func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 }
 
 // In each case, all retransmissions take the same time. The test counts the NACKs for each lost packet.
-func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
+func TestNACKIntervalAdaptsToRetransmissionDelay(t *testing.T) {
 	const step, each = 10 * time.Millisecond, 200 // one packet each step; every 200th is lost
 	for _, tt := range []struct {
 		roundTrip   time.Duration
@@ -207,7 +207,7 @@ func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
 }
 
 // The request is repeated until the key frame arrives.
-func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
+func TestUnrepairedPacketLossCausesKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		next uint16        // after packet 1, the key frame
@@ -253,7 +253,7 @@ func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
 	}
 }
 
-func TestLostPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
+func TestHarmlessPacketLossCausesNoKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		spoil func(g *fixture)
@@ -279,7 +279,7 @@ func TestLostPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 	}
 }
 
-func TestGapCausesNACKIfNegotiated(t *testing.T) {
+func TestSequenceNumberGapCausesNACKIfNegotiated(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.publisher.take()

@@ -68,7 +68,7 @@ func (in *receivedPackets) empty() bool {
 }
 
 // The network loses packets in both directions, between publisher and server and between server and subscriber.
-func TestCallRepairsLossOnBothLegs(t *testing.T) {
+func TestLossIsRepairedOnPublisherAndSubscriberLinks(t *testing.T) {
 	const packets = 600
 	for _, tt := range []struct {
 		percent, allowed int // loss in each direction in percent; number of packets that may be missing in the end

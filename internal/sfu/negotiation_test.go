@@ -48,7 +48,7 @@ func TestMatchCodecPrefersSameProfile(t *testing.T) {
 	}
 }
 
-func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
+func TestRTXPayloadTypeIsFoundByAptParameter(t *testing.T) {
 	codecs := []webrtc.RTPCodecParameters{
 		codecOf("video/VP8", 96, ""),
 		codecOf("video/rtx", 97, "apt=9"),
@@ -62,7 +62,7 @@ func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
 	}
 }
 
-func TestBindWithoutCodecReportsErrCodecAndSendsNothing(t *testing.T) {
+func TestBindWithoutCommonCodecReportsErrCodecAndSendsNothing(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var boundErr error
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { boundErr = err }})

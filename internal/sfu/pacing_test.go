@@ -37,7 +37,7 @@ func (f *fanOut) numberPackets(tb testing.TB) {
 	f.out = countingWriter{}
 }
 
-func TestPacketPathWithTWCCAllocatesNothing(t *testing.T) {
+func TestForwardingWithTWCCAllocatesNothing(t *testing.T) {
 	f := newFanOut(t, webrtc.MimeTypeVP8, 40)
 	f.numberPackets(t)
 	if n := testing.AllocsPerRun(100, f.send); n != 0 || f.out.packets != 40*101 {
@@ -45,8 +45,8 @@ func TestPacketPathWithTWCCAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkFanOutNumbered is BenchmarkFanOut with transport-wide sequence numbers and bandwidth estimation.
-func BenchmarkFanOutNumbered(b *testing.B) {
+// BenchmarkFanOutWithTWCC is BenchmarkFanOut with transport-wide sequence numbers and bandwidth estimation.
+func BenchmarkFanOutWithTWCC(b *testing.B) {
 	for _, subscribers := range []int{1, 10, 40} {
 		b.Run(fmt.Sprintf("VP8/%d", subscribers), func(b *testing.B) {
 			f := newFanOut(b, webrtc.MimeTypeVP8, subscribers)
@@ -61,7 +61,7 @@ func BenchmarkFanOutNumbered(b *testing.B) {
 }
 
 // Queued packets of a track that leaves the connection must not be sent or numbered, because they would count as lost.
-func TestUnbindDropsQueuedPackets(t *testing.T) {
+func TestUnbindDropsPacketsQueuedByThePacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
 		g.receiveREMB(100_000)

@@ -77,7 +77,7 @@ func TestRequestKeyFramesAsksActiveLayersOnly(t *testing.T) {
 	g.r.RequestKeyFrame(MaxLayers)
 }
 
-func TestBestLayerIsTheHighestActiveUpToWanted(t *testing.T) {
+func TestBestLayerIsHighestActiveUpToWantedElseLowestActive(t *testing.T) {
 	for _, tt := range []struct {
 		alive  uint32
 		wanted int
@@ -100,7 +100,7 @@ func TestBestLayerIsTheHighestActiveUpToWanted(t *testing.T) {
 	}
 }
 
-func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
+func TestLayerIsInactiveAfterTimeoutWithoutPackets(t *testing.T) {
 	for _, tt := range []struct {
 		sparse bool
 		sender int // the only layer that still sends
@@ -211,7 +211,7 @@ func TestReceiverDeliversPacketsOfAllLayers(t *testing.T) {
 }
 
 // A publisher computes its round-trip time from these fields.
-func TestReceptionReportHasSenderReportFields(t *testing.T) {
+func TestReceptionReportContainsLastSenderReportAndDelay(t *testing.T) {
 	g := newFixture(t, 2, false)
 	if got := g.r.receptionReports(g.now); got != nil {
 		t.Errorf("reports %v before any packet", got)

@@ -6,7 +6,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-func TestReceptionSumsReports(t *testing.T) {
+func TestReceptionTrackerSumsLossOfReceptionReports(t *testing.T) {
 	type report struct {
 		highest, lost uint32
 		expected, sum int64

@@ -156,7 +156,7 @@ func playRecording(t *testing.T, name string, packets []recordedPacket, act func
 	return g, v
 }
 
-func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
+func TestSVCStreamIsForwardedUpToEachAllowedLayer(t *testing.T) {
 	for _, tt := range layered {
 		packets := recording(t, tt.name)
 		full := 0
@@ -194,7 +194,7 @@ func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 }
 
 // The allowed layers change every few packets.
-func TestRecordingStaysDecodableWhenLayersChange(t *testing.T) {
+func TestSVCStreamStaysDecodableWhenAllowedLayersChange(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
 			packets := recording(t, tt.name)
@@ -216,7 +216,7 @@ func TestRecordingStaysDecodableWhenLayersChange(t *testing.T) {
 }
 
 // After the change, the next frame must belong to the lowest temporal layer.
-func TestRecordingDropsToLowestTemporalLayerImmediately(t *testing.T) {
+func TestSVCStreamDropsToLowestTemporalLayerImmediately(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
 			packets := recording(t, tt.name)
@@ -254,7 +254,7 @@ func paddingBefore(t *testing.T, raw []byte) []byte {
 }
 
 // Every packet is requested again, and must have the same descriptor as when it was first sent.
-func TestRetransmittedRecordingHasRewrittenDescriptors(t *testing.T) {
+func TestRetransmissionRepeatsRewrittenDependencyDescriptor(t *testing.T) {
 	const name = "vp9-l2t2"
 	var sent []written
 	packets := recording(t, name)

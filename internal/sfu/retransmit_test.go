@@ -93,7 +93,7 @@ func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
 
 // Several packets of an H.264 key frame look like its start. Only the first one counts, so that its loss causes a
 // request for another key frame.
-func TestH264KeyFrameStartsWithItsFirstPacket(t *testing.T) {
+func TestOnlyFirstPacketCountsAsStartOfH264KeyFrame(t *testing.T) {
 	g := newFixture(t, 1, true)
 	for seq := range uint16(3) {
 		g.receive(0, vp8Packet{seq: 10 + seq, ts: 3000, key: true})
@@ -139,7 +139,7 @@ func TestPacketOfReplacedStreamIsNotRetransmitted(t *testing.T) {
 }
 
 // The requests are RTCP packets from the subscriber.
-func TestSubscribersKeyFrameRequestReachesItsLayer(t *testing.T) {
+func TestSubscribersKeyFrameRequestReachesTheForwardedLayer(t *testing.T) {
 	g := newFixture(t, 2, false)
 	g.d.Stop()
 	buffer := g.d.options.Tap.Buffer(packetio.RTCPBufferPacket, downSSRC)

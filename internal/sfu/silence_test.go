@@ -86,7 +86,7 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 }
 
 // A track that has sent nothing before the mute gets no silence.
-func TestSilenceStopsOnUnmute(t *testing.T) {
+func TestSilencePacketsStopOnUnmute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _, out := newAudioTrack(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
 		l.r.SetMuted(true)

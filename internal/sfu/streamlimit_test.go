@@ -14,7 +14,7 @@ import (
 
 // A client may open streamBurst streams, and streamRate more per second. Feedback about streams that it receives does
 // not count.
-func TestStreamsOfAConnectionAreLimited(t *testing.T) {
+func TestRateAndNumberOfNewStreamsOfAConnectionAreLimited(t *testing.T) {
 	ended := 0
 	l := newStreamLimit(func() { ended++ })
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -44,7 +44,7 @@ func TestStreamsOfAConnectionAreLimited(t *testing.T) {
 	}
 }
 
-func TestBufferDiscardsStreamsBeyondTheLimit(t *testing.T) {
+func TestPacketsOfStreamsBeyondTheLimitAreDiscarded(t *testing.T) {
 	tap := NewTap(1, nil)
 	tap.BindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8}, nil)
 	for ssrc := range uint32(2 * streamBurst) {
@@ -78,7 +78,7 @@ func TestBufferDiscardsStreamsBeyondTheLimit(t *testing.T) {
 }
 
 // The bound applies to all streams of a connection together.
-func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
+func TestUnreadPacketBytesOfAConnectionAreBounded(t *testing.T) {
 	tap := NewTap(1, nil)
 	packet := make([]byte, 1200)
 	var buffers []io.ReadWriteCloser
@@ -125,7 +125,7 @@ func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
 	}
 }
 
-func TestSenderReportsArriveDespiteUnreadFeedback(t *testing.T) {
+func TestSenderReportsArriveDespiteUnreadRTCPOfOtherStreams(t *testing.T) {
 	tap := NewTap(1, nil)
 	marshal := func(p rtcp.Packet) []byte {
 		t.Helper()

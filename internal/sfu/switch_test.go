@@ -117,7 +117,7 @@ func TestTenLayerSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 	}
 }
 
-func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
+func TestLowerLayerIsForwardedWithinASecondAfterLayerStops(t *testing.T) {
 	g := newFixture(t, MaxLayers, true)
 	s := &threeLayers{g: g}
 	run := func(pictures, dead int) (still time.Duration) {
@@ -145,7 +145,7 @@ func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
 
 // A subscriber waits for a key frame that does not come. Requests may be sent every 500 ms for the lowest layer, and
 // every second for higher ones.
-func TestKeyFrameIntervalIsLongerForHigherLayers(t *testing.T) {
+func TestKeyFrameRequestIntervalIsLongerForHigherLayers(t *testing.T) {
 	for n, want := range []int{11, 6, 6} {
 		g := newFixture(t, MaxLayers, false)
 		l := g.r.layer(n)
@@ -179,7 +179,7 @@ func TestOneKeyFrameAnswersAllPendingRequests(t *testing.T) {
 }
 
 // The first packet of the stream, which has the structure, is lost and retransmitted.
-func TestPacketsAwaitingStructureAreSentWhenItArrives(t *testing.T) {
+func TestPacketsAwaitingDependencyStructureAreSentWhenItArrives(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	for _, late := range []int{1, 5, 11} {
 		g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
@@ -205,7 +205,7 @@ func TestPacketsAwaitingStructureAreSentWhenItArrives(t *testing.T) {
 	}
 }
 
-func TestMissingStructureCausesKeyFrameRequest(t *testing.T) {
+func TestMissingDependencyStructureCausesKeyFrameRequest(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[1:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
@@ -222,7 +222,7 @@ func TestMissingStructureCausesKeyFrameRequest(t *testing.T) {
 }
 
 // The packet precedes the latest key frame, so its structure is no longer stored.
-func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
+func TestLatePacketOfReplacedDependencyStructureIsDropped(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
@@ -259,7 +259,7 @@ func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
 }
 
 // The first packet of a key frame arrives after that of the next key frame.
-func TestLateKeyFrameDoesNotReplaceNewerStructure(t *testing.T) {
+func TestLateKeyFrameDoesNotReplaceNewerDependencyStructure(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)

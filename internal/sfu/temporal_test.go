@@ -81,7 +81,7 @@ func temporalOf(t *testing.T, packets []written) []int {
 }
 
 // The temporal layer goes down immediately, and up only at pictures whose dependencies were sent.
-func TestVP8TemporalLayersAreSkippedWithoutGaps(t *testing.T) {
+func TestVP8TemporalLayersAreSkippedWithoutSequenceNumberGaps(t *testing.T) {
 	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 65000, tl0: 250}
 	var all []written
@@ -173,7 +173,7 @@ func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
 	}
 }
 
-func TestVP9IsForwardedByItsPayloadDescriptor(t *testing.T) {
+func TestVP9LayersAreSelectedByPayloadDescriptor(t *testing.T) {
 	packets := recording(t, "vp9-l2t2")
 	for _, want := range []forward.Target{{Spatial: 2, Temporal: 2}, {Spatial: 1, Temporal: 0}, {Spatial: 0, Temporal: 2}, {Spatial: 0, Temporal: 0}} {
 		g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeVP9, layers: 1})

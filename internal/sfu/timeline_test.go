@@ -19,7 +19,7 @@ type timelineStep struct {
 // unknownTime is the expected time of a packet that has none.
 const unknownTime = -time.Hour
 
-func TestTimelineFollowsThePublishersClock(t *testing.T) {
+func TestPacketTimesFollowThePublishersSenderReports(t *testing.T) {
 	began, arrived := time.Unix(2_000_000_000, 0), time.Now()
 	// reported returns the clock of a sender report in which the timestamp stamp is at time at.
 	reported := func(stamp uint32, at time.Duration) Clock {

@@ -87,7 +87,7 @@ func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 }
 
 // The delay increases without a queue, in some cases with packet loss.
-func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
+func TestLongerPathDelayDoesNotLowerTheEstimate(t *testing.T) {
 	for name, then := range map[string]link{
 		"no loss":             {},
 		"2 % loss":            {loss: 0.02},
@@ -116,7 +116,7 @@ func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 }
 
 // A queue caused by the sender must not become part of the base delay.
-func TestOwnQueueIsNotMistakenForLongerPath(t *testing.T) {
+func TestSendersOwnQueueIsNotMistakenForLongerPathDelay(t *testing.T) {
 	const layer = 500_000 // bits/s
 	for name, tt := range map[string]struct {
 		narrows float64 // bits/s
@@ -161,7 +161,7 @@ func TestOwnQueueIsNotMistakenForLongerPath(t *testing.T) {
 }
 
 // The link drops excess packets immediately, so only the loss shows congestion.
-func TestLossWithoutQueueLowersTheEstimate(t *testing.T) {
+func TestLossWithoutQueueingDelayLowersTheEstimate(t *testing.T) {
 	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.adaptive, c.wanted = true, 2_000_000
 	c.run(10*time.Second, nil)
@@ -253,7 +253,7 @@ func TestLossReportsAreIgnoredWithTWCC(t *testing.T) {
 	}
 }
 
-func TestSentAllocatesNothing(t *testing.T) {
+func TestRecordingASentPacketAllocatesNothing(t *testing.T) {
 	e, now, seq := New(1e6), time.Now(), uint16(0)
 	send := func() {
 		seq++
@@ -266,9 +266,9 @@ func TestSentAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkSecond measures the estimator's work for one second of 1.7 Mbit/s: about 180 packets and ten feedback
-// packets, which are built in the benchmark too.
-func BenchmarkSecond(b *testing.B) {
+// BenchmarkEstimatorForOneSecondOfMedia measures the estimator's work for one second of 1.7 Mbit/s: about 180 packets
+// and ten feedback packets, which are built in the benchmark too.
+func BenchmarkEstimatorForOneSecondOfMedia(b *testing.B) {
 	e, now, seq := New(2_000_000), time.Unix(1_700_000_000, 0), uint16(0)
 	recorder := twcc.NewRecorder(1)
 	b.ReportAllocs()

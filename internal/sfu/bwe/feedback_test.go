@@ -8,7 +8,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-func TestParseDecodesFeedback(t *testing.T) {
+func TestParseDecodesTWCCFeedback(t *testing.T) {
 	f := &rtcp.TransportLayerCC{
 		Header:             rtcp.Header{Count: rtcp.FormatTCC, Type: rtcp.TypeTransportSpecificFeedback, Length: 7},
 		BaseSequenceNumber: 65534, PacketStatusCount: 12, ReferenceTime: 5, FbPktCount: 1,
@@ -39,7 +39,7 @@ func TestParseDecodesFeedback(t *testing.T) {
 	}
 }
 
-func TestParseRejectsMalformedFeedback(t *testing.T) {
+func TestParseRejectsMalformedTWCCFeedback(t *testing.T) {
 	header := func(count int, rest ...byte) []byte {
 		b := make([]byte, feedbackHeader, 64)
 		b[0], b[1], b[14], b[15] = 0x80|formatTransport, rtpfb, byte(count>>8), byte(count)
@@ -72,8 +72,8 @@ func TestParseRejectsMalformedFeedback(t *testing.T) {
 	}
 }
 
-// FuzzFeedback passes arbitrary feedback to the estimator, between packets that are sent.
-func FuzzFeedback(f *testing.F) {
+// FuzzTWCCFeedback passes arbitrary feedback to the estimator, between packets that are sent.
+func FuzzTWCCFeedback(f *testing.F) {
 	raw := make([]byte, 24)
 	raw[0], raw[1], raw[3], raw[15] = 0x80|formatTransport, rtpfb, 5, 10
 	raw[20], raw[21] = 0x00, 10

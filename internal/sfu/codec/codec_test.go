@@ -65,7 +65,7 @@ func TestParseReadsPayloadDescriptors(t *testing.T) {
 	}
 }
 
-func TestVP8RewriteReplacesNumbersInPlace(t *testing.T) {
+func TestVP8RewriteReplacesPictureIDAndIndexesInPlace(t *testing.T) {
 	payload := []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00, 0xaa}
 	var info Info
 	if err := Parse(VP8, payload, &info); err != nil {
@@ -78,8 +78,9 @@ func TestVP8RewriteReplacesNumbersInPlace(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that Parse does not panic, and that a rewritten payload has the same length and the new values.
-func FuzzParse(f *testing.F) {
+// FuzzParsePayload checks that Parse does not panic, and that a rewritten payload has the same length and the new
+// values.
+func FuzzParsePayload(f *testing.F) {
 	f.Add(uint8(VP8), []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00})
 	f.Add(uint8(VP9), []byte{0xa8, 0x01, 0x00})
 	f.Add(uint8(H264), []byte{0x18, 0x00, 0x02, 0x67, 0x42, 0x00, 0x01, 0x68})

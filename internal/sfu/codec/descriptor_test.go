@@ -39,7 +39,7 @@ func summarize(info *Info) string {
 		targets, f.Dependencies(), f.ActiveTargets, f.NewStructure, f.StartOfFrame, f.EndOfFrame, info.KeyFrame)
 }
 
-func TestDescriptorReaderReadsStructuresAndFrames(t *testing.T) {
+func TestDependencyDescriptorReaderReadsStructuresAndFrames(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		exts []string
@@ -79,7 +79,7 @@ func TestDescriptorReaderReadsStructuresAndFrames(t *testing.T) {
 	}
 }
 
-func TestDecodeTargetLayersAreTheHighestOfTheirTemplates(t *testing.T) {
+func TestDecodeTargetHasTheHighestLayersOfItsTemplates(t *testing.T) {
 	var d DescriptorReader
 	var info Info
 	if err := d.Read(unhex(t, keyL3T3), &info); err != nil {
@@ -92,7 +92,7 @@ func TestDecodeTargetLayersAreTheHighestOfTheirTemplates(t *testing.T) {
 	}
 }
 
-func TestMalformedDescriptorsAreRejected(t *testing.T) {
+func TestMalformedDependencyDescriptorsAreRejected(t *testing.T) {
 	key := unhex(t, keyL2T2)
 	for _, tt := range []struct {
 		name string
@@ -144,7 +144,7 @@ func TestMalformedDescriptorsAreRejected(t *testing.T) {
 	})
 }
 
-func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
+func TestRewriteDescriptorReplacesFrameNumberAndActiveDecodeTargets(t *testing.T) {
 	var before, after DescriptorReader
 	for i, ext := range []string{keyL2T2, upperL2T2, "8100035fa2010100", "4100031a201010", "830004"} {
 		var was, is Info
@@ -168,9 +168,9 @@ func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 	}
 }
 
-// FuzzDescriptors reads two consecutive descriptors. Rewritten, they must have the same content except for frame number
-// and active targets.
-func FuzzDescriptors(f *testing.F) {
+// FuzzDependencyDescriptors reads two consecutive descriptors. Rewritten, they must have the same content except for frame
+// number and active targets.
+func FuzzDependencyDescriptors(f *testing.F) {
 	for _, pair := range [][2]string{{keyL2T2, upperL2T2}, {keyL3T3, "c50002"}, {keyL2T2, "8100035fa2010100"}, {oneLayer, keyL3T3}} {
 		f.Add(unhex(f, pair[0]), unhex(f, pair[1]), uint16(7), uint32(5))
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseREDSplitsEncodings(t *testing.T) {
+func TestParseREDSplitsPayloadIntoBlocks(t *testing.T) {
 	tests := []struct {
 		name    string
 		payload []byte

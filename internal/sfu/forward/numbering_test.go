@@ -6,7 +6,7 @@ import (
 )
 
 // Packets are skipped, lost and delayed at random. Only lost packets may leave gaps in the numbers.
-func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
+func TestForwardedSequenceNumbersHaveGapsForLostPacketsOnly(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var n numbering
@@ -46,7 +46,7 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 	}
 }
 
-func TestNumberingRemovesOldRuns(t *testing.T) {
+func TestSequenceNumberOffsetsOfOldPacketsAreRemoved(t *testing.T) {
 	var n numbering
 	n.reset(run{first: 10})
 	for seq := uint16(10); seq < 10+4*maxRuns; seq++ {

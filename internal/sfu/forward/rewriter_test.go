@@ -42,7 +42,7 @@ func vp8(picture uint16, tl0, key uint8) *codec.VP8Descriptor {
 	}
 }
 
-func TestRewriterMakesOneStreamFromLayers(t *testing.T) {
+func TestRewriterMakesOneContinuousStreamFromSimulcastLayers(t *testing.T) {
 	tests := []struct {
 		name  string
 		align func(from, to int) (uint32, bool)
@@ -141,7 +141,7 @@ func TestRewriterMakesOneStreamFromLayers(t *testing.T) {
 }
 
 // Over several wraps of the sequence numbers, late packets must not be mistaken for packets before the start.
-func TestRewriterAcceptsLatePacketsOverManyWraps(t *testing.T) {
+func TestRewriterAcceptsLatePacketsAfterManySequenceNumberWraps(t *testing.T) {
 	f := newRewriter(90000)
 	p := &Packet{}
 	p.Header.SequenceNumber = 40000

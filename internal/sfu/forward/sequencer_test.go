@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestSequencerLimitsRetransmissionRate(t *testing.T) {
+func TestSequencerIgnoresNACKRepeatedTooEarly(t *testing.T) {
 	now := time.Now()
 	s := newSequencer(4)
 	if s.lookup(0, now, 0) != nil {

@@ -94,7 +94,7 @@ func TestPacerSpreadsBursts(t *testing.T) {
 }
 
 // The packets are the frames of a camera at the estimated bitrate.
-func TestPacketsWithinTheEstimateAreNotQueued(t *testing.T) {
+func TestPacketsWithinEstimatedBitrateAreNotQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 1_000_000)
 		for frame := range 100 {
@@ -136,7 +136,7 @@ func TestPacerDropsPacketsBeyondMaxQueued(t *testing.T) {
 	})
 }
 
-func TestDropQueuedIfFullDropsOneStreamAtCapacity(t *testing.T) {
+func TestDropQueuedIfFullDropsGivenStreamOnlyAtCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 300_000)
 		for seq := range uint16(20) {
@@ -161,8 +161,7 @@ func TestDropQueuedIfFullDropsOneStreamAtCapacity(t *testing.T) {
 	})
 }
 
-// Retransmissions may use at most half of the estimate.
-func TestRetransmissionsAreBoundedByTheEstimate(t *testing.T) {
+func TestRetransmissionsAreLimitedToHalfTheEstimatedBitrate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newFixture(t, 800_000)
 		sent := 0
