@@ -159,7 +159,7 @@ func awaitNone(t *testing.T, s *Server) {
 }
 
 // A relay must not send to any address but those of relays, even if the client has a permission for the address.
-func TestRelaySendsOnlyToRelays(t *testing.T) {
+func TestRelaySendsOnlyToRelaysOfTheSameServer(t *testing.T) {
 	s, address := serve(t)
 	victim, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -224,7 +224,7 @@ func TestAllocationFailsForBadCredentialsOrTooManyRelays(t *testing.T) {
 	}
 }
 
-func TestExpiredCredentialsKeepRelaysButCannotAllocate(t *testing.T) {
+func TestExpiredCredentialsKeepRelaysButAllocateNoneAnew(t *testing.T) {
 	secret := []byte("secret")
 	now := time.Now()
 	c := mint(secret, "ada", now.Add(CredentialTTL))
@@ -245,7 +245,7 @@ func TestExpiredCredentialsKeepRelaysButCannotAllocate(t *testing.T) {
 	}
 }
 
-func TestNumberOfRelaysAndTheirQueuesAreBounded(t *testing.T) {
+func TestNumberOfRelaysAndRelayQueueSizeAreBounded(t *testing.T) {
 	rs := newRelays(netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), 1)
 	r, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4"})
 	if err != nil {

@@ -46,7 +46,7 @@ func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
 // An attacker makes its own connection respond to requests with the spoofed address of a victim. The attacker's connection
 // then receives copies of the packets from there, but the victim's connection stays the owner, even if the victim sends no
 // media for a minute.
-func TestSpoofedRequestDoesNotTakeTheAddress(t *testing.T) {
+func TestICERequestFromSpoofedAddressDoesNotTakeOverThatAddress(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
 	m.now = func() time.Time { return now }
@@ -69,7 +69,7 @@ func TestSpoofedRequestDoesNotTakeTheAddress(t *testing.T) {
 }
 
 // A client that received a part of the DTLS handshake over TCP has not proved that it receives UDP packets at the address.
-func TestHandshakePartlyOverTCPDoesNotTakeTheAddress(t *testing.T) {
+func TestDTLSHandshakePartlyOverTCPDoesNotTakeOverUDPAddress(t *testing.T) {
 	m, s := newMuxed(t), newTestMux(t, ProtocolMuxOptions{})
 	m.SetTCPMux(s.TCPMux())
 	victim, attacker := m.open("victim"), m.open("attacker")
@@ -96,7 +96,7 @@ func TestHandshakePartlyOverTCPDoesNotTakeTheAddress(t *testing.T) {
 
 // A client reconnects and has an address that another client had before. It completes a DTLS handshake, so its connection
 // becomes the owner of the address.
-func TestCompleteHandshakeTakesTheAddressFromItsOwner(t *testing.T) {
+func TestCompletedDTLSHandshakeTakesOverTheRemoteAddress(t *testing.T) {
 	m := newMuxed(t)
 	first, second, third := m.open("first"), m.open("second"), m.open("third")
 	m.reply(first)
@@ -115,7 +115,7 @@ func TestCompleteHandshakeTakesTheAddressFromItsOwner(t *testing.T) {
 }
 
 // A client receives the address of another client that has disappeared and sends no more requests.
-func TestSilentOwnerIsReplaced(t *testing.T) {
+func TestRemoteAddressIsTakenOverFromSilentConnection(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
 	m.now = func() time.Time { return now }
@@ -136,7 +136,7 @@ func TestSilentOwnerIsReplaced(t *testing.T) {
 	m.expectReceivers("after the former owner has come back", media, "moved", "gone")
 }
 
-func TestNumberOfSharersIsBounded(t *testing.T) {
+func TestNumberOfConnectionsSharingARemoteAddressIsBounded(t *testing.T) {
 	m := newMuxed(t)
 	m.reply(m.open("owner"))
 	var last *UDPMuxedConn

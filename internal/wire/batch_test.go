@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestBatchGroupsPacketsIntoRuns(t *testing.T) {
+func TestBatchGroupsPacketsForSegmentationOffload(t *testing.T) {
 	a, b := netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:1")
 	type sent struct {
 		to   netip.AddrPort

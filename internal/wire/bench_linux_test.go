@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkWrite sends bursts of 1,100-byte packets to 40 loopback destinations, like a forwarded video frame, and reports
+// BenchmarkUDPWrite sends bursts of 1,100-byte packets to 40 loopback destinations, like a forwarded video frame, and reports
 // the CPU time of the process for each packet. The variants are one system call for each packet (plain), batches without
 // segmentation offload (batched), and batches with it (offload).
-func BenchmarkWrite(b *testing.B) {
+func BenchmarkUDPWrite(b *testing.B) {
 	type writer func([]byte, netip.AddrPort) (int, error)
 	for _, burst := range []int{1, 4, 16} {
 		for _, mode := range []string{"plain", "batched", "offload"} {

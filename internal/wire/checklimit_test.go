@@ -21,7 +21,7 @@ func (m *muxed) sendChecks(c *UDPMuxedConn, addr netip.AddrPort, n int) (sent in
 }
 
 // A client names the address of a victim as its candidate. Checks to a client that responds are not limited.
-func TestChecksToSilentAddressesAreLimited(t *testing.T) {
+func TestICEChecksToSilentAddressesAreLimited(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
 	m.now = func() time.Time { return now }

@@ -87,7 +87,7 @@ func TestDTLSFilterRemovesPlaintextRecords(t *testing.T) {
 }
 
 // Pion stores handshake messages, encrypted or not, until the connection ends.
-func TestTotalSizeOfHandshakeRecordsIsBounded(t *testing.T) {
+func TestTotalSizeOfDTLSHandshakeRecordsIsBounded(t *testing.T) {
 	for _, epoch := range []uint16{0, 1} {
 		f, passed := &dtlsFilter{}, 0
 		for range 1000 {
@@ -103,7 +103,7 @@ func TestTotalSizeOfHandshakeRecordsIsBounded(t *testing.T) {
 }
 
 // The connections of one username fragment, for both IP versions, have one handshake.
-func TestConnectionsOfOneFragmentShareADTLSFilter(t *testing.T) {
+func TestConnectionsOfOneICEUfragShareADTLSFilter(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
 	six, err := m.GetConn("a", &net.UDPAddr{IP: net.IPv6loopback})

@@ -140,7 +140,7 @@ func (l *lossyConn) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // The server's last flight is lost twice. The client repeats its own flight, and the dtlsFilter passes only the encrypted
 // end of that flight.
-func TestLostFinishedMessageIsRetransmitted(t *testing.T) {
+func TestLostDTLSFinishedMessageIsRetransmitted(t *testing.T) {
 	server := peer(t)
 	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/pion/ice/v4"
 )
 
-// BenchmarkMux sends bursts of packets from 40 clients through a mux to its readers, and reports the CPU time of the process
-// for each packet. The mux is Pion's or Meet's. The CPU time includes sending the packets and the socket.
-func BenchmarkMux(b *testing.B) {
+// BenchmarkUDPMux sends bursts of packets from 40 clients through a mux to its readers, and reports the CPU time of the
+// process for each packet. The mux is Pion's or Meet's. The CPU time includes sending the packets and the socket.
+func BenchmarkUDPMux(b *testing.B) {
 	type conn interface {
 		ReadFromAddrPort([]byte) (int, netip.AddrPort, error)
 		WriteToAddrPort([]byte, netip.AddrPort) (int, error)

@@ -31,7 +31,7 @@ func serveHTTP(t *testing.T, s *ProtocolMux, h http.HandlerFunc) {
 }
 
 // A client that does not read the response must not hold the connection, regardless of how the response is written.
-func TestUnreadResponseFailsAfterWriteTimeout(t *testing.T) {
+func TestUnreadHTTPResponseFailsAfterWriteTimeout(t *testing.T) {
 	const size = 64 << 20 // more than kernels buffer
 	file := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
@@ -81,7 +81,7 @@ func TestUnreadResponseFailsAfterWriteTimeout(t *testing.T) {
 }
 
 // The client reads all the time, but the whole response takes longer than WriteTimeout.
-func TestSlowReaderReceivesTheWholeResponse(t *testing.T) {
+func TestSlowHTTPClientReceivesTheWholeResponse(t *testing.T) {
 	const timeout = 300 * time.Millisecond                     // longer than TCP takes to resume after a zero window
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MB
 	file := filepath.Join(t.TempDir(), "large")
@@ -201,7 +201,7 @@ func TestTURNConnectionWithoutRelayIsClosed(t *testing.T) {
 }
 
 // When one of the accepted connections has ended, a further connection is accepted.
-func TestConnectionBeyondTheLimitIsClosed(t *testing.T) {
+func TestTCPConnectionBeyondTheLimitIsClosed(t *testing.T) {
 	two := ConnLimits{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)
 	s := newTestMux(t, ProtocolMuxOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(protocol string, total uint64) {
@@ -286,7 +286,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-func TestConnCounterLimitsEachAddressAndReportsRefusals(t *testing.T) {
+func TestConnCounterLimitsEachSourceAddressAndReportsRefusals(t *testing.T) {
 	var reports []uint64
 	c := newConnCounter("x", ConnLimits{Total: 5, PerAddress: 2}, ConnLimits{}, ProtocolMuxOptions{
 		OnRefused: func(_ string, total uint64) { reports = append(reports, total) },

@@ -85,9 +85,9 @@ func TestClassifyDetectsProtocolsByFirstBytes(t *testing.T) {
 	}
 }
 
-// FuzzClassify checks that classify never changes its decision when more bytes arrive, and that the parsers of frames and
-// username fragments do not panic.
-func FuzzClassify(f *testing.F) {
+// FuzzClassifyProtocol checks that classify never changes its decision when more bytes arrive, and that the parsers of frames
+// and username fragments do not panic.
+func FuzzClassifyProtocol(f *testing.F) {
 	f.Add(binding("local:remote"))
 	f.Add([]byte("GET / HTTP/1.1\r\n"))
 	f.Add(binding(""))
@@ -121,7 +121,7 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-func TestLocalFragmentReadsUsername(t *testing.T) {
+func TestLocalUfragIsReadFromSTUNUsername(t *testing.T) {
 	if u := localFragment(binding("ours:theirs")[2:]); u != "ours" {
 		t.Errorf("fragment %q", u)
 	}
@@ -189,7 +189,7 @@ func closedByServer(t *testing.T, c net.Conn) {
 	}
 }
 
-func TestConnectionWithoutValidFirstBytesIsClosed(t *testing.T) {
+func TestTCPConnectionWithoutValidFirstBytesIsClosed(t *testing.T) {
 	s := newTestMux(t, ProtocolMuxOptions{SniffTimeout: 50 * time.Millisecond})
 	for name, first := range map[string][]byte{
 		"no bytes":           nil,
@@ -209,7 +209,7 @@ func TestConnectionWithoutValidFirstBytesIsClosed(t *testing.T) {
 }
 
 // Connections that send nothing must not keep others out.
-func TestOldestSilentConnectionsAreClosedAtTheLimit(t *testing.T) {
+func TestOldestSilentTCPConnectionsAreClosedAtTheLimit(t *testing.T) {
 	s := newTestMux(t, ProtocolMuxOptions{SniffTimeout: time.Hour, MaxUnsniffed: 4})
 	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
@@ -232,7 +232,7 @@ func TestOldestSilentConnectionsAreClosedAtTheLimit(t *testing.T) {
 }
 
 // A client that does not read must neither block the writer nor use unbounded memory.
-func TestStreamWithoutReaderDropsPackets(t *testing.T) {
+func TestTCPStreamDropsPacketsForClientThatDoesNotRead(t *testing.T) {
 	s := newTestMux(t, ProtocolMuxOptions{})
 	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {

@@ -52,7 +52,7 @@ func TestRestartedClientConnectsWithTheSamePort(t *testing.T) {
 
 // An attacker sends requests for its own connection that are valid but have the source address of a silent victim.
 // Afterwards, messages of the victim must still arrive.
-func TestSpoofedRequestsDoNotInterruptTheVictim(t *testing.T) {
+func TestSpoofedICERequestsDoNotInterruptTheVictim(t *testing.T) {
 	mux, socket := socket(t)
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // The kernel refuses segmented messages, as it does for some network devices and path MTUs. Every packet must still arrive.
-func TestSenderFallsBackWhenSegmentationFails(t *testing.T) {
+func TestSenderFallsBackWhenSegmentationOffloadFails(t *testing.T) {
 	for errno, want := range map[unix.Errno]bool{unix.EIO: false, unix.EINVAL: true} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})

@@ -65,7 +65,7 @@ func TestSTUNRequestsFromSpoofedAddressesAreLimited(t *testing.T) {
 }
 
 // Relayed data is not limited, only requests are.
-func TestSTUNConnDropsRequestsBeyondTheRate(t *testing.T) {
+func TestSTUNConnDropsRequestsBeyondTheRateLimit(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	stun, from := c.STUNConn(), netip.MustParseAddrPort("192.0.2.1:1000")
 	for name, tt := range map[string]struct {

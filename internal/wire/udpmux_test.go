@@ -91,7 +91,7 @@ var (
 )
 
 // All other packets go to the connection that sent a response to the client.
-func TestRequestsGoToTheConnectionOfTheirFragment(t *testing.T) {
+func TestICERequestGoesToTheConnectionOfItsUfrag(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
 	if m.send(request("a"), a, b) != a || m.send(request("b"), a, b) != b {
@@ -144,7 +144,7 @@ func TestClosedUDPMuxedConnFailsReadsAndWrites(t *testing.T) {
 }
 
 // A client that uses ever more addresses must lose its oldest ones.
-func TestNumberOfOwnedAddressesIsBounded(t *testing.T) {
+func TestNumberOfRemoteAddressesOfAConnectionIsBounded(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")
 	for port := range uint16(2 * maxOwned) {
@@ -155,7 +155,7 @@ func TestNumberOfOwnedAddressesIsBounded(t *testing.T) {
 	}
 }
 
-func TestFullQueueAffectsNoOtherConnection(t *testing.T) {
+func TestFullReceiveQueueAffectsNoOtherConnection(t *testing.T) {
 	m := newMuxed(t)
 	idle, c := m.open("idle"), m.open("c")
 	for range datagramQueue + 10 {
@@ -169,9 +169,9 @@ func TestFullQueueAffectsNoOtherConnection(t *testing.T) {
 	m.send(request("c"), c)
 }
 
-// FuzzRoute checks that a packet reaches a connection other than the owner only if it contains the username fragment of that
-// connection.
-func FuzzRoute(f *testing.F) {
+// FuzzUDPMuxRoute checks that a packet reaches a connection other than the owner only if it contains the username fragment of
+// that connection.
+func FuzzUDPMuxRoute(f *testing.F) {
 	m := newMuxed(f)
 	a, b := m.open("a"), m.open("b")
 	m.claim(a, m.address, true)

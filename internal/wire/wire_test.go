@@ -226,7 +226,7 @@ func TestReadFailsAtItsDeadline(t *testing.T) {
 	}
 }
 
-func TestWriteAndReadDoNotAllocate(t *testing.T) {
+func TestUDPWriteAndReadDoNotAllocate(t *testing.T) {
 	from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	target, b, buf := addrPort(to), payload(0, 1100), make([]byte, 1500)
 	allocs := testing.AllocsPerRun(2000, func() {
