@@ -8,7 +8,7 @@ import (
 	"github.com/pion/stun/v4"
 )
 
-func TestTrackerSelectsThePairThatTheClientUses(t *testing.T) {
+func TestSelectedCandidatePairFollowsTheClientsChecks(t *testing.T) {
 	p := &pairTracker{}
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	old, spare, renewed := &ice.CandidatePair{}, &ice.CandidatePair{}, &ice.CandidatePair{}

@@ -48,7 +48,7 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 
 // A media section is free only when an answer has been sent in which it carries no track. Before that, Pion would put a
 // track on a new section, which is not in the client's offer.
-func TestTrackWaitsUntilAnAnswerFreesASection(t *testing.T) {
+func TestTrackWaitsUntilAnAnswerFreesAMediaSection(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestTrackWaitsUntilAnAnswerFreesASection(t *testing.T) {
 }
 
 // The server must not request another section.
-func TestTrackUsesTheFreeSectionOfTheClient(t *testing.T) {
+func TestTrackUsesFreeMediaSectionOfTheClientsOffer(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 		t.Fatal(err)

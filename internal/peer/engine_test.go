@@ -22,7 +22,7 @@ func (m addressMux) GetListenAddresses() []net.Addr {
 	return all
 }
 
-func TestOnlyUsableAddressesAreOffered(t *testing.T) {
+func TestOnlyUsableLocalAddressesBecomeICECandidates(t *testing.T) {
 	all := []string{"127.0.0.1", "::1", "192.0.2.7", "fe80::1", "2001:db8::7"}
 	for name, c := range map[string]struct {
 		bound     string

@@ -32,7 +32,7 @@ func limited(t *Transport, text string) (string, error) {
 }
 
 // The SDP parser skips a bare carriage return before a line. The limits must count such lines too.
-func TestTooManySectionsOrAttributesAreRefused(t *testing.T) {
+func TestSDPWithTooManySectionsOrAttributesIsRefused(t *testing.T) {
 	sections := func(n int) string {
 		var b strings.Builder
 		b.WriteString(offerHead)
@@ -59,8 +59,8 @@ func TestTooManySectionsOrAttributesAreRefused(t *testing.T) {
 	}
 }
 
-// Loopback, link-local, multicast, broadcast and unspecified addresses are refused, too.
-func TestCandidatesAreLimitedInNumberAndAddress(t *testing.T) {
+// Special addresses are loopback, link-local, multicast, broadcast and unspecified ones.
+func TestExcessICECandidatesAndSpecialAddressesAreRefused(t *testing.T) {
 	candidate := func(address string) string {
 		return "1 1 udp 2130706431 " + address + " 40000 typ host"
 	}
@@ -108,7 +108,7 @@ func TestCandidatesAreLimitedInNumberAndAddress(t *testing.T) {
 	}
 }
 
-func FuzzLimitDescription(f *testing.F) {
+func FuzzRemoteDescriptionLimits(f *testing.F) {
 	f.Add(offerHead + offerSection(0, "a=candidate:1 1 udp 1 192.0.2.1 9 typ host"))
 	f.Fuzz(func(t *testing.T, text string) {
 		tr := &Transport{remoteCandidates: map[string]bool{}}

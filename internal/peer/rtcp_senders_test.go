@@ -12,7 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestNumberOfRTCPSendersIsBounded(t *testing.T) {
+func TestNumberOfRTCPSenderSSRCsIsBounded(t *testing.T) {
 	s := newRTCPSenders()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -109,7 +109,7 @@ func (s *packetList) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, nil, err
 }
 
-func TestReadSkipsRTCPOfSendersBeyondTheLimit(t *testing.T) {
+func TestReadSkipsRTCPOfSenderSSRCsBeyondTheLimit(t *testing.T) {
 	for name, read := range map[string]func(limitedConn, []byte) (int, error){
 		"ReadFrom":         func(c limitedConn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
 		"ReadFromAddrPort": func(c limitedConn, b []byte) (int, error) { n, _, err := c.ReadFromAddrPort(b); return n, err },

@@ -8,7 +8,7 @@ import (
 
 // Until the answer arrives, Pion does not consider the media section free. If a track were added, Pion would add a new
 // section.
-func TestSectionIsNotReusedBeforeTheAnswer(t *testing.T) {
+func TestRemovedTracksMediaSectionIsNotReusedBeforeTheAnswer(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, ReusesSections: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})
 	p.Negotiate()

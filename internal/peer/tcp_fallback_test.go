@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestEarlyOrRepeatedFailureMovesAClientToTCP(t *testing.T) {
+func TestEarlyOrRepeatedConnectionFailureMovesClientToTCP(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	ada := ClientKey{"room", "ada"}
 	after := func(d time.Duration) time.Time { return start.Add(d) }
@@ -53,7 +53,7 @@ func TestWithoutUDPRemovesUDPCandidatesUnlessAllAreUDP(t *testing.T) {
 	}
 }
 
-func FuzzWithoutUDP(f *testing.F) {
+func FuzzUDPCandidateRemoval(f *testing.F) {
 	f.Add(bothProtocols)
 	f.Fuzz(func(t *testing.T, s string) {
 		got := withoutUDP(s)

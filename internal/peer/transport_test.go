@@ -34,7 +34,7 @@ func TestCloseInterruptsTheDTLSHandshake(t *testing.T) {
 }
 
 // The client sends candidates faster than the worker handles them. The queue must not grow.
-func TestWaitBackpressureBoundsTheWorkersQueue(t *testing.T) {
+func TestWaitBackpressureBoundsQueueDuringCandidateFlood(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Loopback: true})
 	gate, busy := make(chan struct{}), make(chan struct{})
 	p.work.Post(func() { close(busy); <-gate })
@@ -59,7 +59,7 @@ func TestWaitBackpressureBoundsTheWorkersQueue(t *testing.T) {
 }
 
 // Pion calls its state handler on a new goroutine for each change, so a call may come late.
-func TestLateStateHandlerDoesNotRepeatAState(t *testing.T) {
+func TestLateCallbackDoesNotReportTheSameConnectionStateAgain(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Loopback: true})
 	if _, err := p.pc.CreateDataChannel("data", nil); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func request(headers ...string) *http.Request {
 	return r
 }
 
-func TestHTTPSIsReadFromTheOutermostProxy(t *testing.T) {
+func TestHTTPSIsDetectedFromHeadersOfTheOutermostProxy(t *testing.T) {
 	for header, want := range map[string]bool{
 		"":                                     false,
 		"X-Forwarded-Proto: https":             true,
@@ -60,7 +60,7 @@ func TestHTTPSIsReadFromTheOutermostProxy(t *testing.T) {
 	}
 }
 
-func TestHostIsReadFromTheOutermostProxy(t *testing.T) {
+func TestHostIsReadFromHeadersOfTheOutermostProxy(t *testing.T) {
 	for header, want := range map[string]string{
 		"":                                  "10.0.0.5:8080",
 		"X-Forwarded-Host: pub.example.org": "pub.example.org",
@@ -180,7 +180,7 @@ func TestSameHostOriginRefusesPagesOfOtherHosts(t *testing.T) {
 }
 
 // The headers have the maximum length that net/http accepts.
-func TestLongHeadersCauseFewAllocations(t *testing.T) {
+func TestLongForwardingHeadersCauseFewAllocations(t *testing.T) {
 	for _, r := range []*http.Request{
 		request("Forwarded: " + strings.Repeat("a,", 500_000)),
 		request("Forwarded: " + strings.Repeat(";", 1_000_000)),
@@ -194,9 +194,9 @@ func TestLongHeadersCauseFewAllocations(t *testing.T) {
 	}
 }
 
-// FuzzHeaders passes arbitrary headers to every function that reads them. It checks that the address that a proxy appends to
-// a header is used, regardless of the text before it.
-func FuzzHeaders(f *testing.F) {
+// FuzzForwardingHeaders passes arbitrary headers to every function that reads them. It checks that the address that a proxy
+// appends to a header is used, regardless of the text before it.
+func FuzzForwardingHeaders(f *testing.F) {
 	f.Add(`for="[2001:db8::7]:4711";proto=https, host="a\"b"`, "198.51.100.7, unknown")
 	f.Fuzz(func(t *testing.T, forwarded, list string) {
 		r := request("Forwarded: "+forwarded, "X-Forwarded-Host: "+list)
