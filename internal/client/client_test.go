@@ -98,7 +98,7 @@ func TestReliableDataHasSequenceNumbersAndLossyDataHasNone(t *testing.T) {
 	}
 }
 
-func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
+func TestResumeSendsSyncStateAndUnacknowledgedData(t *testing.T) {
 	for _, auto := range []bool{false, true} {
 		f, ctx := newFakeServer(t), testContext(t)
 		var got atomic.Int64
@@ -134,7 +134,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 	}
 }
 
-func TestJoinFailsOnBadTokenOrBadURLOrLeave(t *testing.T) {
+func TestJoinFailsOnBadTokenOrURLOrLeaveFromServer(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	var refused *HandshakeError
 	if _, err := Join(ctx, f.URL, "wrong", f.options()); !errors.As(err, &refused) {
@@ -173,7 +173,7 @@ func TestLeaveFromTheServerEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestSignalIsLostWhenServerIsSilent(t *testing.T) {
+func TestSignalConnectionIsLostWhenServerAnswersNoPing(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	c := f.join(ctx, f.options()) // the fake server announces a ping timeout of 3 s and does not answer pings
 	waitUntil(ctx, t, c, func() bool {
@@ -186,7 +186,7 @@ func TestSignalIsLostWhenServerIsSilent(t *testing.T) {
 	}
 }
 
-func TestParticipantUpdatesKeepTheNewestState(t *testing.T) {
+func TestStaleParticipantUpdatesAreIgnoredAndLeaversRemoved(t *testing.T) {
 	s := newSession()
 	s.applyJoin(&livekit.JoinResponse{Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"}})
 	c := &Client{session: s}
@@ -234,7 +234,7 @@ func TestTrackStatsCountLostPackets(t *testing.T) {
 	}
 }
 
-func TestJoinURLKeepsThePathAndContainsTheOptions(t *testing.T) {
+func TestJoinURLKeepsTheServersPathAndContainsTheOptions(t *testing.T) {
 	for server, want := range map[string]string{
 		"ws://host:1":          "ws://host:1/rtc?",
 		"http://host":          "ws://host/rtc?",

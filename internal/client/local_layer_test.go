@@ -30,7 +30,7 @@ func TestRTPClockDoesNotDriftInAnHour(t *testing.T) {
 	}
 }
 
-func TestRTPClockMovesBackAndForwardByTheSameAmount(t *testing.T) {
+func TestRTPClockHasNoRoundingErrorAfterNegativeAdvance(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func (s *packetLog) Write([]byte) (int, error) { panic("not used here") }
 
 // Padding has the timestamp of the last frame, not that of its end, because AdvanceClock may make the next frame
 // start before this end.
-func TestPaddingHasNoPayloadAndTheTimestampOfTheLastFrame(t *testing.T) {
+func TestPaddingPacketIsEmptyAndHasTimestampOfLastFrame(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 
 // Join fails immediately if the socket is lost before the offer is answered. With AutoResume it completes after the
 // resume.
-func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
+func TestLostSocketFailsJoinUnlessAutoResumeIsSet(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	opts := f.options()
 	f.offersToDrop = 1

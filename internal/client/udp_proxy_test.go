@@ -14,7 +14,7 @@ import (
 	"meet/test/impair"
 )
 
-func TestReplaceCandidatesReplacesUDPAndDropsOthers(t *testing.T) {
+func TestReplaceCandidatesRewritesUDPToProxyAndDropsOthers(t *testing.T) {
 	proxy := netip.MustParseAddrPort("127.0.0.2:4000")
 	for _, tt := range []struct{ name, text, want string }{
 		{"UDP", "a=candidate:1 1 udp 2130706431 10.0.0.1 7880 typ host\r\n", "a=candidate:1 1 udp 2130706431 127.0.0.2 4000 typ host\r\n"},

@@ -33,7 +33,7 @@ func TestValidateNamesTheFlagOfAnInvalidValue(t *testing.T) {
 	}
 }
 
-func TestPercentilesSortTimes(t *testing.T) {
+func TestPercentilesAreComputedFromUnsortedTimes(t *testing.T) {
 	var all []time.Duration
 	for i := range 1000 {
 		all = append(all, time.Duration(1000-i)*time.Millisecond)
@@ -47,7 +47,7 @@ func TestPercentilesSortTimes(t *testing.T) {
 }
 
 // In some cases there are fewer video tracks than tiles, in others there are more.
-func TestLayoutDeterminesQualitiesAndPacketRate(t *testing.T) {
+func TestLayoutDeterminesSubscribedQualitiesAndExpectedPacketRate(t *testing.T) {
 	for _, tt := range []struct {
 		layout              string
 		tiles, video        int
@@ -98,7 +98,7 @@ func TestDistributionTakesHighestLossAndLowestRateAsWorst(t *testing.T) {
 }
 
 // In a long run, the number of kept delays stays limited, and they include delays from the end of the run.
-func TestDelaySampleCoversTheWholeRun(t *testing.T) {
+func TestSampledPacketDelaysCoverTheWholeRun(t *testing.T) {
 	s := &subscriber{start: time.Now()}
 	packet := make([]byte, 40)
 	for n := range 4 * maxDelaySamples {

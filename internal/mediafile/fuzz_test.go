@@ -44,9 +44,9 @@ func FuzzRecorder(f *testing.F) {
 	})
 }
 
-// FuzzFile reads input that begins like one of the formats. Ogg pages get valid checksums, because damaged pages are
-// skipped.
-func FuzzFile(f *testing.F) {
+// FuzzReadMediaFile reads input that begins like one of the formats. Ogg pages get valid checksums, because damaged
+// pages are skipped.
+func FuzzReadMediaFile(f *testing.F) {
 	var ogg bytes.Buffer
 	opusStream(&ogg, 1, opusHeader(2, 0), oggTags)
 	opusStream(&ogg, 1, opusHeader(2, 1, 1, 1, 0, 1), bytes.Repeat(oggTags, 100))

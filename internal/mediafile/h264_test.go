@@ -13,7 +13,7 @@ import (
 )
 
 // The frame rate is the requested one, else the stated one if it is plausible, else 30.
-func TestH264FrameRateIsTheRequestedOrStatedRate(t *testing.T) {
+func TestH264FrameRateIsTheRequestedElseTheStatedRate(t *testing.T) {
 	path := makeFile(t, "a.h264", samples["any.h264"].args...)
 	for fps, want := range map[float64]time.Duration{0: 100 * time.Millisecond, 25: 40 * time.Millisecond} {
 		f, err := Open(path, fps)
@@ -33,7 +33,7 @@ func TestH264FrameRateIsTheRequestedOrStatedRate(t *testing.T) {
 }
 
 // Files with reordered video frames or with more than one Opus stream can be decoded, but not sent over WebRTC.
-func TestReorderedH264AndMultichannelOpusAreRefused(t *testing.T) {
+func TestH264WithBFramesAndMultichannelOpusAreRefused(t *testing.T) {
 	if _, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0); !errors.Is(err, errReorder) {
 		t.Errorf("B-frames: %v", err)
 	}

@@ -186,7 +186,7 @@ func TestIVFWithPixelFormatOtherThan8Bit420IsRefused(t *testing.T) {
 }
 
 // A superframe with a hidden frame is not hidden, because it also has a visible frame.
-func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
+func TestVP9HiddenFramesAndKeyFramesAreDetected(t *testing.T) {
 	for name, tt := range map[string]struct {
 		frame       []byte
 		hidden, key bool
@@ -203,8 +203,7 @@ func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 	}
 }
 
-// The reader never returns a frame from which decoders get no picture.
-func TestIVFHiddenFramesAreNotReturnedAlone(t *testing.T) {
+func TestEveryFrameReadFromIVFShowsAPicture(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file []byte
 		want [][]byte

@@ -144,8 +144,8 @@ func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 	}
 }
 
-// The recorder needs a key frame until the first packet of one arrives, not until the frame is complete.
-func TestRecorderNeedsKeyFrameUntilOneStartsToArrive(t *testing.T) {
+// The recorder does not wait until the frame is complete.
+func TestRecorderNeedsKeyFrameUntilFirstPacketOfOneArrives(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
 			f := openSample(t, name)
