@@ -7,7 +7,7 @@ import (
 	"meet/internal/bytequeue"
 )
 
-func TestPutRefusesItemsBeyondTheLimits(t *testing.T) {
+func TestPutRefusesItemsBeyondCountOrByteLimit(t *testing.T) {
 	total := &bytequeue.Total{}
 	q, other := bytequeue.New[string](3, 10, total), bytequeue.New[string](3, 10, total)
 	for _, step := range []struct {
@@ -42,7 +42,7 @@ func TestPutRefusesItemsBeyondTheLimits(t *testing.T) {
 	}
 }
 
-func TestConcurrentPutAndDoneLeaveZeroBytes(t *testing.T) {
+func TestByteCountIsZeroAfterConcurrentPutAndDone(t *testing.T) {
 	total := &bytequeue.Total{}
 	q := bytequeue.New[int](8, 1000, total)
 	var all sync.WaitGroup

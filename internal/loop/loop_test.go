@@ -23,7 +23,7 @@ func start(t *testing.T, l *Loop) {
 
 // Callers of Len use it to limit how much they post. So it has to include closures that Run has removed from the queue but
 // not started.
-func TestLenIncludesUnstartedClosuresOfABatch(t *testing.T) {
+func TestLenIncludesClosuresTakenFromTheQueueButNotStarted(t *testing.T) {
 	l := New(Options{})
 	gate, started := make(chan struct{}), make(chan struct{})
 	l.Post(func() { close(started); <-gate })
@@ -96,7 +96,7 @@ func TestLoopWithOnPanicContinuesAfterAPanic(t *testing.T) {
 	}
 }
 
-func TestAfterBatchRunsOnceForEachBatch(t *testing.T) {
+func TestAfterBatchHookRunsOnceForEachBatchOfClosures(t *testing.T) {
 	var order []string
 	note := func(s string) func() { return func() { order = append(order, s) } }
 	l := New(Options{AfterBatch: note("after")})

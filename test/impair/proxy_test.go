@@ -112,7 +112,7 @@ func await(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-func TestEachClientHasItsOwnSocket(t *testing.T) {
+func TestProxyUsesASeparateSocketForEachClient(t *testing.T) {
 	p := listen(t)
 	a, b := dial(t, p), dial(t, p)
 	ports := map[uint16]bool{}
@@ -177,7 +177,7 @@ func TestProxyReordersDatagrams(t *testing.T) {
 	}
 }
 
-func TestCutDropsDatagramsUntilRestored(t *testing.T) {
+func TestCutLinkDropsDatagramsUntilRestored(t *testing.T) {
 	p := listen(t)
 	c := dial(t, p)
 	c.send(1)
@@ -194,7 +194,7 @@ func TestCutDropsDatagramsUntilRestored(t *testing.T) {
 	}
 }
 
-func TestCutDropsDatagramsInFlight(t *testing.T) {
+func TestCuttingTheLinkDropsDatagramsInFlight(t *testing.T) {
 	p := listen(t)
 	p.SetLink(Link{Up: Profile{Delay: time.Hour}})
 	c := dial(t, p)

@@ -62,7 +62,7 @@ func (s *session) ask(line string) answer {
 	return s.line()
 }
 
-func TestRequestsSetTheLinkAndReturnStats(t *testing.T) {
+func TestJSONRequestsSetLinkImpairmentAndReturnStats(t *testing.T) {
 	target, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
