@@ -224,7 +224,7 @@ func TestAllocationFailsForBadCredentialsOrTooManyRelays(t *testing.T) {
 	}
 }
 
-func TestExpiredCredentialsKeepRelaysButAllocateNoneAnew(t *testing.T) {
+func TestExpiredCredentialsKeepRelaysButCannotAllocateNewOnes(t *testing.T) {
 	secret := []byte("secret")
 	now := time.Now()
 	c := mint(secret, "ada", now.Add(CredentialTTL))
