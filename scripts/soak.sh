@@ -4,4 +4,4 @@
 #   scripts/soak.sh [-soak 10m] [-participants 200]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-exec go test -count=1 -timeout=0 -artifacts -v -run '^TestSoak$' ./internal/rtc -soak 10m -participants 200 "$@"
+exec go test -count=1 -timeout=0 -artifacts -v -run '^TestRandomClientActionsLeaveNoRoomsGoroutinesOrMemoryBehind$' ./internal/rtc -soak 10m -participants 200 "$@"

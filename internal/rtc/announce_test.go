@@ -53,7 +53,7 @@ func (r *Room) admitActive(p *Participant) *Participant {
 }
 
 // If 300 participants join at the same time, every other participant is sent a few messages, not 300.
-func TestAudienceIsAnnouncedInBatches(t *testing.T) {
+func TestParticipantsThatJoinTogetherAreAnnouncedInBatches(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
 	h.runInRoom(func(r *Room) {
@@ -79,8 +79,8 @@ func TestAudienceIsAnnouncedInBatches(t *testing.T) {
 	})
 }
 
-// The update about a publisher is sent immediately, after the updates that were queued before.
-func TestPublisherIsAnnouncedImmediately(t *testing.T) {
+// It is sent after the updates that were queued before.
+func TestUpdateAboutAPublisherIsSentImmediately(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
 	var before int
@@ -141,7 +141,7 @@ func filter(list []string, prefix string) []string {
 	return some
 }
 
-func TestUpdateMessagesAreBoundedInSize(t *testing.T) {
+func TestParticipantUpdatesAreSplitIntoMessagesOfLimitedSize(t *testing.T) {
 	var infos []*livekit.ParticipantInfo
 	for i := range 40 {
 		infos = append(infos, &livekit.ParticipantInfo{Identity: fmt.Sprint(i), Metadata: strings.Repeat("x", 10_000*(i%3))})

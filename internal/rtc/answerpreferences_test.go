@@ -28,7 +28,7 @@ func answerTo(t *testing.T, req JoinRequest, announced ...*livekit.AddTrackReque
 }
 
 // The answer requests DTX unless the client has disabled it, and stereo for stereo tracks.
-func TestAnswerRequestsStereoAndDTXAsAnnounced(t *testing.T) {
+func TestSDPAnswerRequestsStereoAndDTXAsInAddTrack(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		add         *livekit.AddTrackRequest
@@ -62,7 +62,7 @@ func camera(codecs ...string) *livekit.AddTrackRequest {
 }
 
 // Firefox on Linux may send any codec of the answer, so its answer contains only the requested codec.
-func TestAnswerPutsRequestedCodecFirst(t *testing.T) {
+func TestSDPAnswerPutsTheRequestedCodecFirst(t *testing.T) {
 	if got := codecsIn(answerTo(t, request("ada"), camera("vp9"))[0]); got[0] != "vp9" || len(got) < 3 {
 		t.Errorf("answered %v", got)
 	}

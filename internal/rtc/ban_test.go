@@ -37,7 +37,7 @@ func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 }
 
 // Beyond the maximum, the ban that expires first is dropped.
-func TestBansAreBoundedInNumber(t *testing.T) {
+func TestNumberOfStoredBansIsLimited(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
 	for i := range maxBans + 100 {
@@ -56,7 +56,7 @@ func TestBansAreBoundedInNumber(t *testing.T) {
 }
 
 // A back end may move a participant to a room from which it was removed before.
-func TestMoveRemovesBanInDestination(t *testing.T) {
+func TestMoveLiftsTheParticipantsBanInTheDestinationRoom(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	g.inspect(func(p *Participant) { p.activate() })

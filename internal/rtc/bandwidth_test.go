@@ -18,7 +18,7 @@ func (g *testClient) subscription(sid string) (s *Subscription) {
 	return s
 }
 
-func TestScreenShareAndMainSpeakerHavePriority(t *testing.T) {
+func TestBandwidthPriorityFavorsScreenShareAndMainSpeaker(t *testing.T) {
 	h := newHarness(t)
 	ada, cy, bo := h.join(request("ada")), h.join(request("cy")), h.join(request("bo"))
 	adas := bo.subscription(ada.publishWithoutMedia(livekit.TrackType_VIDEO).info.Sid)
@@ -58,7 +58,7 @@ func TestScreenShareAndMainSpeakerHavePriority(t *testing.T) {
 	priorities("a shared screen", screenPriority, speakerPriority)
 }
 
-func TestPausedVideoLowersSubscriberScore(t *testing.T) {
+func TestVideoPausedForBandwidthLowersSubscribersConnectionScore(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)

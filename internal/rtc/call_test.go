@@ -50,7 +50,7 @@ func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 }
 
 // The method must not run, and the caller must not have to wait for a timeout.
-func TestUnanswerableCallFailsImmediately(t *testing.T) {
+func TestUnanswerableRPCFailsImmediately(t *testing.T) {
 	h := newHarness(t)
 	far := request("far")
 	far.Room = "other"
@@ -104,7 +104,7 @@ func TestUnanswerableCallFailsImmediately(t *testing.T) {
 }
 
 // A packet that is sent again after a resume is dropped, even if it is a call that can no longer be answered.
-func TestRepeatedCallIsDropped(t *testing.T) {
+func TestRepeatedRPCRequestIsDropped(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	call := calls("1", "bo")["version 1"]
@@ -124,7 +124,7 @@ func TestRepeatedCallIsDropped(t *testing.T) {
 }
 
 // The called participant sees a random alias, and can use it only for its answer.
-func TestHiddenCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
+func TestHiddenRPCCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
 	h := newHarness(t)
 	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))
 	got, answered := 0, 0
@@ -161,7 +161,7 @@ func TestHiddenCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
 }
 
 // A hidden participant can be called by its identity, and only the answer contains that identity.
-func TestHiddenParticipantRevealsItsIdentityToItsCallerOnly(t *testing.T) {
+func TestHiddenParticipantRevealsItsIdentityOnlyToItsRPCCaller(t *testing.T) {
 	h := newHarness(t)
 	ada, ghost := h.join(request("ada")), h.join(hidden("ghost"))
 	for _, call := range calls("1") {

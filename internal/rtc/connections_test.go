@@ -9,7 +9,7 @@ import (
 
 // The join decides which connection is the primary one. A later permission to subscribe adds a second connection, but
 // neither that nor a move changes the primary one.
-func TestGrantAndMoveDoNotChangePrimaryConnection(t *testing.T) {
+func TestPermissionChangeAndMoveKeepThePrimaryPeerConnection(t *testing.T) {
 	rooms := &Rooms{log: slog.New(slog.DiscardHandler)}
 	req := request("ada")
 	req.Info.Permission.CanSubscribe = false

@@ -63,7 +63,7 @@ func TestResumeRequiresSessionIDAndMatchingToken(t *testing.T) {
 }
 
 // If a session is resumed with a back end's token that grants fewer rights, the session loses the other rights.
-func TestResumeLimitsRightsToPresentedGrants(t *testing.T) {
+func TestResumeRemovesRightsThatThePresentedTokenLacks(t *testing.T) {
 	var subject TokenSubject
 	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { subject = s; return "token", nil }
@@ -147,7 +147,7 @@ func companionRequest(identity, family, name string) JoinRequest {
 	return req
 }
 
-func TestCompanionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
+func TestPublishOnlyConnectionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
@@ -177,7 +177,7 @@ func TestCompanionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 
 // A ban of the token's identity also applies to its companions. A ban of a companion also applies to companions with
 // other names, but not to their participant.
-func TestBanAppliesToCompanionsOfTokenIdentity(t *testing.T) {
+func TestBanOfAnIdentityCoversItsPublishOnlyConnections(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
@@ -208,7 +208,7 @@ func TestBanAppliesToCompanionsOfTokenIdentity(t *testing.T) {
 }
 
 // A list of sources allows only the sources in it, even if it contains an unknown one.
-func TestUnknownSourceInGrantAllowsNothing(t *testing.T) {
+func TestUnknownTrackSourceInGrantAllowsNothing(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_UNKNOWN}
@@ -264,7 +264,7 @@ func TestRevokedRightsStayRevokedAfterRejoin(t *testing.T) {
 }
 
 // A participant may have an identity that looks like that of a companion.
-func TestParticipantNamedLikeCompanionIsNotTreatedAsOne(t *testing.T) {
+func TestParticipantNamedLikeAPublishOnlyConnectionIsNotTreatedAsOne(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})

@@ -61,7 +61,7 @@ func hidden(identity string) JoinRequest {
 
 // The server overwrites the sender that a client claims. Only agents may send on behalf of another participant, and
 // such messages are marked.
-func TestDataPacketCarriesRealSender(t *testing.T) {
+func TestServerOverwritesTheSenderClaimedInADataPacket(t *testing.T) {
 	h := newHarness(t)
 	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
 	text := func() *livekit.DataPacket_StreamHeader {
@@ -224,7 +224,7 @@ func TestRepeatedDataPacketIsForwardedOnce(t *testing.T) {
 	}
 }
 
-func TestApplicationChannelIsForwardedAsUserData(t *testing.T) {
+func TestMessageOnAnApplicationDataChannelIsForwardedAsUserPacket(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.participant.data.handlePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
@@ -234,7 +234,7 @@ func TestApplicationChannelIsForwardedAsUserData(t *testing.T) {
 	}
 }
 
-func TestStoredNoncesAreBounded(t *testing.T) {
+func TestNumberOfStoredDataPacketNoncesIsLimited(t *testing.T) {
 	var s nonceSet
 	at := func(i int) [nonceSize]byte { return [nonceSize]byte{byte(i), byte(i >> 8)} }
 	for i := range 2 * maxNonces {
@@ -250,8 +250,8 @@ func TestStoredNoncesAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzData processes arbitrary packets from a client. A panic on the loop would end the room.
-func FuzzData(f *testing.F) {
+// A panic on the loop would end the room.
+func FuzzArbitraryDataPacketsCauseNoPanic(f *testing.F) {
 	for _, packet := range []*livekit.DataPacket{
 		{Value: user("x"), DestinationIdentities: []string{"ada"}, Sequence: 1},
 		{ParticipantIdentity: "ada", Value: &livekit.DataPacket_ChatMessage{ChatMessage: &livekit.ChatMessage{}}},
@@ -289,7 +289,7 @@ func FuzzData(f *testing.F) {
 
 // Pion stores data about a channel, including its label, until the connection ends. A client that opens too many
 // channels over time, or one with too long a label, must therefore rejoin.
-func TestExcessiveDataChannelsEndSession(t *testing.T) {
+func TestSessionEndsIfClientOpensTooManyDataChannels(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before int32
 		label  string
@@ -317,7 +317,7 @@ func TestExcessiveDataChannelsEndSession(t *testing.T) {
 }
 
 // Each open channel has a read buffer, so a client may not open thousands of them.
-func TestOpenDataChannelsAreBounded(t *testing.T) {
+func TestNumberOfOpenDataChannelsPerClientIsLimited(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
 	req.SinglePC = true

@@ -23,7 +23,7 @@ func frame(handle, number uint16, words int, payload string) []byte {
 	return append(b, payload...)
 }
 
-func TestParseFrameAcceptsValidHeadersOnly(t *testing.T) {
+func TestParseFrameAcceptsOnlyValidDataTrackHeaders(t *testing.T) {
 	change := func(b []byte, f func([]byte)) []byte { f(b); return b }
 	for name, c := range map[string]struct {
 		b  []byte
@@ -69,7 +69,7 @@ func FuzzParseFrame(f *testing.F) {
 }
 
 // All packets of a frame get the same decision, even if packets of two frames are interleaved.
-func TestFrameLimiterPassesWholeFramesAtItsRate(t *testing.T) {
+func TestDataTrackFrameLimiterPassesOnlyWholeFramesAtItsRate(t *testing.T) {
 	var g frameLimiter
 	start := time.Unix(0, 0)
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second / 60) }

@@ -120,7 +120,7 @@ func TestInvalidDataTrackIsRefused(t *testing.T) {
 	}
 }
 
-func TestDataTracksAreAnnounced(t *testing.T) {
+func TestPublishedDataTracksAreAnnouncedToOtherParticipants(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	last := func() *livekit.ParticipantInfo {

@@ -92,7 +92,7 @@ func (s *dynacastTest) checkSent(what string, want ...string) {
 	}
 }
 
-func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
+func TestVideoTrackWithoutViewersIsSwitchedOffAfterDelay(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		time.Sleep(demandDelay - time.Nanosecond)
 		s.checkSent("before the delay has passed")
@@ -123,7 +123,7 @@ func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
 
 // A subscriber whose bandwidth does not suffice still counts: without packets the server would not notice that the
 // bandwidth has increased.
-func TestPausedVideoStaysRequested(t *testing.T) {
+func TestVideoPausedForBandwidthIsStillRequestedFromPublisher(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
 		s.update(func() { bo.paused = true })
@@ -132,7 +132,7 @@ func TestPausedVideoStaysRequested(t *testing.T) {
 	})
 }
 
-func TestUnwatchedTrackIsSwitchedOffWhenUnmuted(t *testing.T) {
+func TestUnmutedTrackWithoutViewersIsSwitchedOffImmediately(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
 		s.update(func() { s.pub.setMuted(true) })
@@ -158,7 +158,7 @@ func TestUnwatchedTrackIsSwitchedOffInEveryCodec(t *testing.T) {
 }
 
 // A subscriber that has disabled the audio track still counts. A subscriber that has disabled a video track does not.
-func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
+func TestPublisherIsAskedToStopAudioCodecsWithoutSubscribers(t *testing.T) {
 	withDynacastTest(t, []string{"audio/red", "audio/opus"}, func(s *dynacastTest) {
 		s.pub.info.Type = livekit.TrackType_AUDIO
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
@@ -176,7 +176,7 @@ func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
 }
 
 // A LayerSink counts in the demand, although it is not a subscriber.
-func TestRecordedLayersStayRequested(t *testing.T) {
+func TestRecordedLayersAreRequestedFromPublisherWithoutViewers(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP9", "video/VP8"}, func(s *dynacastTest) {
 		c := s.pub.codecs[0]
 		s.update(func() {

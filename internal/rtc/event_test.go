@@ -40,7 +40,7 @@ func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 // The participant count in participant_joined includes the participant that joins. The counts in participant_left and
 // participant_connection_aborted include only the remaining participants, also when one is replaced by a new connection
 // of its identity.
-func TestEventsCountPresentParticipants(t *testing.T) {
+func TestParticipantCountInEventsIncludesOnlyPresentParticipants(t *testing.T) {
 	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
 		t.Run(string(end), func(t *testing.T) {
 			h := newHarness(t)
@@ -94,7 +94,7 @@ func TestEventsCountPresentParticipants(t *testing.T) {
 	}
 }
 
-func TestDeletedRoomFinishesAfterAllParticipantsLeft(t *testing.T) {
+func TestRoomFinishedEventFollowsDepartureOfAllParticipants(t *testing.T) {
 	h := newHarness(t)
 	for _, who := range []string{"ada", "bo"} {
 		h.join(request(who)).inspect(func(p *Participant) { p.activate() })
@@ -110,7 +110,7 @@ func TestDeletedRoomFinishesAfterAllParticipantsLeft(t *testing.T) {
 
 // The last state of a participant that has left contains no track, not even one that was announced as muted and never
 // sent.
-func TestDepartedParticipantHasNoTracks(t *testing.T) {
+func TestLastUpdateAboutADepartedParticipantListsNoTracks(t *testing.T) {
 	h := newHarness(t)
 	bo, ada := h.join(request("bo")), h.join(request("ada"))
 	add := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -134,7 +134,7 @@ func TestDepartedParticipantHasNoTracks(t *testing.T) {
 }
 
 // The order also holds in the room to which a participant moves.
-func TestForwardedParticipantJoinsBeforeItsTracksArePublished(t *testing.T) {
+func TestJoinEventOfAForwardedParticipantPrecedesItsTrackEvents(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
@@ -162,7 +162,7 @@ func TestForwardedParticipantJoinsBeforeItsTracksArePublished(t *testing.T) {
 
 // A participant that loses the permission to publish is no longer a publisher. It becomes one again with its next
 // track.
-func TestPublisherWithoutPermissionIsNotCounted(t *testing.T) {
+func TestParticipantThatMayNoLongerPublishIsNotCountedAsPublisher(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {

@@ -31,8 +31,8 @@ func publishData(handle uint32, size int) *livekit.SignalRequest {
 	}}}
 }
 
-// The limit applies to the total size of a participant's track descriptions, media and data tracks together.
-func TestAnnouncedTrackDescriptionsAreBounded(t *testing.T) {
+// The limit applies to media and data tracks together.
+func TestTotalSizeOfAParticipantsTrackDescriptionsIsLimited(t *testing.T) {
 	h := newHarness(t)
 	watch, mallory := h.join(request("watch")), h.join(request("mallory"))
 	for i := range uint32(40) { // of 2 kB each
@@ -62,7 +62,7 @@ func TestAnnouncedTrackDescriptionsAreBounded(t *testing.T) {
 
 // A client that changes its announced state in a loop is delayed, so the updates sent to others grow only by the rate
 // of its bucket.
-func TestAnnouncementRateIsBounded(t *testing.T) {
+func TestUpdatesCausedByAFloodingClientAreRateLimited(t *testing.T) {
 	for name, flood := range map[string]func(i int) *livekit.SignalRequest{
 		"mute toggles": func(i int) *livekit.SignalRequest {
 			return &livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: "TR_mic", Muted: i%2 == 0}}}
@@ -107,7 +107,7 @@ func TestAnnouncementRateIsBounded(t *testing.T) {
 }
 
 // A client does not get a new bucket by rejoining or resuming with the same token.
-func TestAnnouncementRateIsBoundedAcrossReconnects(t *testing.T) {
+func TestReconnectingDoesNotResetTheRateLimitOfAClientsUpdates(t *testing.T) {
 	for name, again := range map[string]func(h *harness, sid string) error{
 		"joins": func(h *harness, _ string) error {
 			_, err := h.Join(h.t.Context(), guestRequest("mallory", "its"), &sink{})
@@ -162,7 +162,7 @@ func TestAnnouncementRateIsBoundedAcrossReconnects(t *testing.T) {
 
 // A token family expires when its bucket is full again and no back end has changed its rights. Beyond the maximum,
 // families whose rights a back end has changed are dropped last.
-func TestTokenFamiliesExpireAndAreBounded(t *testing.T) {
+func TestStateStoredForTokenFamiliesExpiresAndIsLimited(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
 	ada.inspect(func(p *Participant) {

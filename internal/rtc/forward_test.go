@@ -8,7 +8,7 @@ import (
 )
 
 // The demand counts in the source's room until the viewer disables the track or the mirror is removed.
-func TestDemandInForwardedRoomReachesPublisher(t *testing.T) {
+func TestPublisherGetsLayerRequestsFromTheRoomItIsForwardedTo(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))

@@ -8,7 +8,7 @@ import (
 )
 
 // The server is ICE-lite for all other clients (docs/protocol.md, 2.10).
-func TestFullICEIsUsedForFirefoxAndOnRequest(t *testing.T) {
+func TestFullICEReplacesICELiteForFirefoxAndOnRequest(t *testing.T) {
 	h := newHarness(t)
 	for name, tt := range map[string]struct {
 		change func(*JoinRequest)

@@ -8,7 +8,7 @@ import (
 
 // A client that closes its media connection and sends a Leave has left by its own decision, in whichever order the two
 // arrive. A client that sends no Leave is asked to resume.
-func TestLeaveAfterMediaHasEndedIsAccepted(t *testing.T) {
+func TestLeaveAfterMediaHasEndedStillCountsAsClientInitiated(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	for _, g := range []*testClient{ada, bo} {

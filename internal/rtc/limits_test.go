@@ -10,8 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Only requests with a plausible track SID are stored.
-func TestRequestsForUnknownTracksAreBounded(t *testing.T) {
+func TestSubscriptionRequestsWithInvalidTrackSIDsAreNotStored(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
 	long := strings.Repeat("x", 100_000)
@@ -29,7 +28,7 @@ func TestRequestsForUnknownTracksAreBounded(t *testing.T) {
 }
 
 // Requests for existing tracks are stored even if the maximum for unknown tracks has been reached.
-func TestRequestForExistingTrackIsExemptFromBound(t *testing.T) {
+func TestSubscriptionRequestForAnExistingTrackIsExemptFromTheLimit(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
@@ -55,7 +54,7 @@ func TestRequestForExistingTrackIsExemptFromBound(t *testing.T) {
 }
 
 // If requests about ended tracks stayed stored, they would reach the maximum (maxTrackChoices) during a long call.
-func TestRequestIsDroppedWithItsTrack(t *testing.T) {
+func TestSubscriptionRequestIsDroppedWhenItsTrackEnds(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
@@ -115,7 +114,7 @@ func (g *testClient) newOffer() *livekit.SignalRequest {
 }
 
 // Handle waits while the queue of the transport's worker is too long, so the queue stays bounded.
-func TestFloodingClientWaitsForItsTransport(t *testing.T) {
+func TestHandleWaitsWhileTooManyMessagesOfTheClientAreQueued(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
 	gate, busy := make(chan struct{}), make(chan struct{})
@@ -152,7 +151,7 @@ func addCandidate(text string) *livekit.SignalRequest {
 }
 
 // A panic that some SDP causes on a transport's worker must not end the process.
-func TestPanicInNegotiationEndsOnlyThatClient(t *testing.T) {
+func TestPanicInNegotiationEndsOnlyThatClientsSession(t *testing.T) {
 	h := newHarness(t)
 	ada, m := h.join(request("ada")), h.join(request("mallory"))
 	m.setAnswerHook(func() { panic("a mistake") })
@@ -170,7 +169,7 @@ func TestPanicInNegotiationEndsOnlyThatClient(t *testing.T) {
 }
 
 // Invalid SDP and candidates must not cause a panic or leave the client without an answer.
-func TestInvalidSDPEndsInAnswerOrLeave(t *testing.T) {
+func TestInvalidSDPIsAnsweredOrEndsTheSessionWithLeave(t *testing.T) {
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)
@@ -213,8 +212,8 @@ func TestInvalidSDPEndsInAnswerOrLeave(t *testing.T) {
 	}
 }
 
-// FuzzHandle sends arbitrary messages from a client. A panic on the loop would end the room.
-func FuzzHandle(f *testing.F) {
+// A panic on the loop would end the room.
+func FuzzHandleSurvivesArbitrarySignalRequests(f *testing.F) {
 	fields := (&livekit.SignalRequest{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
 	for i := range fields.Len() {
 		m := (&livekit.SignalRequest{}).ProtoReflect()

@@ -34,7 +34,7 @@ func TestDisplayNamesAreNormalizedAndIdentitiesAreNot(t *testing.T) {
 }
 
 // The JS SDK's setName waits until its own participant has exactly the requested name. Others see the normalized name.
-func TestClientSeesItsOwnNameAsRequested(t *testing.T) {
+func TestClientIsSentItsOwnNameExactlyAsRequested(t *testing.T) {
 	h := newHarness(t)
 	watch, ada := &sink{}, &sink{}
 	h.runInRoom(func(r *Room) {

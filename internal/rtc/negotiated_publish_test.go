@@ -68,7 +68,7 @@ func (g *testClient) playedCodec(sid string) (mime string) {
 
 // A track is published before any media if the negotiation shows its codec. Clients built on pion send the codec with
 // which the track was created, whatever comes first in the answer.
-func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
+func TestTrackIsPublishedOnceNegotiatedBeforeAnyMediaArrives(t *testing.T) {
 	js := &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 	gosdk := &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 17}
 	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE).GetAddTrack()
@@ -115,7 +115,7 @@ func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 }
 
 // The negotiation succeeds, but the answer has no ICE candidates, so the connection is never established.
-func TestUnconnectedClientPublishesNothing(t *testing.T) {
+func TestNegotiatedTrackIsNotPublishedBeforeICEConnects(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
@@ -134,7 +134,7 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 }
 
 // A queued track that waits for the client ID of the ended track is then announced.
-func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
+func TestPublishedTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -161,7 +161,7 @@ func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 
 // A client may send another codec than the negotiation showed. Subscribers get the track in that codec, also in the
 // room of a mirror.
-func TestTrackInUnexpectedCodecIsReceived(t *testing.T) {
+func TestTrackSentInAnotherCodecThanNegotiatedIsReceived(t *testing.T) {
 	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
 		h := newHarness(t)
 		req := request("ada")
@@ -203,7 +203,7 @@ func TestTrackInUnexpectedCodecIsReceived(t *testing.T) {
 
 // Format parameters that do not select a decoder, such as Chromium's x-google-start-bitrate, may differ from the
 // negotiated ones.
-func TestReceiverIsKeptIfOnlyOtherFormatParametersDiffer(t *testing.T) {
+func TestReceiverIsKeptIfFmtpDiffersOnlyInIrrelevantParameters(t *testing.T) {
 	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeVP8}})
 	pub := &Publication{}
 	pub.codecs = []*publishedCodec{{
@@ -216,7 +216,7 @@ func TestReceiverIsKeptIfOnlyOtherFormatParametersDiffer(t *testing.T) {
 }
 
 // A subscriber in another room is resubscribed when the track's Receiver is replaced by one of the same codec.
-func TestMirrorSwitchesToReplacedReceiver(t *testing.T) {
+func TestForwardedTrackIsResubscribedWhenItsReceiverIsReplaced(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
@@ -257,7 +257,7 @@ func TestMirrorSwitchesToReplacedReceiver(t *testing.T) {
 }
 
 // Its media then arrives in the other room.
-func TestTrackWithoutMediaMovesWithItsParticipant(t *testing.T) {
+func TestPublishedTrackWithoutMediaMovesWithItsParticipant(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))

@@ -26,7 +26,7 @@ func cameraRequest() *livekit.SignalRequest {
 
 // The test records the camera of a single participant through mute, change of layer, reconnection, change of codec and
 // end.
-func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
+func TestRecorderFollowsTrackThroughMuteReconnectAndCodecChange(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)
@@ -152,7 +152,7 @@ func checkRecording(t *testing.T, all []writtenPacket) {
 }
 
 // The layers recorded in the other room count in the demand that its publisher gets.
-func TestForwardedAndMovedTrackKeepsItsReceiver(t *testing.T) {
+func TestTrackOfAForwardedThenMovedParticipantKeepsItsReceiver(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)

@@ -148,7 +148,7 @@ func inOrder(list []int, first int) bool {
 }
 
 // A client that is still connecting gets earlier messages once and in order when its channel opens.
-func TestReliableMessagesWaitForOpenChannel(t *testing.T) {
+func TestReliableDataWaitsUntilTheDataChannelOpens(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		for i := range 20 {
 			o.put(chunk(i))
@@ -170,7 +170,7 @@ func TestReliableMessagesWaitForOpenChannel(t *testing.T) {
 
 // While the channel is closed, the oldest messages are dropped. There is no backpressure and the client is not
 // disconnected.
-func TestMessagesBeforeChannelOpensAreBounded(t *testing.T) {
+func TestDataMessagesQueuedBeforeTheChannelOpensAreBounded(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		const n = 2 * maxReliableBytes / queuedChunkSize
 		start := time.Now()
@@ -194,7 +194,7 @@ func TestMessagesBeforeChannelOpensAreBounded(t *testing.T) {
 }
 
 // A sender cannot send faster than its only recipient reads. No message is lost and the queue stays short.
-func TestBackpressureSlowsSenderToItsRecipient(t *testing.T) {
+func TestDataSenderIsSlowedToTheSpeedOfItsOnlyRecipient(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		c := &fakeChannel{label: reliableLabel}
 		o.open(c, zeroWindow)
@@ -222,7 +222,7 @@ func TestBackpressureSlowsSenderToItsRecipient(t *testing.T) {
 }
 
 // A recipient that reads nothing delays a sender once, for a bounded time, and is then disconnected.
-func TestStalledRecipientIsDisconnected(t *testing.T) {
+func TestDataRecipientThatStopsReadingIsDisconnected(t *testing.T) {
 	for _, c := range []struct {
 		soleRecipient bool
 		want          time.Duration
@@ -250,7 +250,7 @@ func TestStalledRecipientIsDisconnected(t *testing.T) {
 }
 
 // A waiting sender returns when it leaves itself, and when its recipient leaves.
-func TestBackpressureEndsWhenEitherSideLeaves(t *testing.T) {
+func TestDataBackpressureEndsWhenSenderOrRecipientLeaves(t *testing.T) {
 	for _, leave := range []func(cancel func(), o *outboxTest){
 		func(cancel func(), _ *outboxTest) { cancel() },
 		func(_ func(), o *outboxTest) { o.close() },
@@ -273,7 +273,7 @@ func TestBackpressureEndsWhenEitherSideLeaves(t *testing.T) {
 }
 
 // Lossy messages are never sent late, and they are dropped before the channel opens.
-func TestLateLossyMessagesAreDropped(t *testing.T) {
+func TestLateLossyDataMessagesAreDropped(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		o.putLossy(chunk(99))
 		lossy, frames := &fakeChannel{label: lossyLabel}, &fakeChannel{label: dataTrackLabel}
@@ -303,7 +303,7 @@ func TestLateLossyMessagesAreDropped(t *testing.T) {
 }
 
 // The new outbox waits for a message that the old one is just sending, even if an outbox between the two has never run.
-func TestOutboxThatTakesOverKeepsMessageOrder(t *testing.T) {
+func TestDataMessagesStayInOrderWhenAnotherOutboxTakesOver(t *testing.T) {
 	for name, between := range map[string]bool{"direct successor": false, "successor of the successor": true} {
 		t.Run(name, func(t *testing.T) {
 			withOutbox(t, func(t *testing.T, old *outboxTest) {
@@ -334,7 +334,7 @@ func TestOutboxThatTakesOverKeepsMessageOrder(t *testing.T) {
 	}
 }
 
-func TestQueuedLossyMessagesAreBounded(t *testing.T) {
+func TestQueueOfLossyDataMessagesIsBounded(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		c := &fakeChannel{label: lossyLabel}
 		o.open(c, zeroWindow)

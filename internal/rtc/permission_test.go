@@ -18,7 +18,7 @@ func notAllowed(m *livekit.SignalResponse) bool {
 }
 
 // A client that may publish only a microphone tries to publish video as a microphone.
-func TestVideoWithMicrophoneGrantIsNotPublished(t *testing.T) {
+func TestMicrophoneGrantDoesNotAllowVideoLabelledAsMicrophone(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_MICROPHONE}

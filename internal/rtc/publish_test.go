@@ -48,7 +48,7 @@ func (g *testClient) lastTrackOf(identity string) *livekit.TrackInfo {
 }
 
 // The client may change the description of a track that is only announced, and later of the published track.
-func TestVideoTrackUpdateBeforeMediaIsAnnouncedWithTrack(t *testing.T) {
+func TestVideoDimensionsUpdatedBeforeMediaAreAnnouncedWithTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	video := func(sid string, width uint32) *livekit.SignalRequest {
@@ -90,7 +90,7 @@ func TestAudioFeaturesOfMutedTrackAreAnnounced(t *testing.T) {
 }
 
 // Media that arrives before its AddTrack is stored until the AddTrack arrives, or until the media is no longer offered.
-func TestMediaBeforeAddTrackIsStored(t *testing.T) {
+func TestMediaIsStoredUntilItsAddTrackRequestArrives(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.sendMedia(webrtc.MimeTypeVP8, "kept")
@@ -120,7 +120,7 @@ func TestMediaBeforeAddTrackIsStored(t *testing.T) {
 }
 
 // A track that was announced and offered but never sent must not claim the media of another track.
-func TestAnnouncedTrackIsDroppedWhenNoLongerOffered(t *testing.T) {
+func TestAnnouncedTrackWithoutMediaIsDroppedWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
@@ -215,7 +215,7 @@ func TestCodecsCanBeAddedToTrackWithinLimits(t *testing.T) {
 }
 
 // Audio in several codecs is subject to dynacast: the publisher is sent which codecs are used.
-func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
+func TestPublisherIsSentWhichAudioCodecsAreSubscribed(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
@@ -253,7 +253,7 @@ func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
 
 // One offer may end several tracks. Then all queued tracks that have waited for the client IDs of those tracks are
 // announced.
-func TestQueuedTracksAreAnnouncedWhenTheirIDsAreFree(t *testing.T) {
+func TestQueuedTracksAreAnnouncedOnceTheirClientIDsAreFree(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	kinds := map[string]livekit.TrackType{"a": livekit.TrackType_AUDIO, "v": livekit.TrackType_VIDEO}

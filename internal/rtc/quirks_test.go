@@ -25,7 +25,7 @@ func mimes(codecs []*livekit.Codec) []string {
 }
 
 // The disabled codecs are those of the reference server (docs/protocol.md, 1.7).
-func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
+func TestCodecsThatAreBrokenInAClientAreDisabledForIt(t *testing.T) {
 	for _, tt := range []struct {
 		name                                 string
 		client                               *livekit.ClientInfo
@@ -69,7 +69,7 @@ func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 
 // LiveKit 1.13.5 (pkg/rtc/clientinfo.go) makes the same decisions about ICE over TCP, SCTP zero checksums and request
 // responses.
-func TestQuirksDependOnSDKVersion(t *testing.T) {
+func TestClientQuirksDependOnSDKVersion(t *testing.T) {
 	for _, tt := range []struct {
 		client                       *livekit.ClientInfo
 		tcp, zeroChecksum, responses bool
@@ -141,7 +141,7 @@ func TestMajorClientsHaveExpectedQuirks(t *testing.T) {
 	} {
 		want, got := modern, quirksOf(tt.client)
 		tt.change(&want)
-		got.disabled, got.publishable = nil, nil // see TestCodecsThatClientFailsWithAreDisabled
+		got.disabled, got.publishable = nil, nil // see TestCodecsThatAreBrokenInAClientAreDisabledForIt
 		if d := cmp.Diff(want, got, cmp.AllowUnexported(clientQuirks{})); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
 		}
@@ -150,7 +150,7 @@ func TestMajorClientsHaveExpectedQuirks(t *testing.T) {
 
 // A codec that the client must not publish is removed from the sections on which it sends, unless the section has no
 // other codec. It remains in the sections on which the client receives.
-func TestDisabledCodecsAreRemovedFromAnswer(t *testing.T) {
+func TestDisabledCodecsAreRemovedFromSDPAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		client   *livekit.ClientInfo
@@ -253,7 +253,7 @@ func codecsIn(m *sdp.MediaDescription) []string {
 
 // A subscriber's first section offers the track's codecs except those that its browser fails with, then a codec that
 // every client supports, then all others, so that the answer shows what the client supports.
-func TestFirstSectionOffersTrackCodecsFirst(t *testing.T) {
+func TestFirstMediaSectionForASubscriberListsTheTracksCodecsFirst(t *testing.T) {
 	for _, tt := range []struct {
 		browser, mime string
 		want          []string

@@ -84,7 +84,7 @@ func (g *testClient) permit(all bool, permissions ...*livekit.TrackPermission) {
 }
 
 // The error is sent once, and the request is dropped.
-func TestRequestForUnknownTrackFailsAfterTimeout(t *testing.T) {
+func TestSubscriptionRequestForAnUnknownTrackFailsAfterTimeout(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
 	bo.choose("TR_VCnone", true)
@@ -107,7 +107,7 @@ func TestRequestForUnknownTrackFailsAfterTimeout(t *testing.T) {
 }
 
 // A request for a track that does not exist yet applies when the track is published, and is then no error.
-func TestRequestBeforeTrackExistsIsApplied(t *testing.T) {
+func TestSubscriptionRequestForAFutureTrackAppliesOncePublished(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
@@ -130,7 +130,7 @@ func TestRequestBeforeTrackExistsIsApplied(t *testing.T) {
 
 // If a track gets no media section, the client is sent an error after bindTimeout, which starts only when the
 // connection is up.
-func TestTrackWithoutSectionFailsOnceConnected(t *testing.T) {
+func TestSubscriptionWithoutMediaSectionFailsAfterTimeoutOnceConnected(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.publishWithoutMedia(livekit.TrackType_VIDEO)
@@ -156,7 +156,7 @@ func TestTrackWithoutSectionFailsOnceConnected(t *testing.T) {
 
 // The policy, the track and the subscriber may come in any order. A subscriber that may not receive the track does not
 // get it, and is sent a message that says so.
-func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
+func TestSubscriptionPermissionsApplyInAnyOrderOfPolicyTrackAndJoin(t *testing.T) {
 	steps := [][3]string{
 		{"policy", "track", "bo"},
 		{"policy", "bo", "track"},
@@ -233,7 +233,7 @@ func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 }
 
 // Entries of a policy beyond the maximum grant nothing.
-func TestSubscriptionPolicyExemptsRecordersAndIsBounded(t *testing.T) {
+func TestSubscriptionPermissionsExemptRecordersAndAreLimitedInNumber(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	req := request("recorder")
@@ -257,7 +257,7 @@ func TestSubscriptionPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 }
 
 // They wait until a subscription to a track of the same kind ends.
-func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
+func TestTracksBeyondTheSubscriptionLimitWaitForAnotherToEnd(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	var video [4]*Publication
@@ -290,7 +290,7 @@ func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
 }
 
 // Settings apply if they are sent before the subscription, after a mute, and after resubscribing.
-func TestTrackSettingsApplyBeforeAndAfterSubscription(t *testing.T) {
+func TestTrackSettingsSurviveSubscribingMutingAndResubscribing(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")

@@ -26,7 +26,7 @@ func (h *harness) resume(change func(*JoinRequest), identity string) *sink {
 }
 
 // A resuming client gets the state of all participants, including its own even if it is hidden.
-func TestResumeSendsWholeRoom(t *testing.T) {
+func TestResumeSendsTheStateOfAllParticipants(t *testing.T) {
 	h := newHarness(t)
 	h.join(request("ada"))
 	req := request("spy")

@@ -70,8 +70,8 @@ func TestResumeRestartsICEAndRepeatsLostOffer(t *testing.T) {
 	}
 }
 
-// The timer runs for the primary connection; another connection that is established must not stop it.
-func TestSecondaryConnectionDoesNotStopReturnTimer(t *testing.T) {
+// The timer runs for the primary connection.
+func TestReconnectTimerIsNotStoppedByTheSecondaryPeerConnection(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	g.inspect(func(p *Participant) {
@@ -85,7 +85,7 @@ func TestSecondaryConnectionDoesNotStopReturnTimer(t *testing.T) {
 	})
 }
 
-func TestResumeSendsSpeakersAndQuality(t *testing.T) {
+func TestResumeSendsActiveSpeakersAndConnectionQuality(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.inspect(func(p *Participant) {

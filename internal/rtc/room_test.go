@@ -8,8 +8,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// A participant that joins while a room closes enters a new room of the same name.
-func TestJoinWhileRoomClosesEntersNextRoom(t *testing.T) {
+func TestJoinWhileRoomClosesEntersANewRoomOfTheSameName(t *testing.T) {
 	h := newHarness(t)
 	first := h.join(request("ada"))
 	room := first.room

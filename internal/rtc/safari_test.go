@@ -75,7 +75,7 @@ func addCamera(codec string) *livekit.SignalRequest {
 }
 
 // The preferences of the announced tracks apply to Safari's sections, although their track IDs differ.
-func TestSafariAnswerFollowsAnnouncedTracks(t *testing.T) {
+func TestAnswerToSafariUsesCodecPreferencesOfAnnouncedTracks(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		g := newHarness(t).join(safari(single))
 		mic := addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -107,7 +107,7 @@ func TestSafariAnswerFollowsAnnouncedTracks(t *testing.T) {
 }
 
 // A layer that is offered as paused may be sent later, so the answer must not pause it.
-func TestSafariPausedLayersAreAccepted(t *testing.T) {
+func TestAnswerAcceptsSimulcastLayersThatSafariOffersPaused(t *testing.T) {
 	g := newHarness(t).join(safari(true))
 	g.send(addCamera("vp8"))
 	_, m := g.sendOfferFrom("simulcast.sdp")
@@ -118,7 +118,7 @@ func TestSafariPausedLayersAreAccepted(t *testing.T) {
 
 // Old versions of Safari support only H264 without retransmissions, and their SDP has track IDs only in the source
 // attributes.
-func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
+func TestOldSafariThatOffersOnlyH264GetsAnH264Answer(t *testing.T) {
 	g := newHarness(t).join(safari(false))
 	g.send(addCamera("vp8"))
 	_, m := g.sendOfferFrom("h264-only.sdp")
@@ -133,7 +133,7 @@ func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
 }
 
 // Inactive sections stay inactive. With a single connection, a receive-only section carries a subscribed track.
-func TestSafariIdleSectionsAreNotUsed(t *testing.T) {
+func TestInactiveMediaSectionsInSafarisOfferStayInactive(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		h := newHarness(t)
 		bo := h.join(request("bo"))
@@ -161,7 +161,7 @@ func TestSafariIdleSectionsAreNotUsed(t *testing.T) {
 }
 
 // Browsers that use random track IDs in their SDP can publish, mute and unpublish tracks, even tracks without media.
-func TestTracksWithRandomIDsMatchAnnouncedTracks(t *testing.T) {
+func TestTracksWithRandomIDsInSDPAreMatchedToAnnouncedTracks(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(safari(false))
 	ada.send(addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))

@@ -13,7 +13,7 @@ const (
 	excellent = livekit.ConnectionQuality_EXCELLENT
 )
 
-func TestTrackScoreFallsWithLossAndDelay(t *testing.T) {
+func TestTrackQualityScoreFallsWithPacketLossAndDelay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mime      string
 		lost      int64 // of each 1,000 packets
@@ -48,7 +48,7 @@ func TestTrackScoreFallsWithLossAndDelay(t *testing.T) {
 }
 
 // While a track sends few packets, loss lowers its score only a little. A track that stops sending keeps its score.
-func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
+func TestTrackQualityScoreFallsFasterThanItRises(t *testing.T) {
 	var s trackScore
 	total, lost := int64(0), int64(0)
 	update := func(n, of int64) livekit.ConnectionQuality {
@@ -76,7 +76,7 @@ func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 	}
 }
 
-func TestMeanOpinionScoreRisesWithTheScore(t *testing.T) {
+func TestMeanOpinionScoreRisesWithTheConnectionScore(t *testing.T) {
 	last := float32(0)
 	for score := -10.0; score <= 110; score += 5 {
 		got := meanOpinionScore(score)

@@ -9,7 +9,7 @@ import (
 	"meet/internal/sfu"
 )
 
-func TestWantedLayerCoversShownSize(t *testing.T) {
+func TestVideoLayerIsChosenByTheSizeThatTheSubscriberShows(t *testing.T) {
 	const top = sfu.MaxLayers - 1
 	layers := func(heights ...uint32) *livekit.TrackInfo {
 		info := &livekit.TrackInfo{}
@@ -45,7 +45,7 @@ func TestWantedLayerCoversShownSize(t *testing.T) {
 	}
 }
 
-func TestTemporalLayerStaysWithinFrameRate(t *testing.T) {
+func TestTemporalLayerIsChosenWithinTheRequestedFrameRate(t *testing.T) {
 	const most = sfu.MaxTemporals - 1
 	camera := [sfu.MaxTemporals]float32{7.4, 15.1, 30.2, 30.2}
 	plain := [sfu.MaxTemporals]float32{30, 30, 30, 30}
@@ -72,7 +72,7 @@ func TestTemporalLayerStaysWithinFrameRate(t *testing.T) {
 	}
 }
 
-func TestSettingsAreDebouncedUnlessTheyEnableTrack(t *testing.T) {
+func TestTrackSettingsAreDebouncedUnlessTheyEnableTheTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)

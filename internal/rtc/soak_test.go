@@ -32,8 +32,8 @@ import (
 
 // The defaults make a short soak that runs with all tests; scripts/soak.sh runs the long one.
 var (
-	soakFor     = flag.Duration("soak", 8*time.Second, "duration of TestSoak")
-	soakClients = flag.Int("participants", 6, "number of clients in TestSoak")
+	soakFor     = flag.Duration("soak", 8*time.Second, "how long clients do random actions")
+	soakClients = flag.Int("participants", 6, "number of clients that do random actions")
 )
 
 // soakPace is the number of actions per second of all clients together: what two cores can sustain in a long soak with
@@ -42,7 +42,7 @@ const soakPace = 60
 
 // Clients do random actions in several rooms at the same time. In the end all rooms, participants and tracks must have
 // ended, and the goroutines and memory must be as before.
-func TestSoak(t *testing.T) {
+func TestRandomClientActionsLeaveNoRoomsGoroutinesOrMemoryBehind(t *testing.T) {
 	length := *soakFor
 	if testing.Short() {
 		length = min(length, 2*time.Second)

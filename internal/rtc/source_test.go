@@ -131,7 +131,7 @@ func (r *receivedPackets) countIn(first, last uint32) (count int) {
 
 // A track that the server makes itself is published by a participant without a connection. It is received, muted and
 // ended like a client's track.
-func TestServerMadeTrackIsReceived(t *testing.T) {
+func TestTrackGeneratedByTheServerIsReceivedBySubscribers(t *testing.T) {
 	for _, tt := range []struct {
 		kind   livekit.TrackType
 		source *generator
@@ -203,7 +203,7 @@ func TestServerMadeTrackIsReceived(t *testing.T) {
 	}
 }
 
-func TestSourceEndsWithItsParticipant(t *testing.T) {
+func TestGeneratedTrackEndsWhenItsParticipantIsRemoved(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
 	source := newGenerator(webrtc.RTPCodecTypeAudio, webrtc.MimeTypeOpus, 48000, 20*time.Millisecond)

@@ -70,7 +70,7 @@ func (g *testClient) gotReconnect() bool {
 }
 
 // pion stores state for each SSRC, so the connection ends long before that state becomes large.
-func TestChangingSSRCsEndConnection(t *testing.T) {
+func TestConnectionIsClosedAfterTooManyNewSSRCs(t *testing.T) {
 	h := newHarness(t)
 	ssrcs := &newSSRCs{}
 	registry := &interceptor.Registry{}
@@ -88,7 +88,7 @@ func TestChangingSSRCsEndConnection(t *testing.T) {
 }
 
 // Each feedback packet is about a new SSRC.
-func TestFeedbackAboutChangingSSRCsEndsConnection(t *testing.T) {
+func TestConnectionIsClosedAfterRTCPFeedbackAboutTooManySSRCs(t *testing.T) {
 	h := newHarness(t)
 	mallory, _ := h.joinFlooder(&interceptor.Registry{})
 	ssrc := uint32(1_000_000)

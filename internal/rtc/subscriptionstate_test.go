@@ -2,7 +2,7 @@ package rtc
 
 import "testing"
 
-func TestEachEventLeadsToExpectedSubscriptionState(t *testing.T) {
+func TestSubscriptionStateMachineHandlesEveryEventInEveryState(t *testing.T) {
 	type outcome struct {
 		state  subscriptionState
 		effect subscriptionEffect

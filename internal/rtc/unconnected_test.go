@@ -91,7 +91,7 @@ func TestConnectedParticipantIsAnnouncedOnce(t *testing.T) {
 
 // The events of a forwarded participant are the same in both rooms. participant_joined is emitted when its media
 // connects. If its media never connects, its end is reported by participant_connection_aborted.
-func TestForwardedParticipantJoinsWhenItsMediaConnects(t *testing.T) {
+func TestJoinEventOfAForwardedParticipantComesWhenItsMediaConnects(t *testing.T) {
 	h := newHarness(t)
 	for _, tt := range []struct {
 		identity string
