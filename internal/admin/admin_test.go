@@ -22,7 +22,7 @@ const (
 	secret = "a-secret-that-is-long-enough-for-hs256"
 )
 
-func TestAddressesAreConvertedOrRefused(t *testing.T) {
+func TestServerAddressBecomesHTTPAndWebSocketURLUnlessInvalid(t *testing.T) {
 	for _, tc := range []struct{ given, http, socket string }{
 		{"http://localhost:8080", "http://localhost:8080", "ws://localhost:8080"},
 		{"ws://localhost:8080/", "http://localhost:8080", "ws://localhost:8080"},
@@ -51,7 +51,7 @@ func TestAddressesAreConvertedOrRefused(t *testing.T) {
 }
 
 // The server may be LiveKit, a proxy in front of it, or something else.
-func TestFailedCallReturnsKindAndOneSentence(t *testing.T) {
+func TestFailedAPICallReturnsErrorKindAndOneSentence(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -103,7 +103,7 @@ func TestFailedCallReturnsKindAndOneSentence(t *testing.T) {
 	}
 }
 
-func TestCallWithoutServerReturnsErrUnreachable(t *testing.T) {
+func TestAPICallWithoutServerReturnsErrUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	_, err := connect(t, server.URL).ListRooms(t.Context())
@@ -139,7 +139,7 @@ func TestServerTimeoutReturnsErrUnreachable(t *testing.T) {
 }
 
 // A token may be intercepted on an unencrypted connection, so it must not grant more than one call needs.
-func TestTokenGrantsOnlyItsCall(t *testing.T) {
+func TestTokenGrantsOnlyTheAPICallItIsMadeFor(t *testing.T) {
 	var seen token.VideoGrant
 	var lasts time.Duration
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

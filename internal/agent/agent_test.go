@@ -50,7 +50,7 @@ func TestNewRoomCreatesJobForUnnamedWorkers(t *testing.T) {
 }
 
 // A dispatch can come from the room's configuration or from the API.
-func TestNamedAgentWorksUntilItsDispatchIsDeleted(t *testing.T) {
+func TestJobOfANamedAgentEndsWhenItsDispatchIsDeleted(t *testing.T) {
 	g := newFixture(t, 0)
 	scribe, nameless := g.registerWorker(livekit.JobType_JT_ROOM, "scribe"), g.registerWorker(livekit.JobType_JT_ROOM, "")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Metadata: "m", Attributes: map[string]string{"a": "b"}}})
@@ -87,7 +87,7 @@ func TestNamedAgentWorksUntilItsDispatchIsDeleted(t *testing.T) {
 }
 
 // There is one job for each participant and one for each publisher, but none about agents and recorders.
-func TestParticipantAndPublisherJobsAreCreated(t *testing.T) {
+func TestEachParticipantAndPublisherGetsAJobUnlessAgentOrRecorder(t *testing.T) {
 	g := newFixture(t, 0)
 	participantWorker, publisherWorker := g.registerWorker(livekit.JobType_JT_PARTICIPANT, ""), g.registerWorker(livekit.JobType_JT_PUBLISHER, "")
 	g.RoomStarted(blue, nil)
@@ -120,7 +120,7 @@ func TestParticipantAndPublisherJobsAreCreated(t *testing.T) {
 }
 
 // A worker may decline the job, be full, have too high a load, or not answer in time.
-func TestUnavailableWorkersAreSkipped(t *testing.T) {
+func TestJobIsNotAssignedToUnavailableWorkers(t *testing.T) {
 	g := newFixture(t, 200*time.Millisecond)
 	declines, silent := g.registerWorker(livekit.JobType_JT_ROOM, ""), g.registerWorker(livekit.JobType_JT_ROOM, "")
 	full, busy := g.registerWorker(livekit.JobType_JT_ROOM, ""), g.registerWorker(livekit.JobType_JT_ROOM, "")

@@ -40,7 +40,7 @@ func TestPickWorkerPrefersLowerLoad(t *testing.T) {
 }
 
 // A job of a named dispatch waits. A job of the implicit dispatch is dropped if there is no worker.
-func TestNamedJobWaitsForWorker(t *testing.T) {
+func TestJobForANamedAgentWaitsForAWorker(t *testing.T) {
 	g := newFixture(t, 0)
 	g.RoomStarted(blue, scribes)
 	g.RoomStarted(&livekit.Room{Sid: "RM_red", Name: "red"}, nil)
@@ -101,7 +101,7 @@ func TestWaitingJobIsDroppedWhenItsParticipantLeaves(t *testing.T) {
 
 // A removed agent loses its job. The job of an agent whose connection timed out restarts. If an agent leaves by
 // itself, its worker reports the state of the job.
-func TestJobEndsOrRestartsWhenItsAgentLeaves(t *testing.T) {
+func TestJobRestartsAfterAgentTimeoutAndEndsAfterAgentRemoval(t *testing.T) {
 	g := newFixture(t, 0)
 	h := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, scribes)
@@ -137,7 +137,7 @@ func TestJobEndsOrRestartsWhenItsAgentLeaves(t *testing.T) {
 }
 
 // An agent that leaves in time must not be removed. Nor must a later agent with the same identity.
-func TestAgentThatOutlivesItsDispatchIsRemoved(t *testing.T) {
+func TestAgentThatStaysAfterItsDispatchIsDeletedIsRemovedFromRoom(t *testing.T) {
 	removed := make(chan string, 10)
 	d := New(keys, Options{LeaveTimeout: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
 		removed <- room + "/" + identity
@@ -172,7 +172,7 @@ func TestAgentThatOutlivesItsDispatchIsRemoved(t *testing.T) {
 	}
 }
 
-func TestDeploymentGetsItsOwnJobs(t *testing.T) {
+func TestJobForADeploymentGoesOnlyToWorkersOfThatDeployment(t *testing.T) {
 	g := newFixture(t, 0)
 	green, plain := g.dial(), g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	green.sendRegister(&livekit.RegisterWorkerRequest{AgentName: "scribe", Deployment: "green"})
@@ -185,7 +185,7 @@ func TestDeploymentGetsItsOwnJobs(t *testing.T) {
 }
 
 // The worker gets the simulated job even if it is full.
-func TestSimulatedJobIsOfferedOnlyToItsWorker(t *testing.T) {
+func TestSimulatedJobIsOfferedOnlyToTheWorkerThatRequestedIt(t *testing.T) {
 	g := newFixture(t, 0)
 	h, other := g.registerWorker(livekit.JobType_JT_PUBLISHER, "scribe"), g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, nil)

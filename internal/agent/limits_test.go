@@ -108,7 +108,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func TestDispatchesAreBounded(t *testing.T) {
+func TestAgentDispatchesBeyondSizeOrNumberLimitsAreRefused(t *testing.T) {
 	g := newFixture(t, 0)
 	g.RoomStarted(blue, nil)
 	long := strings.Repeat("x", maxMetadata+1)
@@ -169,7 +169,7 @@ func TestHandlerRefusesWorkersBeyondTheLimit(t *testing.T) {
 	wantClosed(websocket.CloseTryAgainLater)
 }
 
-func TestFloodOfFramesIsRateLimited(t *testing.T) {
+func TestFramesOfAFloodingWorkerAreRateLimited(t *testing.T) {
 	g := newFixture(t, 0)
 	h := g.registerWorker(livekit.JobType_JT_ROOM, "")
 	const tooMany = framesPerSecond / 2
@@ -208,7 +208,7 @@ func TestCloseDoesNotWaitForWorkerThatDoesNotRead(t *testing.T) {
 	_ = h.ws.Close()
 }
 
-func TestFullDispatchDropsOnlyEndedJobs(t *testing.T) {
+func TestDispatchAtItsJobLimitDropsOnlyEndedJobs(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
 	d.RoomStarted(blue, nil)
@@ -233,7 +233,7 @@ func TestFullDispatchDropsOnlyEndedJobs(t *testing.T) {
 }
 
 // The truncated text must still be valid UTF-8, which protobuf requires.
-func TestFailureReasonIsTruncated(t *testing.T) {
+func TestLongJobFailureReasonIsTruncated(t *testing.T) {
 	for _, text := range []string{"short", strings.Repeat("x", maxReason), strings.Repeat("x", 2*maxReason), strings.Repeat("ä", maxReason), strings.Repeat("x", maxReason-1) + "€"} {
 		if got := truncateReason(text); len(got) > maxReason || len(got) < min(len(text), maxReason-2) || !strings.HasPrefix(text, got) || !proto.Equal(&livekit.JobState{Error: got}, roundTrip(t, got)) {
 			t.Errorf("%d bytes became %d", len(text), len(got))
@@ -256,7 +256,7 @@ func roundTrip(t *testing.T, text string) *livekit.JobState {
 }
 
 // The jobs whose offers the slow worker did not answer are offered to another worker when the slow one disconnects.
-func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
+func TestWorkerThatDoesNotAnswerGetsABoundedNumberOfJobOffers(t *testing.T) {
 	g := newFixture(t, 0)
 	slow := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "")
 	g.RoomStarted(blue, nil)

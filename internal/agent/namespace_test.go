@@ -19,7 +19,7 @@ func (g *fixture) registerInNamespace(namespace string, kind livekit.JobType, na
 }
 
 // Workers may register before or after the room has started. A second worker in a namespace gets no job of its own.
-func TestEachNamespaceGetsItsOwnJob(t *testing.T) {
+func TestOneJobIsCreatedForEachWorkerNamespace(t *testing.T) {
 	both := []*livekit.RoomAgentDispatch{{}, {AgentName: "ag"}}
 	for _, kind := range []livekit.JobType{livekit.JobType_JT_ROOM, livekit.JobType_JT_PARTICIPANT, livekit.JobType_JT_PUBLISHER} {
 		for _, name := range []string{"", "ag"} {

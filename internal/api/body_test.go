@@ -66,7 +66,7 @@ func TestRequestWithTooManyValuesIsRefused(t *testing.T) {
 	}
 }
 
-func TestUnfinishedBodyTimesOut(t *testing.T) {
+func TestRequestWithUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	address := serve(t)
 	jwt := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})

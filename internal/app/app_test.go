@@ -119,7 +119,7 @@ func TestShutdownSendsLeaveWithinFiveSeconds(t *testing.T) {
 	}
 }
 
-func TestOwnKeyPairSurvivesRestart(t *testing.T) {
+func TestGeneratedAPIKeyIsReusedAfterRestart(t *testing.T) {
 	cfg := harness.Settings(t)
 	s := start(t, cfg)
 	first, err := os.ReadFile(cfg.GeneratedKeyFile())
@@ -140,8 +140,8 @@ func TestOwnKeyPairSurvivesRestart(t *testing.T) {
 	}
 }
 
-// The error is one sentence that names the setting to change, and nothing stays open.
-func TestFailedStartSaysWhatToDo(t *testing.T) {
+// The error is one sentence, and nothing stays open.
+func TestErrorOfAFailedStartNamesTheSettingToChange(t *testing.T) {
 	taken := start(t, harness.Settings(t))
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -187,7 +187,7 @@ func TestFailedStartSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestGreetingNamesAddressAndVersion(t *testing.T) {
+func TestStartupMessageNamesAddressAndVersion(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	var b strings.Builder
 	if err := s.Greet(&b); err != nil {
@@ -218,7 +218,7 @@ func TestHealthAndReadinessAnswerOK(t *testing.T) {
 }
 
 // LiveKit's clients send these requests before and while they join.
-func TestClientProbesAreAnswered(t *testing.T) {
+func TestHTTPProbesOfLiveKitClientsGetTheExpectedStatus(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	for _, tt := range []struct {
 		method, path string

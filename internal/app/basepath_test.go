@@ -21,7 +21,7 @@ import (
 )
 
 // Pages, files, JSON, events, signalling and the server APIs all work below the base path.
-func TestSiteWorksUnderABasePath(t *testing.T) {
+func TestPagesAndAPIsAreServedBelowTheBasePath(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.Keys = "/a/meet", []config.Key{config.DevKey}
 	s := start(t, cfg)

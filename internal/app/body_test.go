@@ -36,7 +36,7 @@ func serveBodies(t *testing.T, timeout, drain time.Duration, h http.HandlerFunc,
 // unsentBody is a request whose body is never sent to its end.
 const unsentBody = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nsome"
 
-func TestReadingAnIncompleteBodyTimesOut(t *testing.T) {
+func TestReadingAnIncompleteRequestBodyTimesOut(t *testing.T) {
 	failed := make(chan error, 1)
 	conn := serveBodies(t, 50*time.Millisecond, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
@@ -54,7 +54,7 @@ func TestReadingAnIncompleteBodyTimesOut(t *testing.T) {
 	}
 }
 
-func TestUnreadBodyDoesNotKeepTheConnectionOpen(t *testing.T) {
+func TestConnectionClosesAfterTheResponseIfTheRequestBodyIsUnread(t *testing.T) {
 	conn := serveBodies(t, time.Hour, 50*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}, unsentBody)
@@ -65,7 +65,7 @@ func TestUnreadBodyDoesNotKeepTheConnectionOpen(t *testing.T) {
 }
 
 // An event stream continues after the deadline of its request's body.
-func TestResponsesOutliveBodyDeadlines(t *testing.T) {
+func TestResponseContinuesAfterTheRequestBodyDeadline(t *testing.T) {
 	const timeout = 20 * time.Millisecond
 	for name, request := range map[string]string{
 		"no body": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -11,7 +11,7 @@ import (
 )
 
 // A client that joins in a loop under a long name neither fills the disk nor suppresses lines of other levels.
-func TestLogDropsLinesOverItsRate(t *testing.T) {
+func TestLogDropsLinesBeyondItsRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		log := slog.New(newBoundLog(slog.NewTextHandler(&out, nil)))

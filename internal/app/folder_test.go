@@ -76,7 +76,7 @@ func TestExistingDataFolderBecomesPrivate(t *testing.T) {
 }
 
 // Only the secret files in the folder become private.
-func TestDataFolderWithOtherFilesKeepsItsMode(t *testing.T) {
+func TestDataFolderWithForeignFilesKeepsItsPermissions(t *testing.T) {
 	cfg := worldReadableFolder(t, "somebody's file")
 	log := openLogged(t, cfg)
 	wantModes(t, cfg.DataDir, map[string]os.FileMode{"": 0o755, "keys.yaml": 0o600, "lock": 0o600, "somebody's file": 0o644})
@@ -85,7 +85,7 @@ func TestDataFolderWithOtherFilesKeepsItsMode(t *testing.T) {
 	}
 }
 
-func TestDataFolderOfAnotherUserKeepsItsMode(t *testing.T) {
+func TestDataFolderOwnedByAnotherUserKeepsItsPermissions(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a folder away")
 	}

@@ -53,7 +53,7 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 	return resp.StatusCode, figures
 }
 
-func TestMetricsCountACall(t *testing.T) {
+func TestMetricsCountParticipantsTracksAndPacketsOfACall(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -87,7 +87,7 @@ func TestMetricsCountACall(t *testing.T) {
 }
 
 // Participants that are moved or forwarded to a room have not joined it.
-func TestJoinTimeExcludesMovedAndForwardedParticipants(t *testing.T) {
+func TestJoinTimeMetricExcludesMovedAndForwardedParticipants(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
@@ -113,7 +113,7 @@ func TestJoinTimeExcludesMovedAndForwardedParticipants(t *testing.T) {
 }
 
 // All requests come over loopback, like requests from a proxy on this machine or from a browser after DNS rebinding.
-func TestMetricsNeedTheTokenOrALocalRequest(t *testing.T) {
+func TestMetricsAreServedOnlyWithTheTokenOrToALocalRequest(t *testing.T) {
 	const token, given, wrong = "0123456789abcdef", "Authorization: Bearer 0123456789abcdef", "Authorization: Bearer 0123456789abcdeg"
 	const ok, notFound = http.StatusOK, http.StatusNotFound
 	type request struct {

@@ -44,7 +44,7 @@ func (s *server) identityThroughProxy(header, client string) string {
 
 // Both requests come over loopback and state different client addresses. The server issues an identity to one address
 // only, so the second identity differs from the first if the server used the stated addresses.
-func TestForwardedAddressIsUsedFromTrustedProxiesOnly(t *testing.T) {
+func TestForwardedClientAddressIsUsedFromTrustedProxiesOnly(t *testing.T) {
 	elsewhere := netip.MustParsePrefix("192.0.2.0/24")
 	for name, tt := range map[string]struct {
 		trusted  []netip.Prefix

@@ -97,7 +97,7 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 	send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: offer.Id, Status: livekit.JobStatus_JS_SUCCESS}}})
 }
 
-func TestDirectCallSocketClosesWithTheServer(t *testing.T) {
+func TestDirectCallWebSocketIsClosedAtServerShutdown(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ws, _, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/direct/ws", nil)
 	if err != nil {

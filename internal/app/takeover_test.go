@@ -86,7 +86,7 @@ func (k *refreshTokens) latest() string {
 }
 
 // The test follows the steps of an attacker who only has tokens that /token issues to everybody.
-func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
+func TestGuestTokenCannotTakeOverAnotherParticipantsSession(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
@@ -132,8 +132,7 @@ func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
 	}
 }
 
-// The kind of participant makes no difference.
-func TestRefreshedTokenHasTheGrantsOfThePresentedOne(t *testing.T) {
+func TestRefreshedTokenKeepsTheGrantsOfEveryParticipantKind(t *testing.T) {
 	other := config.Key{Name: "otherkey", Secret: strings.Repeat("s", 32)}
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey, other}
