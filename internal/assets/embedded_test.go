@@ -75,7 +75,7 @@ func TestScriptsAndStylesReferenceExistingFiles(t *testing.T) {
 	}
 }
 
-func TestEveryPageHasScriptStylesAndShell(t *testing.T) {
+func TestEmbeddedBuildHasScriptStylesAndHTMLShellOfEveryPage(t *testing.T) {
 	b := embeddedBuild(t)
 	for name, e := range b.Entries {
 		if e.Script == "" || len(e.Styles) == 0 || len(e.Preloads) == 0 || b.Icon == "" {

@@ -131,7 +131,7 @@ func TestLibrarySkipsStoredBuildWithWrongCompressedFile(t *testing.T) {
 }
 
 // Git may convert line endings when a build is committed or checked out for a web server.
-func TestConvertedLineEndingsAreExplained(t *testing.T) {
+func TestUpdateExplainsThatGitConvertedLineEndings(t *testing.T) {
 	const want = `were converted, as git does where the build's folder has no .gitattributes with the line "* -text"; publish the build again with that file`
 	good := newBuild(t, "good", time.Time{})
 	name := scriptName(t, good)

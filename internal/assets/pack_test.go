@@ -46,7 +46,7 @@ func TestPackIsReproducible(t *testing.T) {
 	}
 }
 
-func TestPackRefusesToReplaceForeignFolder(t *testing.T) {
+func TestPackDoesNotOverwriteAFolderWithoutABuild(t *testing.T) {
 	out := t.TempDir()
 	precious := filepath.Join(out, "thesis.txt")
 	if err := os.WriteFile(precious, []byte("x"), 0o600); err != nil {
@@ -62,7 +62,7 @@ func TestPackRefusesToReplaceForeignFolder(t *testing.T) {
 }
 
 // The order must also hold if modules import each other.
-func TestPackListsImportedStylesFirst(t *testing.T) {
+func TestPackListsStylesOfImportedModulesFirst(t *testing.T) {
 	from := writeBuild(t, map[string][]byte{
 		"p.js": nil, "a.js": nil, "b.js": nil, "p.css": nil, "a.css": nil, "b.css": nil, "i.svg": nil,
 		"manifest.json": []byte(`{

@@ -133,7 +133,7 @@ func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 }
 
 // A build that was installed before the key was set must be neither used nor rolled back to.
-func TestKeyAppliesToInstalledBuilds(t *testing.T) {
+func TestInstalledBuildWithoutValidSignatureIsNotUsedOnceAKeyIsSet(t *testing.T) {
 	ours := newSigner(t)
 	s, b := newFakeGitHub(t), newFixture(t)
 	one := newBuild(t, "one", time.Time{})
@@ -161,7 +161,7 @@ func TestKeyAppliesToInstalledBuilds(t *testing.T) {
 }
 
 // A server serves the files of its builds, including the signature, so that other servers can fetch and verify them.
-func TestSignatureIsAmongTheFilesOfABuild(t *testing.T) {
+func TestSignedBuildContainsItsSignatureFile(t *testing.T) {
 	ours := newSigner(t)
 	signed := ours.sign(newBuild(t, "one", time.Time{}))
 	got, ok := openBuild(t, signed).File("manifest.json.minisig")

@@ -178,7 +178,7 @@ func TestLibraryIgnoresBuildForOlderMeet(t *testing.T) {
 	}
 }
 
-func TestLibraryDropsBuildsThatNoPageNeeds(t *testing.T) {
+func TestLibraryDropsReplacedBuildsThatNoOngoingMeetingNeeds(t *testing.T) {
 	b := newFixture(t)
 	one, two, three := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{}), newBuild(t, "three", time.Time{})
 	b.install(t, one)
@@ -200,7 +200,7 @@ func TestLibraryDropsBuildsThatNoPageNeeds(t *testing.T) {
 	b.install(t, three)
 }
 
-func TestLibraryFallsBackWhenStoreIsDamaged(t *testing.T) {
+func TestLibraryFallsBackToAnIntactBuildWhenStoreIsDamaged(t *testing.T) {
 	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	for _, tc := range []struct {
 		name   string
@@ -297,7 +297,7 @@ func (p *fakeSource) Newest(context.Context, string) (assets.Release, error) {
 	return assets.Release{}, assets.ErrUnchanged
 }
 
-func TestPollQueriesEveryIntervalAndLogsAFailureOnce(t *testing.T) {
+func TestPollingForUpdatesQueriesEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 	b := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -90,7 +90,7 @@ func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
 	}
 }
 
-func TestUpdateFromHTTPAddress(t *testing.T) {
+func TestUpdateInstallsBuildFromAnHTTPAddress(t *testing.T) {
 	b := newFixture(t)
 	one := newBuild(t, "one", time.Time{})
 	folder := http.Dir(writeBuild(t, one))
@@ -227,7 +227,7 @@ func TestForcedUpdateInstallsOlderBuild(t *testing.T) {
 	}
 }
 
-func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
+func TestUpdateRetriesOrExplainsFailedTransfers(t *testing.T) {
 	cut := func(w http.ResponseWriter, content string, n int) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
 		_, _ = io.WriteString(w, content[:n])

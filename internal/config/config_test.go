@@ -119,7 +119,7 @@ func TestFlagsOverrideEnvironmentDotEnvAndFile(t *testing.T) {
 	}
 }
 
-func TestVariablesOfMeetAndOtherToolsAreRead(t *testing.T) {
+func TestSettingsAreReadFromEnvironmentVariablesOfMeetAndOtherTools(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		environ []string
@@ -277,7 +277,7 @@ func TestInvalidSettingsAreRefusedWithTheReason(t *testing.T) {
 	}
 }
 
-func TestKeyIsGeneratedOnce(t *testing.T) {
+func TestAPIKeyIsGeneratedOnceAndThenReadFromTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.yaml")
 	first, err := config.LoadOrCreateKeys(path)
 	if err != nil {
@@ -317,7 +317,7 @@ func TestMissingKeyFileReturnsErrNotExist(t *testing.T) {
 	}
 }
 
-func FuzzKeys(f *testing.F) {
+func FuzzKeySettingGivesNoEmptyKeyOrSecret(f *testing.F) {
 	f.Add("k: s\nl: t\n")
 	f.Add("{\"k\": \"s\"}")
 	f.Add("&a k: *a")

@@ -19,7 +19,7 @@ func emptyFields(number protowire.Number, n int) []byte {
 	return bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), nil), n)
 }
 
-func TestProtoIsBounded(t *testing.T) {
+func TestProtobufWithTooManyValuesIsRefused(t *testing.T) {
 	agents := protowire.Number(14) // of CreateRoomRequest, RoomAgentDispatch
 	for _, tc := range []struct {
 		name string
@@ -50,7 +50,7 @@ func TestProtoIsBounded(t *testing.T) {
 	}
 }
 
-func TestJSONIsBounded(t *testing.T) {
+func TestJSONWithTooManyValuesIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name, raw string
 		want      error
@@ -71,7 +71,7 @@ func TestJSONIsBounded(t *testing.T) {
 }
 
 // Unknown fields are dropped at every depth.
-func TestUnknownFieldsAreDropped(t *testing.T) {
+func TestDecodingDropsUnknownProtobufFields(t *testing.T) {
 	schema := &livekit.DataTrackSchemaId{Name: "schema"}
 	schema.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 5000, protowire.BytesType), make([]byte, 15_000)))
 	raw, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
@@ -91,7 +91,7 @@ func TestUnknownFieldsAreDropped(t *testing.T) {
 
 // CheckProtoPrefix refuses a hostile frame by its first bytes. It never refuses the beginning of a good frame, whatever
 // its length.
-func TestProtoPrefixIsRefusedOnlyIfHostile(t *testing.T) {
+func TestCheckProtoPrefixRefusesOnlyFramesWithTooManyValues(t *testing.T) {
 	d := (&livekit.SignalRequest{}).ProtoReflect().Descriptor()
 	whole := func(u *livekit.UpdateSubscription) []byte {
 		raw, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: u}})
@@ -144,7 +144,7 @@ func checkAgreement(t *testing.T, got, want proto.Message, err, plain error) {
 	}
 }
 
-func FuzzProto(f *testing.F) {
+func FuzzProtoAgreesWithUnmarshal(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(emptyFields(14, 10))
 	offer, _ := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Sdp: "v=0"}}})
@@ -155,7 +155,7 @@ func FuzzProto(f *testing.F) {
 	})
 }
 
-func FuzzJSON(f *testing.F) {
+func FuzzJSONAgreesWithUnmarshal(f *testing.F) {
 	f.Add([]byte(`{"offer":{"sdp":"v=0\r\n\"{"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}

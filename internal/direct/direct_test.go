@@ -140,7 +140,7 @@ func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 }
 
 // A peer must not join a session that is full or unknown to it, nor send messages into another session.
-func TestStrangersCannotEnterOrReachASession(t *testing.T) {
+func TestPeerCannotJoinAFullSessionOrSendToAForeignOne(t *testing.T) {
 	h, url := newHub(t)
 	a, b, eve := connect(t, url), connect(t, url), connect(t, url)
 	a.send(`"SessionNew"`)
@@ -332,7 +332,7 @@ func TestDocsDescribeEveryMessage(t *testing.T) {
 	}
 }
 
-func TestQueuesAreBoundedInBytes(t *testing.T) {
+func TestPeerWhoseQueueExceedsTheByteLimitIsDisconnected(t *testing.T) {
 	h, _ := newHub(t)
 	offer := strings.Repeat("x", maxMessage)
 	p := &peer{queue: h.newQueue(), ended: make(chan struct{})}
@@ -350,7 +350,7 @@ func TestQueuesAreBoundedInBytes(t *testing.T) {
 	p.queue.Drop()
 }
 
-func TestPeersWithLongestQueuesAreDroppedAtTotalLimit(t *testing.T) {
+func TestPeersWithLongestQueuesAreDisconnectedAtTheTotalQueueLimit(t *testing.T) {
 	h, _ := newHub(t)
 	offer := strings.Repeat("x", maxMessage)
 	honest := &peer{queue: h.newQueue(), ended: make(chan struct{})}
@@ -387,14 +387,14 @@ func TestPeersWithLongestQueuesAreDroppedAtTotalLimit(t *testing.T) {
 }
 
 // The JSON decoder would replace each invalid byte by three bytes.
-func TestInvalidUTF8IsRefused(t *testing.T) {
+func TestMessageWithInvalidUTF8IsRefused(t *testing.T) {
 	_, url := newHub(t)
 	ada := connect(t, url)
 	ada.send("{\"SessionJoin\":\"\xff\xfe\"}")
 	ada.wantError("unknown or malformed")
 }
 
-func FuzzMessage(f *testing.F) {
+func FuzzMessageSurvivesEncodingAndReading(f *testing.F) {
 	for _, text := range []string{`"SessionNew"`, `{"SessionJoin":"id"}`, `{"VideoOffer":["sdp","id"]}`, `{"VideoOffer":[]}`, `7`} {
 		f.Add([]byte(text))
 	}

@@ -77,7 +77,7 @@ func listenBoth(t *testing.T, h http.Handler) string {
 	return address
 }
 
-func TestPortChecksReportFreeTakenOrRunningMeet(t *testing.T) {
+func TestPortCheckReportsWhetherPortIsFreeTakenOrUsedByMeet(t *testing.T) {
 	free := "127.0.0.1:0"
 	wantFinding(t, checkTCPPort(free, false), OK, "free")
 	wantFinding(t, checkUDPPort(free, false), OK, "packets from this machine reach it")
@@ -107,7 +107,7 @@ func TestPortChecksReportFreeTakenOrRunningMeet(t *testing.T) {
 	wantFinding(t, checkUDPPort(nowhere, false), Fail, "no address")
 }
 
-func TestLocalAddressReplacesUnspecifiedAddress(t *testing.T) {
+func TestUnspecifiedListenAddressIsReplacedByLoopback(t *testing.T) {
 	for listen, want := range map[string]string{
 		":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "[::1]:1", "192.0.2.7:1": "192.0.2.7:1", "example.org:1": "example.org:1",
 	} {

@@ -9,7 +9,7 @@ import (
 	"meet/internal/fault"
 )
 
-func TestKindAndPublicTextSurviveWrapping(t *testing.T) {
+func TestWrappedErrorKeepsKindAndPublicText(t *testing.T) {
 	gone := fault.New(fault.NotFound, "there is no such meeting")
 	secret := fault.New(fault.Internal, "disk 7 is on fire")
 	for _, tc := range []struct {
