@@ -40,8 +40,7 @@ func TestWholeSecondsErrorNamesTheFlag(t *testing.T) {
 	}
 }
 
-// FuzzTableCell checks that cells are short and contain only printable characters.
-func FuzzTableCell(f *testing.F) {
+func FuzzTableCellIsShortAndPrintable(f *testing.F) {
 	f.Add("ada")
 	f.Add("\x1b[2J\u202e\n\t")
 	f.Add(strings.Repeat("å", maxCellLength+1))
@@ -106,7 +105,7 @@ func TestServerAddressPrefersTheFlagToTheSettings(t *testing.T) {
 	}
 }
 
-func TestUnusedNamesDiffer(t *testing.T) {
+func TestAThousandGeneratedNamesAllDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
 		seen[unusedName("cli-")] = true

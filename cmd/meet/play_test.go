@@ -106,7 +106,7 @@ func expectFirstFrame(t *testing.T, received <-chan *rtp.Packet) {
 
 // A viewer that joins shortly after the start receives the video from its first frame. The cases are that no other
 // frame is a key frame, that the next frame follows ten seconds later, and that only the audio is still playing.
-func TestPlayRestartsForViewerThatJoinsEarly(t *testing.T) {
+func TestPlayedVideoRestartsWhenAViewerJoinsShortlyAfterTheStart(t *testing.T) {
 	address, _ := startServer(t)
 	for name, files := range map[string][]string{
 		"video":               {"--video", ivfWithOneKeyFrame(t, 60, 1)},
@@ -125,8 +125,8 @@ func TestPlayRestartsForViewerThatJoinsEarly(t *testing.T) {
 	}
 }
 
-// Playing starts only when hidden viewers have subscribed, so they receive all frames.
-func TestPlayWaitsForHiddenViewers(t *testing.T) {
+// Hidden viewers therefore receive all frames.
+func TestPlayStartsOnlyWhenHiddenViewersHaveSubscribed(t *testing.T) {
 	address, _ := startServer(t)
 	for name, grant := range map[string]token.VideoGrant{"participant": {Hidden: true}, "recorder": {Hidden: true, Recorder: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestPlayWaitsForHiddenViewers(t *testing.T) {
 
 // A key frame request soon after the start restarts the files. After a later request, it is printed once that the
 // viewer waits for a key frame, or that the video has ended (before the audio).
-func TestPlayReportsWaitingViewerOnce(t *testing.T) {
+func TestPlayPrintsOnceWhyAViewerReceivesNoVideo(t *testing.T) {
 	address, _ := startServer(t)
 	const waits, ended = "viewer waits for the next key frame in the file", "viewer receives no video, the file has ended"
 	for name, tt := range map[string]struct {
@@ -181,8 +181,7 @@ func TestPlayReportsWaitingViewerOnce(t *testing.T) {
 	}
 }
 
-// If nobody subscribes, playing starts after a short wait.
-func TestPlayStartsWithoutSubscribers(t *testing.T) {
+func TestPlayStartsAfterAWaitIfNobodySubscribes(t *testing.T) {
 	address, _ := startServer(t)
 	other := startCommand(t, address, "join", "blue", "--identity", "other", "--no-subscribe")
 	other.waitOutput(t, "joined")

@@ -135,7 +135,7 @@ func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 	}
 }
 
-func TestJoinExitsWithStatus0WhenInterruptedWithoutResponse(t *testing.T) {
+func TestJoinInterruptedWhileTheServerIsSilentExitsWithStatus0(t *testing.T) {
 	requested := make(chan struct{}, 10)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		requested <- struct{}{}

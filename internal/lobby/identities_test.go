@@ -29,7 +29,7 @@ func identityOf(t *testing.T, raw string, err error) string {
 }
 
 // The longest allowed name, with its suffix, still fits the limit on identities.
-func TestLongNameMakesAValidIdentity(t *testing.T) {
+func TestIdentityMadeFromTheLongestNameIsValid(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	long := "a" + strings.Repeat("\u00e9", 127)
 	d, err := l.ConnectionDetails(lobby.Request{Room: "blue", Name: long})
@@ -84,7 +84,7 @@ func TestTakenIdentityGetsASuffix(t *testing.T) {
 }
 
 // One address cannot use up all reservations. Beyond its bound it gets identities with a suffix.
-func TestReservationsOfOneAddressAreBounded(t *testing.T) {
+func TestOneAddressCanReserveOnlyABoundedNumberOfIdentities(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	plain := 0
 	for i := range 3000 {

@@ -125,7 +125,7 @@ func TestMeetingInterruptedByCrashEndsAtLastKnownTime(t *testing.T) {
 	}
 }
 
-func TestOldestRecordsAreDeletedBeyondTheLimit(t *testing.T) {
+func TestOldestMeetingRecordsAreDeletedBeyondTheLimit(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	for i := range 1005 {
@@ -220,7 +220,7 @@ func TestConnectionDetailsHoldAShortLivedToken(t *testing.T) {
 	}
 }
 
-func TestTokenHasTheNameAsIdentity(t *testing.T) {
+func TestTokenUsesTheParticipantNameAsIdentity(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	raw, err := l.Token("blue", "Ada", "192.0.2.1")
 	if err != nil {
@@ -232,7 +232,7 @@ func TestTokenHasTheNameAsIdentity(t *testing.T) {
 	}
 }
 
-func TestInvalidNamesAreRefused(t *testing.T) {
+func TestInvalidRoomAndParticipantNamesAreRefused(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	for _, tc := range []struct {
 		name string
@@ -269,7 +269,7 @@ func TestInvalidNamesAreRefused(t *testing.T) {
 	}
 }
 
-func TestNewCodeIsWellFormedAndUnique(t *testing.T) {
+func TestNewRoomCodeIsWellFormedAndUnique(t *testing.T) {
 	form := regexp.MustCompile(`^[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 	seen, letters := map[string]bool{}, map[rune]bool{}
 	for range 1000 {

@@ -52,7 +52,7 @@ func TestMeetingRecordsArrivalsAndDepartures(t *testing.T) {
 	}
 }
 
-func TestMeetingCountsPeopleBeyondTheListLimit(t *testing.T) {
+func TestParticipantsBeyondTheListLimitAreStillCounted(t *testing.T) {
 	var m Meeting
 	at := time.Unix(1000, 0)
 	for i := range maxPeople + 5 {

@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Clients retry after status 503.
-func TestJoinAfterRoomsHaveClosedIsUnavailable(t *testing.T) {
+func TestJoinAfterServerHasClosedItsRoomsGetsStatus503(t *testing.T) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func TestWrongMethodIsAnswered405(t *testing.T) {
 	}
 }
 
-func TestErrorsHaveTheFormatOfTheirRoute(t *testing.T) {
+func TestErrorIsHTMLTextOrJSONDependingOnRouteAndClient(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	const browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
 	for _, tc := range []struct{ path, accept, ctype, text string }{

@@ -57,7 +57,7 @@ func openStream(t *testing.T, ctx context.Context, address string) (next func() 
 	}
 }
 
-func TestEventsShowTheLatestState(t *testing.T) {
+func TestLobbyEventsShowTheLatestState(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	defer server.Close()
@@ -105,7 +105,7 @@ func TestEventStreamEndsWhenTheServerShutsDown(t *testing.T) {
 }
 
 // One stream builds the event for all streams.
-func TestEventsReachEveryStream(t *testing.T) {
+func TestLobbyEventsReachEveryEventStream(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	defer server.Close()
@@ -129,7 +129,7 @@ func TestEventsReachEveryStream(t *testing.T) {
 	}
 }
 
-func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
+func TestOneNetworkCannotTakeAllEventStreams(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	t.Cleanup(server.Close) // after the bodies
@@ -164,7 +164,7 @@ func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
 	}
 }
 
-func TestStreamsAreLimitedInTotalAndPerNetwork(t *testing.T) {
+func TestEventStreamsAreLimitedInTotalAndPerNetwork(t *testing.T) {
 	enter := site.NewStreams(3, 2)
 	var leaves []func()
 	for _, tt := range []struct {

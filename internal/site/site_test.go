@@ -136,7 +136,7 @@ func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
 	}
 }
 
-func TestHostHeaderCannotInjectIntoThePolicy(t *testing.T) {
+func TestHostHeaderCannotAlterTheContentSecurityPolicy(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	req := httptest.NewRequest("GET", "/", nil)
 	req.Host = "x; script-src *"
@@ -147,7 +147,7 @@ func TestHostHeaderCannotInjectIntoThePolicy(t *testing.T) {
 	}
 }
 
-func TestNewAndJoinRedirectToARoom(t *testing.T) {
+func TestNewAndJoinURLsRedirectToARoomPage(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	code := regexp.MustCompile(`^/rooms/[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 	for _, method := range []string{"GET", "POST"} {
@@ -169,7 +169,7 @@ func TestNewAndJoinRedirectToARoom(t *testing.T) {
 	}
 }
 
-func TestRoomPageNamesItsRoom(t *testing.T) {
+func TestRoomPageContainsTheRoomNameFromItsURL(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	for path, room := range map[string]string{"/rooms/abc-defg-hij": "abc-defg-hij", "/rooms/a%2Fb%20%22": `a/b &#34;`, "/rooms/%C3%A4": "ä", "/rooms/100%25": "100%"} {
 		if w := r.do("GET", path, ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-room="`+room+`"`) {
@@ -183,7 +183,7 @@ func TestRoomPageNamesItsRoom(t *testing.T) {
 
 // The page of a call on another server may connect to that server. The address of the page contains the token, and the
 // header Referrer-Policy keeps browsers from sending this address to other sites.
-func TestCustomPageHidesTheToken(t *testing.T) {
+func TestPageForAnotherServersCallHidesTheAccessToken(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	w := r.do("GET", "/custom?liveKitUrl=wss://live.example.org&token=secret", "")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-server="wss://live.example.org"`) {
@@ -210,7 +210,7 @@ func TestCustomPageHidesTheToken(t *testing.T) {
 	}
 }
 
-func TestHeadAnswersLikeGet(t *testing.T) {
+func TestHEADRequestsAreAnsweredWithStatus200(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	for _, path := range []string{"/", "/rooms/x", "/api/rooms", "/static/" + assetPath(t, ".js")} {
 		if w := r.do("HEAD", path, ""); w.Code != http.StatusOK {
@@ -473,7 +473,7 @@ func TestPagesNameExistingFilesUnderTheBasePath(t *testing.T) {
 	}
 }
 
-func TestShellsLinkTheFilesOfTheirBuild(t *testing.T) {
+func TestHTMLShellsLinkTheFilesOfTheirFrontendBuild(t *testing.T) {
 	m := embeddedLibrary(t).Current().Manifest
 	for _, tc := range []struct{ base, static, want, link string }{
 		{"", "", `src="/static/` + m.Entries["room"].Script + `"`, `href="/"`},
@@ -547,7 +547,7 @@ func TestConfiguredServerURLIsSentToPages(t *testing.T) {
 }
 
 // Older Safari allows a page's WebSocket only if the policy names its host.
-func TestPolicyNamesThePublicHost(t *testing.T) {
+func TestContentSecurityPolicyNamesThePublicHost(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	for _, path := range []string{"/rooms/blue", "/custom?liveKitUrl=wss://live.example.org", "/direct"} {
 		csp := r.do("GET", path, "", "X-Forwarded-Host: pub.example.org").Header().Get("Content-Security-Policy")

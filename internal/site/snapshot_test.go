@@ -124,7 +124,7 @@ func TestEmptyRoomsAreListedLastAndNotCounted(t *testing.T) {
 
 // While rooms change, the lobby is encoded at most once per interval for all clients, and every client gets a state that
 // is at least as new as its request.
-func TestConcurrentRequestsShareSnapshots(t *testing.T) {
+func TestConcurrentRequestsShareLobbySnapshots(t *testing.T) {
 	r := newTestSite(t, site.Options{})
 	r.openRooms(1, "")
 	began := time.Now()

@@ -10,7 +10,7 @@ import (
 )
 
 // A reader that is opened again receives its unfinished message immediately. A new reader receives only later messages.
-func TestReopenedReaderContinuesWithTheUnfinishedMessage(t *testing.T) {
+func TestReopenedQueueReaderReceivesItsUnfinishedMessageAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // shorter than ackWait
 	defer cancel()
 	q, err := store.OpenQueue(ctx, open(t, t.TempDir()), "q", store.QueueOptions{MaxAge: time.Hour, MaxBytes: 1 << 20})

@@ -7,7 +7,7 @@ import (
 	"meet/internal/token"
 )
 
-func TestFromRequestPrefersHeaderToParameter(t *testing.T) {
+func TestFromRequestPrefersBearerHeaderToQueryParameter(t *testing.T) {
 	for _, tt := range []struct {
 		name, header, parameter, want string
 		err                           error

@@ -72,7 +72,7 @@ func TestClaimsSurviveSigningAndVerification(t *testing.T) {
 }
 
 // A token that was not renewed from another must have a family ID that no other token has.
-func TestRenewedTokenKeepsItsFamily(t *testing.T) {
+func TestRenewedTokenKeepsItsFamilyID(t *testing.T) {
 	verifier := token.NewVerifier(token.Keys{key: secret})
 	verify := func(tok *token.AccessToken) *token.ClaimGrants {
 		t.Helper()
@@ -281,7 +281,7 @@ func TestToJWTRefusesIncompleteTokens(t *testing.T) {
 	}
 }
 
-func TestUnsetVideoRightsAreGranted(t *testing.T) {
+func TestPublishSubscribeAndDataRightsDefaultToGranted(t *testing.T) {
 	for _, tc := range []struct {
 		name                     string
 		g                        token.VideoGrant

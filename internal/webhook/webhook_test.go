@@ -218,7 +218,7 @@ func TestRestartDeliversUndeliveredEventsFirst(t *testing.T) {
 }
 
 // The event of a request that is in progress must not be sent again after a restart.
-func TestCloseWaitsForPendingAnswer(t *testing.T) {
+func TestCloseWaitsForTheResponseToAPendingRequest(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	requested, closing := make(chan struct{}, 1), make(chan struct{})
 	r.setAnswer(func(*livekit.WebhookEvent) int {
@@ -268,7 +268,7 @@ func TestRejectedEventBecomesDeadLetter(t *testing.T) {
 }
 
 // The receiver gets later events when it is back.
-func TestUndeliveredEventsBecomeDeadLetters(t *testing.T) {
+func TestEventsNotDeliveredInTimeBecomeDeadLetters(t *testing.T) {
 	down := newReceiver(t)
 	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
 	s := open(t, t.TempDir())
