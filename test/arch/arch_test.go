@@ -117,7 +117,7 @@ func packages(t *testing.T) map[string]goPackage {
 	}
 }
 
-func TestImportsFollowTheRules(t *testing.T) {
+func TestPackagesImportOnlyWhatTheRulesAllow(t *testing.T) {
 	all := packages(t)
 	if len(all) < 10 {
 		t.Fatalf("found only %d packages", len(all))
@@ -137,7 +137,7 @@ func TestImportsFollowTheRules(t *testing.T) {
 }
 
 // Every package that has a row in the package map, or is named in a row, exists.
-func TestRulesNameExistingPackages(t *testing.T) {
+func TestImportRulesNameExistingPackages(t *testing.T) {
 	all := packages(t)
 	isPackage := func(name string) bool { _, ok := all[name]; return ok }
 	for name, r := range rules {
@@ -191,8 +191,7 @@ func hasPathPrefix(imported, prefix string) bool {
 	return strings.HasPrefix(imported, prefix) && (strings.HasSuffix(prefix, "/") || imported == prefix || strings.HasPrefix(imported[len(prefix):], "/"))
 }
 
-// The check must refuse forbidden imports and accept the others.
-func TestForbiddenImportIsRefused(t *testing.T) {
+func TestImportCheckRefusesOnlyForbiddenImports(t *testing.T) {
 	for _, tc := range []struct {
 		name, imported string
 		refused        bool
@@ -220,7 +219,7 @@ func TestForbiddenImportIsRefused(t *testing.T) {
 }
 
 // Every package comment begins with "Package name" or "Command name".
-func TestPackagesHaveDocs(t *testing.T) {
+func TestEveryPackageHasAPackageComment(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{.Name}}\t{{.Doc}}", "meet/...")
 	out, err := cmd.Output()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// update makes TestPackageMapIsCurrent write the package map to docs/architecture.md.
+// update makes TestPackageTableInArchitectureDocumentIsCurrent write the package map to docs/architecture.md.
 var update = flag.Bool("update", false, "write the package map of docs/architecture.md")
 
 const (
@@ -63,7 +63,7 @@ func packageMap(t *testing.T) string {
 }
 
 // The table in docs/architecture.md must match the rules and the package comments.
-func TestPackageMapIsCurrent(t *testing.T) {
+func TestPackageTableInArchitectureDocumentIsCurrent(t *testing.T) {
 	path, text := readArchitecture(t)
 	before, rest, ok := strings.Cut(text, mapBegin)
 	got, after, ended := strings.Cut(rest, mapEnd)
@@ -75,7 +75,7 @@ func TestPackageMapIsCurrent(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the package map of %s is out of date; run: go test ./test/arch -run TestPackageMapIsCurrent -update", path)
+		t.Fatalf("the package map of %s is out of date; run: go test ./test/arch -run TestPackageTableInArchitectureDocumentIsCurrent -update", path)
 	}
 	if err := os.WriteFile(path, []byte(before+mapBegin+want+mapEnd+after), 0o644); err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func missingNames(text string, all map[string]map[string]bool) []string {
 }
 
 // All declarations, files and folders that docs/architecture.md names must exist.
-func TestArchitectureNamesExist(t *testing.T) {
+func TestNamesInArchitectureDocumentExist(t *testing.T) {
 	_, text := readArchitecture(t)
 	all := declarations(t)
 	if n := len(quotedName.FindAllString(text, -1)); n < 60 {
@@ -202,7 +202,7 @@ func TestArchitectureNamesExist(t *testing.T) {
 	}
 }
 
-func TestArchitectureCheckFindsMissingNames(t *testing.T) {
+func TestCheckOfArchitectureDocumentFindsMissingNames(t *testing.T) {
 	all := map[string]map[string]bool{"wire": {"ProtocolMux": true, "ProtocolMux.Close": true}}
 	for text, missing := range map[string]int{
 		"`wire.ProtocolMux`": 0, "`wire.ProtocolMux.Close`": 0, "`wire.ProtocolMuxes`": 1, "`wire.ProtocolMux.Open`": 1, "`wires.ProtocolMux`": 1, "`sync.WaitGroup`": 0,

@@ -65,7 +65,7 @@ func TestChangelogLinesAreShortAndGrouped(t *testing.T) {
 	}
 }
 
-func TestChangelogFaultsAreFound(t *testing.T) {
+func TestChangelogCheckFindsFaults(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"valid", "## 1.0.0 - 2026-01-02\n\n### Added\n\n- Rooms open.\n", ""},
 		{"heading without a date", "## 1.0.0\n", "CHANGELOG.md:1: the heading is neither Unreleased nor a version with its date"},

@@ -132,7 +132,7 @@ func TestCitedFilesExist(t *testing.T) {
 }
 
 // The section numbers in docs/compatibility.md are sections of docs/protocol.md.
-func TestCompatibilitySectionsExist(t *testing.T) {
+func TestSectionsCitedInCompatibilityTableExist(t *testing.T) {
 	sections := sectionsOfProtocol(t)
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "compatibility.md"))
 	if err != nil {

@@ -23,7 +23,7 @@ func commitMessage(t *testing.T, folder string, args ...string) (output string, 
 	return string(out), err == nil
 }
 
-func TestCommitMessageIsChecked(t *testing.T) {
+func TestCommitMessageScriptRefusesBadMessages(t *testing.T) {
 	for _, tt := range []struct {
 		name, message string
 		problem       string // part of the output; empty if the message is good
@@ -69,7 +69,7 @@ func TestCommitMessageIsChecked(t *testing.T) {
 
 // The commit messages may come from a stranger. They must not be run by the shell, and their control characters must
 // not reach the log.
-func TestCommitRangeIsChecked(t *testing.T) {
+func TestCommitMessageScriptChecksEachCommitOfARange(t *testing.T) {
 	dir := t.TempDir()
 	commit := func(message string) {
 		t.Helper()
@@ -102,7 +102,7 @@ func TestCommitRangeIsChecked(t *testing.T) {
 	}
 }
 
-func TestPullRequestCommitsAreChecked(t *testing.T) {
+func TestWorkflowChecksCommitMessagesOfPullRequests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, ".github", "workflows", "check.yml"))
 	if err != nil {
 		t.Fatal(err)

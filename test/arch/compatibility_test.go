@@ -121,7 +121,7 @@ func readFiles(t *testing.T, folder, names string) []string {
 }
 
 // Every row of docs/compatibility.md has a valid state, and the tests that it names exist.
-func TestCompatibilityNamesExistingTests(t *testing.T) {
+func TestCompatibilityTableNamesExistingTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "compatibility.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -141,17 +141,17 @@ func TestCompatibilityNamesExistingTests(t *testing.T) {
 	}
 }
 
-func TestCompatibilityCheckFindsInvalidRows(t *testing.T) {
+func TestCheckOfCompatibilityTableFindsInvalidRows(t *testing.T) {
 	for _, tt := range []struct {
 		row string
 		ok  bool
 	}{
-		{"| 1.1 | a | yes | | `test/arch.TestCompatibilityNamesExistingTests` |", true},
+		{"| 1.1 | a | yes | | `test/arch.TestCompatibilityTableNamesExistingTests` |", true},
 		{"| 1.1 | a | yes | | `test/browser: vp8 video is published and received over one connection` |", true},
 		{"| 1.1 | a | no | because | |", true},
 		{"| 1.1 | a | no | | |", false},
 		{"| 1.1 | a | yes | | |", false},
-		{"| 1.1 | a | maybe | b | `test/arch.TestCompatibilityNamesExistingTests` |", false},
+		{"| 1.1 | a | maybe | b | `test/arch.TestCompatibilityTableNamesExistingTests` |", false},
 		{"| 1.1 | a | partly | b | `test/arch.TestNothing` |", false},
 		{"| 1.1 | a | yes | | `test/browser: vp8 under one connection` |", false},
 		{"| 1.1 | a | yes | | `some other place` |", false},

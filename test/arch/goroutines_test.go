@@ -34,8 +34,7 @@ var allowedGoStatements = map[string]int{
 	"internal/rtc": 1, // Rooms.Close stops waiting for rooms when its context ends
 }
 
-// The program starts goroutines only with sync.WaitGroup.Go.
-func TestGoroutinesHaveOwners(t *testing.T) {
+func TestProgramStartsGoroutinesOnlyWithWaitGroupGo(t *testing.T) {
 	list, err := exec.Command("git", "-C", repository, "ls-files", "--cached", "--others", "--exclude-standard", "cmd", "internal", "web").Output()
 	if err != nil {
 		t.Fatal(err)

@@ -130,9 +130,9 @@ func exception(file, wording string) int {
 	return -1
 }
 
-// TestProseIsPlain fails for wordings that readers of this project had to read twice. It also fails for an entry of
-// exceptions that no text needs any more.
-func TestProseIsPlain(t *testing.T) {
+// TestProseContainsNoForbiddenPhrases fails for wordings that readers of this project had to read twice. It also fails
+// for an entry of exceptions that no text needs any more.
+func TestProseContainsNoForbiddenPhrases(t *testing.T) {
 	needed := make([]bool, len(exceptions))
 	for file, text := range textFiles(t) {
 		if file == "test/arch/prose_test.go" {
@@ -163,8 +163,7 @@ func TestProseIsPlain(t *testing.T) {
 	}
 }
 
-// TestPhrasesAreFound checks that each phrase matches its example.
-func TestPhrasesAreFound(t *testing.T) {
+func TestEachForbiddenPhraseMatchesItsExample(t *testing.T) {
 	for _, ph := range phrases {
 		if !ph.wording.MatchString(ph.example) {
 			t.Errorf("%v does not match its example %q", ph.wording, ph.example)
@@ -211,7 +210,7 @@ func TestFunctionCommentsBeginWithTheName(t *testing.T) {
 	}
 }
 
-func TestMisnamedCommentIsFound(t *testing.T) {
+func TestCheckFindsFunctionCommentThatDoesNotBeginWithTheName(t *testing.T) {
 	const text = "package p\n\n// Closes the port.\nfunc Close() {}\n\n// Open opens the port.\nfunc Open() {}\n"
 	found, err := misnamedComments("p.go", text)
 	if err != nil {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// All tests that docs/security.md names exist.
-func TestSecurityNamesExistingTests(t *testing.T) {
+func TestSecurityDocumentNamesExistingTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "security.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -75,7 +75,7 @@ func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 }
 
 // The test runs the workflow's publish step, and checks out the result as git does on Windows.
-func TestWorkflowPublishesBuildUnchanged(t *testing.T) {
+func TestWorkflowPublishesFrontendBuildUnchanged(t *testing.T) {
 	text, err := os.ReadFile("../../.github/workflows/frontend.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +120,7 @@ func TestWorkflowPublishesBuildUnchanged(t *testing.T) {
 	}
 }
 
-// A pull request runs scripts/check.sh without access to secrets.
-func TestPullRequestsAreChecked(t *testing.T) {
+func TestWorkflowRunsCheckScriptOnPullRequestsWithoutSecrets(t *testing.T) {
 	text, err := os.ReadFile("../../.github/workflows/check.yml")
 	if err != nil {
 		t.Fatal(err)
