@@ -31,7 +31,7 @@ func inParallel(n int, f func(i int)) {
 }
 
 // Bodies of 4 MiB decode to two million objects. Most are sent without a token.
-func TestCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
+func TestLargeCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	binary := bytes.Repeat([]byte{0x72, 0x00}, 2_097_142)
 	text := []byte(`{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`)
@@ -99,7 +99,7 @@ func TestSignallingFramesTakeBoundedMemory(t *testing.T) {
 }
 
 // The compressed join requests decompress to a megabyte of empty messages.
-func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
+func TestCompressedJoinRequestsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	join := &livekit.JoinRequest{}
 	for range 400_000 {

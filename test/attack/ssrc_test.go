@@ -94,7 +94,7 @@ func (s *server) connectPublisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.
 }
 
 // Every packet of the publisher has a new SSRC.
-func TestNewSSRCsTakeBoundedMemory(t *testing.T) {
+func TestPacketsWithNewSSRCsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	n := &newSSRCs{}
 	pc, track := s.connectPublisher(n)

@@ -28,7 +28,7 @@ var binary string
 
 func TestMain(m *testing.M) { program.Main(m, &binary) }
 
-func TestCommandsPassTheirScripts(t *testing.T) {
+func TestCommandsPassEveryTestscript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -141,7 +141,7 @@ func TestFirstStartTakesLessThanASecond(t *testing.T) {
 	measure.Within(t, "serving", best, time.Second)
 }
 
-func TestMeetingSurvivesKilledServer(t *testing.T) {
+func TestMeetingRecordSurvivesKilledServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "data")

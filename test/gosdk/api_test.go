@@ -16,7 +16,7 @@ import (
 )
 
 // The SDK's API clients send protobuf, not JSON.
-func TestServerAPIsAnswerTheSDK(t *testing.T) {
+func TestServerAPIsAnswerProtobufRequestsOfTheSDK(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	url := "http" + strings.TrimPrefix(server.url, "ws")

@@ -37,7 +37,7 @@ var wantCodes = map[string]twirp.ErrorCode{
 	"CreateSIPParticipant": twirp.Unimplemented, "TransferSIPParticipant": twirp.NotFound,
 }
 
-func TestEveryMethodOfTheSDKIsAnswered(t *testing.T) {
+func TestEveryAPIMethodOfTheSDKGetsTheExpectedCode(t *testing.T) {
 	url := "http" + strings.TrimPrefix(server.url, "ws")
 	for _, client := range []any{
 		lksdk.NewRoomServiceClient(url, server.key, server.secret),

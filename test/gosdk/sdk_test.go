@@ -12,7 +12,7 @@ import (
 
 func newRoom() string { return fmt.Sprintf("gosdk-%d", time.Now().UnixNano()) }
 
-func TestParticipantsReceiveEachOther(t *testing.T) {
+func TestSDKParticipantsReceiveTracksAndDataOfEachOther(t *testing.T) {
 	for name, opts := range connectModes {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()

@@ -141,7 +141,7 @@ func TestServerUnmutesIfRemoteUnmuteIsEnabled(t *testing.T) {
 	}
 }
 
-func TestUpdateParticipantIsSeenByAll(t *testing.T) {
+func TestUpdateParticipantChangesAreSentToAllParticipants(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
@@ -217,7 +217,7 @@ func TestChangedPermissionsTakeEffectImmediately(t *testing.T) {
 
 // A participant that joined without CanSubscribe has no subscriber connection. The server creates one when it grants the
 // permission.
-func TestGrantingSubscribeLaterDeliversMediaAndData(t *testing.T) {
+func TestMediaAndDataArriveOnceCanSubscribeIsGranted(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -237,7 +237,7 @@ func TestGrantingSubscribeLaterDeliversMediaAndData(t *testing.T) {
 }
 
 // While a participant is hidden, others see neither it nor its media.
-func TestParticipantDisappearsWhileHidden(t *testing.T) {
+func TestParticipantIsInvisibleToOthersWhileHidden(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
@@ -265,7 +265,7 @@ func TestParticipantDisappearsWhileHidden(t *testing.T) {
 	})
 }
 
-func TestUpdateSubscriptionsDeliversTracks(t *testing.T) {
+func TestUpdateSubscriptionsAPISubscribesParticipantToTracks(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		bo := s.join(ctx, "bo", client.Options{SinglePC: o.SinglePC, NoAutoSubscribe: true})
@@ -282,7 +282,7 @@ func TestUpdateSubscriptionsDeliversTracks(t *testing.T) {
 	})
 }
 
-func TestSendDataReachesItsDestinationsOnce(t *testing.T) {
+func TestSendDataAPIReachesEachDestinationOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		topic, nonce := "news", []byte("0123456789abcdef")

@@ -16,7 +16,7 @@ import (
 )
 
 // Different spellings of a room's name in tokens and requests denote one room.
-func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
+func TestRoomNameSpellingsInTokensAndRequestsDenoteOneRoom(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

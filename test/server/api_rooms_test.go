@@ -17,7 +17,7 @@ import (
 	"meet/test/harness"
 )
 
-func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
+func TestRoomIsCreatedListedAndDeletedByTheAPI(t *testing.T) {
 	got, receives := webhookReceiver(t)
 	s := newServer(t, receives)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

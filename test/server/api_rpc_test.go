@@ -35,7 +35,7 @@ func answerRPCs(ctx context.Context, g *testClient, respond func(*livekit.RpcReq
 	})
 }
 
-func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
+func TestPerformRpcReturnsTheResponseOrErrorOfTheParticipant(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		// A participant without CanPublishData may still respond to an RPC.
 		ada := s.join(ctx, "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
@@ -117,7 +117,7 @@ func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 }
 
 // The caller sends its deadline in a header defined by Twirp.
-func TestRpcEndsWithTheCallersDeadline(t *testing.T) {
+func TestPerformRpcTimesOutAtTheDeadlineInTheTwirpHeader(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

@@ -80,7 +80,7 @@ func withoutCodec(o client.Options, mime string) client.Options {
 	return o
 }
 
-func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
+func TestSubscriberThatLacksThePrimaryCodecReceivesTheBackupCodec(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
@@ -114,7 +114,7 @@ func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
 }
 
 // In a small room the publisher sends only one codec, which all subscribers can decode.
-func TestSmallRoomRegressesToOneCodec(t *testing.T) {
+func TestPublisherInASmallRoomSendsOneCodecThatAllCanDecode(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		switching := o
 		switching.ClientInfo = browser
@@ -172,7 +172,7 @@ func TestLargeRoomKeepsBothCodecsUnlessPolicyIsRegression(t *testing.T) {
 	}
 }
 
-func TestSubscriberWithoutAnyCodecIsNotified(t *testing.T) {
+func TestSubscriberThatSupportsNoPublishedCodecGetsAnError(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264})
@@ -190,7 +190,7 @@ func TestSubscriberWithoutAnyCodecIsNotified(t *testing.T) {
 	})
 }
 
-func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
+func TestMuteResumeAndUnpublishAffectPrimaryAndBackupCodec(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", withoutCodec(o, webrtc.MimeTypeH264))
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)

@@ -286,7 +286,7 @@ func (v *viewer) state(sid string) string {
 }
 
 // The link loses a tenth of all packets and has a round-trip time of 200 ms, but enough bandwidth.
-func TestLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
+func TestPacketLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.publishSimulcast(ctx, livekit.TrackSource_CAMERA).SID()

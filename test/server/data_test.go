@@ -84,7 +84,7 @@ func consecutive(numbers []int) bool {
 
 // Data for a client that does not read waits at the sender, not in the server, and arrives completely when the client
 // reads again.
-func TestSlowReaderDelaysItsSender(t *testing.T) {
+func TestReliableDataSenderWaitsForSlowReader(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		reads := make(chan struct{})
@@ -108,7 +108,7 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 }
 
 // A client that never reads does not delay data to others, and is asked to join again.
-func TestStuckReaderIsDisconnectedWithoutDelayingOthers(t *testing.T) {
+func TestDataRecipientThatNeverReadsIsDisconnectedWithoutDelayingOthers(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
@@ -139,7 +139,7 @@ func TestStuckReaderIsDisconnectedWithoutDelayingOthers(t *testing.T) {
 
 // A participant that joins while data is sent may miss the first packets. After the first packet that it receives,
 // nothing is lost or duplicated.
-func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
+func TestNewParticipantReceivesOngoingDataWithoutGaps(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		watch := s.join(ctx, "watch", o)
@@ -197,7 +197,7 @@ func TestResumeNeitherLosesNorDuplicatesData(t *testing.T) {
 	})
 }
 
-func TestDataTrackIsSubscribedByHandle(t *testing.T) {
+func TestDataTrackFramesReachSubscriberUnderAnAssignedHandle(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		var mu sync.Mutex
 		var frames [][]byte
@@ -284,7 +284,7 @@ func TestDataReachesParticipantWithoutCanSubscribe(t *testing.T) {
 }
 
 // Clients choose how to communicate with a participant by its protocol version and capabilities.
-func TestClientProtocolAndCapabilitiesReachTheOthers(t *testing.T) {
+func TestClientProtocolAndCapabilitiesAreSentToOtherParticipants(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		bo := s.join(ctx, "bo", o)
 		o.ClientInfo = &livekit.ClientInfo{

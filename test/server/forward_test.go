@@ -116,7 +116,7 @@ func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 
 // A room to which participants are forwarded can be deleted. If their source room is deleted, they disappear from the
 // room to which they are forwarded.
-func TestForwardingEndsWithEitherRoom(t *testing.T) {
+func TestForwardingEndsWhenSourceOrDestinationRoomIsDeleted(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

@@ -33,7 +33,7 @@ func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 }
 
 // The server drops lossy data that the link cannot carry, so that the data that arrives was sent recently.
-func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
+func TestLossyDataThatANarrowLinkDeliversIsRecent(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

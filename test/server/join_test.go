@@ -110,7 +110,7 @@ func checkRefusal(t *testing.T, route string, res *http.Response, status int, sa
 	}
 }
 
-func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
+func TestInvalidSignallingRequestGetsExpectedHTTPStatus(t *testing.T) {
 	s := newServer(t)
 	for _, tt := range []struct {
 		method, path string
@@ -178,7 +178,7 @@ func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 }
 
 // Old clients share screens over a second, publish-only connection of the same identity.
-func TestPublishOnlyConnectionJoinsBesideTheFirst(t *testing.T) {
+func TestPublishOnlyConnectionJoinsWithoutReplacingTheMainOne(t *testing.T) {
 	s := newServer(t)
 	raw := s.token("ada")
 	ada, err := client.Join(t.Context(), s.SocketURL(), raw, client.Options{})

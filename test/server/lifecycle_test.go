@@ -87,7 +87,7 @@ func TestWebhookEventsOfARoomComeInOrder(t *testing.T) {
 	harness.Eventually(ctx, t, "the room is gone", func() bool { return len(s.roomNames(ctx)) == 0 })
 }
 
-func TestShutdownSendsLeave(t *testing.T) {
+func TestServerShutdownSendsLeaveToClients(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

@@ -53,7 +53,7 @@ var h264IDR = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce,
 
 // A media section is reused for other tracks and codecs, so that the session description does not grow in long meetings
 // in which tracks come and go.
-func TestMediaSectionsAreReused(t *testing.T) {
+func TestMediaSectionsOfEndedTracksAreReusedForOtherTracks(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		o.NoAutoSubscribe = true
@@ -96,7 +96,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 }
 
 // Safari does not play another track on a used media section.
-func TestSafariGetsNewMediaSections(t *testing.T) {
+func TestSafariGetsANewMediaSectionForEachTrack(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

@@ -189,7 +189,7 @@ func TestRefusedMoveChangesNothing(t *testing.T) {
 
 // Several participants are moved repeatedly and concurrently while they publish and send data. They end up in the room
 // of their last move, hear each other there, and lose no data sent after that.
-func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
+func TestConcurrentlyMovedParticipantsEndInTheRoomOfTheirLastMove(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		move := func(name, from, to string) error {
 			_, err := s.roomService(allGrants(from, to)).MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: from, Identity: name, DestinationRoom: to})

@@ -63,7 +63,7 @@ func TestNewSubscriberDetectsMutedTrack(t *testing.T) {
 	})
 }
 
-func TestTrackPublishedMutedIsListed(t *testing.T) {
+func TestTrackPublishedMutedIsAnnouncedToOthers(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})

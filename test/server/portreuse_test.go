@@ -78,7 +78,7 @@ func (r *natPort) release() {
 }
 
 // A NAT reuses the port of a client that was killed, long before the server detects that the first client is gone.
-func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
+func TestNewClientConnectsFromTheUDPAddressOfAKilledClient(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

@@ -39,7 +39,7 @@ func (s *server) lossyLink(up, down float64) *impair.Proxy {
 // Packet loss on the way to the server lowers the publisher's quality. Packet loss on the way from the server lowers
 // the subscriber's quality. A participant receives its own quality, and the quality of every participant whose media it
 // receives.
-func TestQualityIsRatedForEachDirection(t *testing.T) {
+func TestConnectionQualityIsRatedSeparatelyForEachDirection(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
@@ -70,7 +70,7 @@ func TestQualityIsRatedForEachDirection(t *testing.T) {
 
 // The other participants receive the quality LOST after ICE has stopped receiving from the participant. The participant
 // itself never receives LOST as its own quality.
-func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
+func TestConnectionQualityOfVanishedParticipantIsReportedLost(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()

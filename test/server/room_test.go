@@ -78,7 +78,7 @@ func TestUnpublishedTrackIsRemovedForAll(t *testing.T) {
 	})
 }
 
-func TestResumeKeepsIdentityAndMedia(t *testing.T) {
+func TestResumeKeepsSessionIDAndMedia(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)
@@ -228,7 +228,7 @@ func TestSpeakerThatUnpublishesIsReportedSilent(t *testing.T) {
 
 // A client announces a track with the client id of an existing track. The server publishes it when the existing track is
 // gone.
-func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
+func TestTrackWithAUsedClientIDIsPublishedOnceTheIDIsFree(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, _ := ada.publishBoth(ctx)
