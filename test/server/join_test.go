@@ -178,7 +178,7 @@ func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 }
 
 // Old clients share screens over a second, publish-only connection of the same identity.
-func TestPublishOnlyConnectionJoinsWithoutReplacingTheMainOne(t *testing.T) {
+func TestPublishOnlyConnectionJoinsUnderItsOwnIdentityAndCannotSubscribe(t *testing.T) {
 	s := newServer(t)
 	raw := s.token("ada")
 	ada, err := client.Join(t.Context(), s.SocketURL(), raw, client.Options{})
