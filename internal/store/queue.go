@@ -145,15 +145,12 @@ func (q *Queue) findConsumer(ctx context.Context, names [2]string) (old string, 
 // Read calls f for each message, one after another, until ctx ends. A message is finished when f returns nil, and is
 // delivered again when f returns a Retry. Any other error of f ends Read.
 func (r *Reader) Read(ctx context.Context, f func(context.Context, Delivery) error) error {
-	messages, err := r.consumer.Messages(jetstream.PullMaxMessages(1))
-	if err != nil {
-		return fmt.Errorf("read queue %s: %w", r.queue.name, err)
-	}
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if ctx.Err() != nil {
-			return nil
+	for ctx.Err() == nil {
+		// Not an iterator of Consumer.Messages: if a message arrives while the iterator still notes that its request for it
+		// was sent, it never requests the next one, and waits 30 s for that (checkPending in nats.go v1.55.0).
+		m, err := r.consumer.Next(jetstream.FetchContext(ctx))
+		if errors.Is(err, nats.ErrTimeout) || ctx.Err() != nil {
+			continue
 		}
 		if err == nil {
 			err = deliver(ctx, m, f)
@@ -162,6 +159,7 @@ func (r *Reader) Read(ctx context.Context, f func(context.Context, Delivery) err
 			return fmt.Errorf("read queue %s: %w", r.queue.name, err)
 		}
 	}
+	return nil
 }
 
 // deliver calls f with a message and acknowledges the message, or requests another delivery.

@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"errors"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,4 +69,45 @@ func TestReopenedQueueReaderReceivesItsUnfinishedMessageAgain(t *testing.T) {
 	if n, err := q.Pending(ctx); n != 0 || err != nil {
 		t.Errorf("%d pending without readers, %v", n, err)
 	}
+}
+
+// Every pause of a reader would be 30 s long.
+func TestReadersReceiveThousandsOfMessagesWithoutAPause(t *testing.T) {
+	const lanes, messages = 8, 1000
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	q, err := store.OpenQueue(ctx, open(t, t.TempDir()), "q", store.QueueOptions{MaxAge: time.Hour, MaxBytes: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	for lane := range lanes {
+		name := strconv.Itoa(lane)
+		r, err := q.Reader(ctx, "ada", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		work.Go(func() {
+			for i := range messages {
+				if err := q.Put(ctx, name, name+"-"+strconv.Itoa(i), nil); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		work.Go(func() {
+			reading, stop := context.WithCancel(ctx)
+			received := 0
+			err := r.Read(reading, func(context.Context, store.Delivery) error {
+				if received++; received == messages {
+					stop()
+				}
+				return nil
+			})
+			if err != nil || received != messages {
+				t.Errorf("lane %s: received %d of %d messages, then %v", name, received, messages, err)
+			}
+		})
+	}
+	work.Wait()
 }
