@@ -101,7 +101,7 @@ func TestRunCountsParticipantsDisconnectedWhenServerStops(t *testing.T) {
 	}
 }
 
-func TestMeasureJoinsTimesConnectionFirstPacketAndKeyFrames(t *testing.T) {
+func TestMeasureJoinsReportsTimesOfConnectionFirstPacketAndKeyFrames(t *testing.T) {
 	p, _ := testPlan(t)
 	reports := 0
 	report, err := p.measureJoins(t.Context(), []population{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { reports++ })

@@ -52,8 +52,9 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	return at
 }
 
-// correct returns clock, a packet's time by the latest sender report. If the publisher has set its clock, correct adds
-// the difference. arrived is the time that the packet's arrival suggests, zero if unknown.
+// correct returns the time of a packet. clock is that time according to the latest sender report, and arrived the time
+// estimated from the packet's arrival, zero if unknown. If the two differ by more than maxClockStep, the publisher has set
+// its clock to another time, and the result is corrected by the difference.
 func (m *timeline) correct(clock, arrived time.Time) time.Time {
 	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
 	if agrees(clock) {

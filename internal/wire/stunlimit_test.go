@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// allowed lets count requests arrive from each address when the limiter has run for the time now, and returns how many are
-// allowed in total.
+// allowed passes count requests from each address to the limiter, all at the time now since its start. It returns how
+// many are allowed in total.
 func allowed(a *stunLimiter, now time.Duration, count int, addresses ...netip.Addr) int {
 	admitted := 0
 	for range count {
