@@ -29,11 +29,12 @@ type dispatch struct {
 	created   map[subject]bool // subjects that already have a job
 }
 
-// subject identifies what a job of a dispatch is about. There is at most one job for each subject.
+// subject identifies a job of a dispatch by its type, the namespace of its workers, and the participant, if it is for one.
+// The dispatch gets at most one job for each subject.
 type subject struct {
 	kind      livekit.JobType
 	namespace string // namespace of the workers that may do the job
-	sid       string // participant that the job is about, "" for the room
+	sid       string // of the participant, "" for a room job
 }
 
 // Create adds a dispatch to an existing room and returns a copy.

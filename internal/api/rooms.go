@@ -92,8 +92,8 @@ func (s *roomService) RemoveParticipant(ctx context.Context, req *livekit.RoomPa
 	return &livekit.RemoveParticipantResponse{}, s.rooms.Remove(ctx, req.Room, req.Identity, unixTime(req.RevokeTokenTs))
 }
 
-// latestSeconds is the largest timestamp that is read as seconds, in the year 5138. Larger ones are read as
-// milliseconds, as LiveKit's Rust SDK documents them.
+// latestSeconds is the largest timestamp that is read as seconds. It is in the year 5138. Larger timestamps are read as
+// milliseconds, because LiveKit's Rust SDK documents milliseconds as the unit.
 const latestSeconds = 100_000_000_000
 
 // unixTime converts a Unix timestamp in seconds or milliseconds. 0 becomes the zero time.

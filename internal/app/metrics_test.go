@@ -172,7 +172,8 @@ func TestMetricsAreServedOnlyWithTheTokenOrToALocalRequest(t *testing.T) {
 	}
 }
 
-// Most proxies that replace the Host header without adding another header use HTTP/1.0.
+// A request looks local if a proxy on this machine replaces the Host header and adds no forwarding header. Most such
+// proxies use HTTP/1.0.
 func TestMetricsAreRefusedOverHTTP10(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	conn, err := net.Dial("tcp", s.Address)

@@ -51,7 +51,8 @@ func (a *App) secretOf(key string) string {
 	return ""
 }
 
-// currentGrant returns the grant of the presented token with the changes that back ends have made since then.
+// currentGrant returns the presented token's grant g, updated with the room and the permissions that back ends have
+// changed since the participant joined.
 func currentGrant(g token.VideoGrant, s rtc.TokenSubject) token.VideoGrant {
 	if g.Room != s.Room { // a participant that was moved has no rights over its new room
 		g.Room, g.RoomAdmin, g.DestinationRoom = s.Room, false, ""

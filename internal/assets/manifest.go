@@ -180,7 +180,7 @@ func (m *Manifest) checkFits(version string, pages []string) error {
 	return nil
 }
 
-// compatibleVersions returns the range of versions for a build made together with the server of the given version. The
+// compatibleVersions returns the range of Meet versions that a build works with, if it was made with the given version. The
 // range ends before the next version that may change the interface between pages and server: the next minor version if
 // the given version is below 1.0, otherwise the next major version (https://semver.org/#spec-item-4).
 func compatibleVersions(version string) (Versions, error) {

@@ -50,7 +50,8 @@ var printedValues = map[string]func(Config) any{
 // YAML returns the settings as a settings file that Load accepts. about returns the explanation of a setting, by its
 // key.
 //
-// A secret is replaced by a placeholder in a comment, so that the printed file does not set the placeholder.
+// YAML prints a setting that contains a secret as a comment, with a placeholder for the secret. Thus Load does not take
+// the placeholder for the secret.
 func (c Config) YAML(about func(key string) string) (string, error) {
 	var b strings.Builder
 	for _, s := range settings {

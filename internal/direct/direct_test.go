@@ -139,7 +139,8 @@ func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 	a.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 }
 
-// A peer must not join a session that is full or unknown to it, nor send messages into another session.
+// A peer gets an error if it joins its own session, a full session or one that does not exist, or if it sends a message
+// into a session of which it is not a member.
 func TestPeerCannotJoinAFullSessionOrSendToAForeignOne(t *testing.T) {
 	h, url := newHub(t)
 	a, b, eve := connect(t, url), connect(t, url), connect(t, url)
@@ -221,7 +222,8 @@ func TestThirdClientWaitsUntilAdmittedOrDenied(t *testing.T) {
 	c.wantMessage(`{"SessionJoinError":"` + id + `"}`)
 }
 
-// The other peer is not notified. Without the ID of the earlier connection, a peer cannot take its place.
+// The other peer of the session is not notified of the reconnection. A peer that does not know the ID of an earlier
+// connection cannot take over its session.
 func TestReconnectedClientResumesItsSession(t *testing.T) {
 	_, url := newHub(t)
 	again := func(user string) *rustClient {

@@ -120,7 +120,7 @@ func (h *Hub) limitQueuesLocked() {
 	}
 }
 
-// removePeer removes a disconnected peer and notifies the other peer of its session.
+// removePeer removes a disconnected peer from the hub and from its session. It notifies the session's other member.
 func (h *Hub) removePeer(p *peer) {
 	defer h.work.Done()
 	h.mu.Lock()
@@ -227,7 +227,7 @@ func (h *Hub) joinLocked(p *peer, id string) {
 	}
 }
 
-// resumeLocked puts a peer that reconnects in the place of its earlier connection, and ends that connection if it has
+// resumeLocked gives a peer that reconnects the session of its earlier connection, and ends that connection if it has
 // not failed yet. previousID is the ID that the peer had in the earlier connection. Nothing happens if there is no such
 // connection any more, or if the peer is already in a session.
 func (h *Hub) resumeLocked(p *peer, previousID string) {

@@ -44,7 +44,7 @@ type peer struct {
 	understandsMove bool // the client understands the messages about a third peer
 
 	id         string   // set once, under Hub.mu
-	resumed    bool     // guarded by Hub.mu; the peer has taken the place of its earlier connection
+	resumed    bool     // guarded by Hub.mu; the peer has taken over the session of its earlier connection
 	session    *session // guarded by Hub.mu; nil if in none
 	waitingFor *session // guarded by Hub.mu; session that it waits to be admitted to, or nil
 }
