@@ -18,9 +18,9 @@ type Options struct {
 	AfterBatch func() // called after each batch of closures, on the loop; may be nil
 }
 
-// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded, because Post
-// may neither block nor drop a closure: the loop may be closing the connection whose goroutine calls Post, and would
-// then wait for it forever.
+// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded, because Post may neither drop a
+// closure nor block. If Post could block, a closure that closes a connection and waits for the connection's goroutine would
+// never return when that goroutine is blocked in Post.
 type Loop struct {
 	options Options
 	wake    chan struct{} // capacity 1: signals that the queue may not be empty

@@ -25,13 +25,14 @@ type Media struct {
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64 // packets that subscribers requested again; packets resent to them; key frames that they requested
 	ReportedExpected, ReportedLost                         uint64 // packets sent to subscribers and lost on the way, according to their receiver reports
 	// Histogram of the round-trip times to subscribers, from their reports. RoundTripsWithin maps an upper bound in
-	// seconds to the number of times up to this bound. RoundTrips is the total count, and RoundTripSeconds is the sum
-	// of the times.
+	// seconds to the number of times up to this bound. RoundTrips is the number of all times, and RoundTripSeconds is
+	// their sum.
 	RoundTripsWithin map[float64]uint64
 	RoundTrips       uint64
 	RoundTripSeconds float64
-	// Histogram, in the same form, of the time that packets spend in the server. Only a sample of the packets is
-	// measured.
+	// Histogram of the times that packets spend in the server. Only a sample of the packets is measured. ForwardedWithin
+	// maps an upper bound in seconds to the number of times up to this bound. Forwarded is the number of all times, and
+	// ForwardedSeconds is their sum.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64

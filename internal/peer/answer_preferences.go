@@ -61,10 +61,10 @@ func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 	return mids
 }
 
-// matchTracks returns the track of each media section on which the client sends or wants to send, with the mid of the
-// section as the key. The track of a section is the one with the track ID in the section. If no track has that ID, because
-// some browsers put other IDs into SDP (docs/protocol.md, 3.2), it is the first track of the same kind that has CIDs but no
-// section yet.
+// matchTracks returns a map from the mid of each media section on which the client sends or wants to send to the section's
+// track. First, it matches sections and tracks of the same kind by the track ID in the SDP. Some browsers put other IDs into
+// the SDP (docs/protocol.md, 3.2). Each section with an unknown ID then gets the first unmatched track of its kind that has
+// CIDs.
 func (p AnswerPreferences) matchTracks(offer *sdp.SessionDescription) map[string]*SendPreference {
 	matched := map[string]*SendPreference{}
 	taken := make([]bool, len(p.Tracks))

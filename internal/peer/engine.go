@@ -102,7 +102,7 @@ type filteredUDPMux struct {
 	senders  *rtcpSenders
 }
 
-// GetConn implements ice.UDPMux. The returned connection drops RTCP beyond the limits of v.senders.
+// GetConn implements ice.UDPMux. The returned connection drops the RTCP packets that v.senders does not admit.
 func (v filteredUDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	return v.senders.limit(v.UDPMux.GetConn(ufrag, local))
 }

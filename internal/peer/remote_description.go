@@ -130,7 +130,7 @@ func (t *Transport) acceptsAddress(address string) bool {
 	return a.IsGlobalUnicast() || a.IsLoopback() && t.loopback
 }
 
-// candidateText returns a trickled candidate in the syntax of acceptsCandidate.
+// candidateText returns a trickled candidate without the prefix "candidate:", as acceptsCandidate requires it.
 func candidateText(c webrtc.ICECandidateInit) string {
 	return strings.TrimPrefix(c.Candidate, "candidate:")
 }

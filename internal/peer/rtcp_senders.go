@@ -20,9 +20,9 @@ const (
 	maxSenders  = 8192 // SSRCs accepted in total
 )
 
-// rtcpSenders drops RTCP packets whose sender SSRC exceeds the limits. It sees packets before they are decrypted, so anybody
-// can forge them. Therefore it does not close the connection. During a flood, RTCP from new senders is lost, but RTCP from
-// known senders still passes.
+// rtcpSenders limits the number of different sender SSRCs in the RTCP packets of one connection. It drops the packets of all
+// further senders. It sees packets before they are decrypted, so anybody can forge them. Therefore it does not close the
+// connection. During a flood, RTCP from new senders is lost, but RTCP from known senders still passes.
 type rtcpSenders struct {
 	mu     sync.Mutex
 	bucket *rate.Limiter
@@ -60,7 +60,7 @@ type packetConn interface {
 	ice.AddrPortReaderWriter
 }
 
-// limitedConn is a packetConn that skips RTCP packets beyond the limits of its rtcpSenders.
+// limitedConn is a packetConn that skips the RTCP packets that its rtcpSenders does not admit.
 type limitedConn struct {
 	packetConn
 	senders *rtcpSenders
@@ -95,7 +95,7 @@ func (s *rtcpSenders) limit(conn net.PacketConn, err error) (net.PacketConn, err
 	return conn, err
 }
 
-// limitedTCPMux is a TCP mux whose connections drop RTCP packets beyond the limits of its rtcpSenders.
+// limitedTCPMux is a TCP mux whose connections drop the RTCP packets that its rtcpSenders does not admit.
 type limitedTCPMux struct {
 	TCPMux
 	senders *rtcpSenders

@@ -5,8 +5,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Calls between participants (docs/protocol.md, 6.3) are forwarded as data, with two exceptions. First, the server
-// itself refuses a call that cannot be answered; otherwise the caller would wait for 7 s and the method might run.
+// Remote procedure calls (RPC) between participants are forwarded as data (docs/protocol.md, 6.3), with two exceptions.
+// First, the server itself refuses a call that cannot be answered; otherwise the caller would wait for 7 s and the
+// method might run.
 // Second, hidden participants, whose packets carry no sender, can still call and answer.
 
 const (
@@ -20,8 +21,8 @@ const (
 	callerPrefix = "CALLER_"
 )
 
-// callID reports whether packet makes a call, and returns the ID of the call. A call of version 1 is an RpcRequest; a
-// call of version 2 is a text stream.
+// callID reports whether packet makes an RPC call, and returns the ID of the call. A call of version 1 is an RpcRequest.
+// A call of version 2 is a text stream.
 func callID(packet *livekit.DataPacket) (id string, calls bool) {
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_RpcRequest:
@@ -34,8 +35,8 @@ func callID(packet *livekit.DataPacket) (id string, calls bool) {
 	return "", false
 }
 
-// callError returns the reason why a call from the participant to these identities cannot be answered, or nil if it
-// can.
+// callError returns the reason why an RPC call from the participant to these identities cannot be answered, or nil if
+// it can.
 func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	p := d.p
 	if !p.info.Permission.GetCanPublishData() {
@@ -57,9 +58,9 @@ func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	return nil
 }
 
-// refuseCall replaces the participant's call in packet by an error response from the server, and returns the response's
-// recipient, which is the caller. It sends an acknowledgement first, because some clients read a response only after
-// one.
+// refuseCall replaces the participant's RPC call in packet by an error response from the server, and returns the
+// response's recipient, which is the caller. It sends an acknowledgement first, because some clients read a response
+// only after one.
 func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
 	ack := &livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}}
 	raw, err := proto.Marshal(ack)
@@ -74,10 +75,12 @@ func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *live
 	return []*outbox{d.out}
 }
 
-// hiddenSender returns the sender identity for a packet of a hidden participant. A call gets a random alias, to which
-// the answer can be sent. An answer gets the participant's real identity, because the caller accepts an answer only
-// from the identity that it called. All other packets get "". Calls to all participants do not reach hidden ones (see
-// Room.recipients).
+// hiddenSender returns the sender identity for a packet of a hidden participant:
+//   - An RPC call gets a random alias, to which the answer can be sent.
+//   - An answer of RPC version 2 gets the participant's real identity, because the caller accepts an answer only from
+//     the identity that it called. That caller knows the identity already: a call without a recipient is not sent to
+//     hidden participants (see Room.recipients).
+//   - Any other packet gets "".
 func (d *dataTransfer) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {
 		if d.callerAlias == "" {

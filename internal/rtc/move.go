@@ -115,7 +115,8 @@ func (pub *Publication) transferTo(owner *Participant) *Publication {
 	return next
 }
 
-// admitMoved admits a successor, whose connections exist already.
+// admitMoved adds p to r. p is the successor of a participant in another room, which moveTo has created, so its
+// connections exist already. If r has closed, admitMoved disconnects the client.
 func (r *Room) admitMoved(p *Participant) {
 	if r.closed {
 		p.closed = true

@@ -123,7 +123,7 @@ func chunk(n int) []byte {
 // queuedChunkSize is the size of a chunk in a queue.
 const queuedChunkSize = 16<<10 + queuedOverhead
 
-// numbers returns the numbers of chunks.
+// numbers returns the number at the beginning of each message. The messages were made by chunk.
 func numbers(t *testing.T, messages []string) []int {
 	t.Helper()
 	var list []int

@@ -29,8 +29,8 @@ type Stats struct {
 	RoundTripsWithin               map[float64]uint64
 	RoundTrips                     uint64
 	RoundTripSeconds               float64
-	// Histogram, in the form of the previous one, of the time that packets spent in the server. Only a sample of
-	// packets is measured.
+	// Histogram of the times that packets spent in the server: cumulative counts by upper bound in seconds, the total
+	// count, and the sum of the times in seconds. Only a sample of the packets is measured.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64

@@ -84,8 +84,8 @@ func (m *rateMeter) add(spatial, temporal, size int, frame bool) {
 	}
 }
 
-// endWindow adds the counts of the current window, which lasted the given number of seconds, to the smoothed rates and
-// clears them.
+// endWindow updates the smoothed rates with the counts of the current window, and then resets the counts. seconds is the
+// duration of the window.
 func (m *rateMeter) endWindow(seconds float64) {
 	m.total = min(m.total+seconds, meterLongMemory.Seconds())
 	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLongMemory)

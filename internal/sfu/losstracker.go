@@ -10,10 +10,10 @@ import (
 const (
 	// A NACK is repeated if its packet has not arrived after 5/4 of the usual repair time, within these bounds.
 	minNACKInterval, maxNACKInterval = 100 * time.Millisecond, 300 * time.Millisecond
-	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. After nacksBeforeKeyFrame NACKs the
-	// packet is given up and a key frame is requested too. A decoder that waits for the packet would request one much
-	// later: in libwebrtc, after three seconds. After a packet is given up, no more NACKs are sent for it if it is
-	// audio or precedes a key frame.
+	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. After nacksBeforeKeyFrame NACKs, a key
+	// frame is requested too, unless one has started after the packet. A decoder that waits for the packet would request
+	// a key frame much later: in libwebrtc, after three seconds. The remaining NACKs are sent only for packets after the
+	// start of the latest key frame, so an audio packet gets at most nacksBeforeKeyFrame.
 	maxNACKs, nacksBeforeKeyFrame = 10, 5
 	// maxMissing bounds the number of packets that are requested at a time. A longer gap counts as an interruption, not
 	// as loss.
@@ -42,7 +42,7 @@ type lossTracker struct {
 	repairTime        time.Duration   // usual time from the first NACK for a packet to its arrival
 	keyFrame          uint64          // extended sequence number of the first packet of the latest key frame; 0: none yet
 	keyFrameTimestamp uint32          // RTP timestamp of that key frame
-	givenUp           uint64          // extended sequence number of the newest packet given up; 0: none yet
+	givenUp           uint64          // extended sequence number of the newest packet that may never arrive; 0: none yet
 }
 
 // missingPacket is a packet that has not arrived although a later one has.
@@ -85,7 +85,7 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 }
 
 // noteLate records packet ext, which is older than the newest one, and reports whether it was missing. If it was not,
-// it is a duplicate or was given up.
+// it is a duplicate or a packet that is not requested anymore.
 func (l *lossTracker) noteLate(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {
@@ -113,7 +113,8 @@ func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
 	l.lastArrival, l.lastTimestamp = now, timestamp
 }
 
-// giveUp gives up packet ext. Frames that depend on it need a key frame.
+// giveUp records that packet ext may never arrive. The frames after it then need a key frame. NACKs for the packet may
+// continue.
 func (l *lossTracker) giveUp(ext uint64) { l.givenUp = max(l.givenUp, ext) }
 
 // noteKeyFrame records that packet ext starts a key frame. With H.264 several packets of one key frame look like its
@@ -127,11 +128,11 @@ func (l *lossTracker) noteKeyFrame(ext uint64, timestamp uint32) {
 	}
 }
 
-// hasUnrepairedLoss reports whether a packet was given up and no key frame has arrived since.
+// hasUnrepairedLoss reports whether a packet after the start of the latest key frame may never arrive (givenUp).
 func (l *lossTracker) hasUnrepairedLoss() bool { return l.givenUp > l.keyFrame }
 
-// dueNACKs appends to pairs the packets that must be requested now. It gives up a packet after nacksBeforeKeyFrame
-// requests. From then on it repeats the request only if the packet follows the start of the latest key frame, up to
+// dueNACKs appends to pairs the packets that must be requested now. After nacksBeforeKeyFrame requests for a packet, it
+// calls giveUp. From then on it repeats the request only if the packet follows the start of the latest key frame, up to
 // maxNACKs requests in total, and only while the packet would not be too old for the history.
 func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
 	repeat := max(minNACKInterval, min(l.repairTime*5/4, maxNACKInterval))

@@ -3,9 +3,9 @@ package bwe
 import "time"
 
 const (
-	// minProbeDuration is the minimum duration of a probe: several times the resolution of timers, and short enough
-	// that the queue of a path which does not carry the probe can hold it. At low bitrates, a probe lasts until
-	// minProbeBits are sent.
+	// minProbeDuration is the minimum duration of a probe. It is several times the resolution of timers. It is also so
+	// short that a path whose capacity is below the probe's bitrate can queue the excess packets. At low bitrates, a
+	// probe takes longer: until minProbeBits are sent.
 	minProbeDuration = 30 * time.Millisecond
 	minProbeBits     = 8 * 250 * 8 // eight packets of 250 bytes
 	// A probe's bitrate is this multiple of the estimate: firstProbeFactor for the first one, and the smaller

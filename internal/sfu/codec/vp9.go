@@ -11,8 +11,8 @@ const (
 	vp9SpatialMax   = 0x07
 )
 
-// parseVP9 parses the VP9 payload descriptor up to the layers. The first packet of a key frame starts a frame (B=1) of
-// the lowest spatial layer that is not predicted from earlier pictures (P=0).
+// parseVP9 parses the VP9 payload descriptor up to the layer indexes. A packet is the first one of a key frame if it
+// belongs to the lowest spatial layer, starts a frame (B=1), and is not predicted from earlier pictures (P=0).
 func parseVP9(p []byte, info *Info) error {
 	flags, i := p[0], 1
 	if flags&vp9PictureID != 0 {
