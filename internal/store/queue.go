@@ -83,9 +83,9 @@ func consumerNames(name, lane string) [2]string {
 // Reader opens the reader with this name on a lane. Only one process may use it at a time. It continues after the last
 // message that it finished. A new reader receives the messages put from now on.
 //
-// If an earlier process was killed while it processed a message, that message is delivered again immediately. Its old
-// consumer would hold back this message and all later ones until ackWait has passed, so a new consumer replaces it,
-// starting after the last acknowledged message.
+// If an earlier process was killed while it processed a message, the reader receives that message again immediately.
+// The NATS consumer that the earlier process used would deliver nothing until ackWait has passed. So Reader always
+// replaces the consumer with a new one, which starts after the last acknowledged message.
 func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) {
 	names := consumerNames(name, lane)
 	config := jetstream.ConsumerConfig{
@@ -100,7 +100,8 @@ func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) 
 		if config.Durable = names[0]; old == names[0] {
 			config.Durable = names[1]
 		}
-		// A process that was killed while it replaced the consumer may have left this one. It is not ahead of the old one.
+		// A process that was killed while it replaced a consumer may have left two. The one deleted here has acknowledged at
+		// least as many messages as old (see findConsumer), so no message is skipped.
 		if err := q.stream.DeleteConsumer(ctx, config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, fmt.Errorf("read queue %s: %w", q.name, err)
 		}

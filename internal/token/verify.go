@@ -99,8 +99,8 @@ func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	return c.toGrants(raw), payload, nil
 }
 
-// toGrants returns the grants of the token whose text is raw. It sets the fields that are derived from the registered
-// claims, and the family ID.
+// toGrants returns the grants of the token whose text is raw. It derives some fields from the registered claims, and
+// derives Family from raw if the token has no family claim (see ClaimGrants.Family).
 func (c *claims) toGrants(raw string) *ClaimGrants {
 	g := c.ClaimGrants
 	if g.Family == "" {

@@ -8,22 +8,23 @@ import (
 )
 
 const (
-	// ownerSilence is the time after which a sharer replaces an owner for which no request arrives from the address. Clients
-	// send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE itself declares a connection failed
-	// after 15 s (peer/engine.go).
+	// ownerSilence is the time after which another connection replaces the owner of an address if no request for the owner
+	// arrives from the address. Clients send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE
+	// itself declares a connection failed after 15 s (peer/engine.go).
 	ownerSilence = 15 * time.Second
-	// maxSharers bounds the sharers of an address; the oldest is removed first. Each receives a copy of every packet.
+	// maxSharers bounds the connections that share a client address with its owner (see addressOwner), because most packets
+	// from the address are copied for each of them. If there are more, the oldest is removed.
 	maxSharers = 8
 )
 
-// addressOwner is the connection that receives the packets from one client address. Its sharers are other connections that
-// claim the address.
+// addressOwner is the connection that owns one client address: it receives the packets from the address. Its sharers are
+// other connections that claim the address. They receive copies.
 //
 // A second connection claims an address when a NAT reassigns the port of one client to another, or when a client is killed
 // and restarted with the same port. ICE needs seconds to notice that the first connection is dead, but the second one has to
 // receive packets immediately. On the other hand, any participant can make its own connection claim the address of another
 // participant: it only has to send a request with that source address. So a claim does not take the address from its owner.
-// Instead, both connections receive the packets from there, and each drops those that it cannot decrypt.
+// Instead, both connections receive the packets from the address, and each drops those that it cannot decrypt.
 //
 // The second connection becomes the owner when a complete DTLS handshake over the address proves that its client receives
 // packets there, or when no request for the owner has arrived from the address for ownerSilence.
@@ -109,14 +110,16 @@ func (m *UDPMux) ownerSilent(o *addressOwner) bool {
 	return m.now().UnixNano()-o.lastRequest.Load() > int64(ownerSilence)
 }
 
-// replaceLocked makes c the owner of addr in place of o. The connection of o becomes a sharer when it next sends a response.
+// replaceLocked makes c the owner of addr in place of o. The former owner loses addr, but becomes a sharer when it next
+// sends a STUN response to addr (see claim).
 func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, addr netip.AddrPort) {
 	o.conn.owned = without(o.conn.owned, addr)
 	c.shared = without(c.shared, addr)
 	m.ownLocked(c, addr, without(o.sharers, c))
 }
 
-// ownLocked makes c the owner of addr and sets its sharers. If c owns maxOwned addresses already, it loses the oldest.
+// ownLocked makes c the owner of addr, which is then shared by sharers. If c owns maxOwned addresses already, c loses the
+// oldest of them.
 func (m *UDPMux) ownLocked(c *UDPMuxedConn, addr netip.AddrPort, sharers []*UDPMuxedConn) {
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])
@@ -141,8 +144,8 @@ func (m *UDPMux) releaseLocked(c *UDPMuxedConn, addr netip.AddrPort) {
 	}
 }
 
-// shareLocked makes c a sharer of addr, which o owns. If addr has maxSharers already, it loses the oldest sharer. If c
-// shares maxOwned addresses already, it stops sharing the oldest.
+// shareLocked makes c a sharer of addr, which o owns. If addr has maxSharers already, the oldest sharer is removed. If c
+// shares maxOwned addresses already, c stops sharing the oldest of them.
 func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, addr netip.AddrPort) {
 	if len(o.sharers) == maxSharers {
 		m.unshareLocked(o.sharers[0], addr)

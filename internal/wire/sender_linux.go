@@ -39,8 +39,8 @@ type sender struct {
 	packets  [batchPackets]int32 // number of datagrams in each message
 	count    int                 // number of messages in use
 
-	// The fields from, sent and errno are arguments and results of call. They are fields so that call is allocated only
-	// once.
+	// call is sendmmsg as a function value, which init allocates once for all sends. RawConn.Write passes only the socket to
+	// it, so fields hold its argument from and its results sent and errno.
 	from, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool

@@ -27,7 +27,8 @@ type TCPMuxedConn struct {
 	closed  bool
 }
 
-// inbound is a received packet. The reader sends to from.copied when it has copied the packet.
+// inbound is a packet that was received on the TCP connection from. ReadFromAddrPort copies the packet and then signals
+// this on the channel copied of that connection.
 type inbound struct {
 	packet []byte
 	from   *tcpStream

@@ -26,7 +26,7 @@ const (
 type tcpStream struct {
 	conn   net.Conn
 	remote netip.AddrPort
-	copied chan struct{} // capacity 1: the reader has copied the packet that TCPMuxedConn.deliver passed to it
+	copied chan struct{} // capacity 1: signals that the packet of TCPMuxedConn.deliver has been copied
 
 	wake chan struct{} // capacity 1: signals that queued is not empty or that closed has been set
 

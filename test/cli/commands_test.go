@@ -85,9 +85,9 @@ func send(ctx context.Context, p *client.Publication, sample []byte) {
 	}
 }
 
-// jsonHas implements the script command "json PATH VALUE". It parses the output of the last command and compares the
-// value at PATH, as in "json rooms.0.name blue". The last step "len" is the length of an array. With !, it checks
-// that there is no value at PATH.
+// jsonHas implements the script command "json PATH VALUE", for example "json rooms.0.name blue". It parses the output of
+// the last command as JSON and checks that VALUE is at PATH. A path that ends in "len", such as rooms.len, stands for
+// the length of an array. With !, jsonHas checks that there is no value at PATH.
 func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 	var v any
 	out := ts.ReadFile("stdout")
@@ -105,7 +105,7 @@ func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lookUpJSON follows the steps of a path into a decoded JSON value.
+// lookUpJSON returns the value at a path in a decoded JSON value. The steps are the parts of the path.
 func lookUpJSON(v any, steps []string) (any, error) {
 	for i, step := range steps {
 		switch at := v.(type) {

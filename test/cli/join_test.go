@@ -98,9 +98,12 @@ func startRecorder(ctx context.Context, t *testing.T, address, room string) (eve
 	}
 }
 
-// isComplete reports whether a recording with the given number of frames is complete. The file has want frames. The
-// publisher has printed how many frames it sent: sentOnce if it sent its files once, or more if it restarted them for
-// the recorder, which happens on a busy machine. After a restart the recording may have more than want frames.
+// isComplete reports whether a recording with the given number of frames is complete, that is, has want frames, as the
+// published file has.
+//
+// On a busy machine, the publisher may restart its files because the recorder has missed the first key frame. Then the
+// recording may have more than want frames. isComplete detects a restart by the publisher's output, which states how
+// many frames it sent in total. Without a restart, this number is sentOnce.
 func isComplete(frames, want int, publisher []byte, sentOnce int) bool {
 	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", sentOnce))
 	return frames == want || restarted && frames > want
@@ -137,8 +140,8 @@ func clientCommand(ctx context.Context, t *testing.T, address string, args ...st
 	return cmd
 }
 
-// recordedFiles returns the files of a recorder with their numbers of frames, as the recorder's events state them. It
-// fails the test if the number of files is not want.
+// recordedFiles returns the number of frames of each file that a recorder's events report as recorded. It fails the test
+// if the number of files is not want.
 func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	t.Helper()
 	seen, paths := map[string]bool{}, map[string]int{}
@@ -166,8 +169,8 @@ func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	return paths
 }
 
-// countFrames decodes a file with ffmpeg, which must find no errors. It returns the number of all frames and of those
-// with at least 100 bytes: when a VP8 or H264 track ends, the server adds smaller black frames.
+// countFrames decodes a file with ffmpeg, which must find no errors. It returns the number of all frames and the
+// number of frames with at least 100 bytes: when a VP8 or H264 track ends, the server adds smaller black frames.
 func countFrames(t *testing.T, path string) (all, large int) {
 	t.Helper()
 	for _, size := range strings.Fields(ffprobe(t, path, "packet=size")) {

@@ -256,7 +256,7 @@ func TestTrackWithAUsedClientIDIsPublishedOnceTheIDIsFree(t *testing.T) {
 	})
 }
 
-// A participant that left while another's signalling was down is gone for the other after its resume.
+// Ada leaves while Bo's signalling connection is down. When Bo resumes, the server notifies Bo that Ada has left.
 func TestResumeReportsMissedDepartures(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 // noon is the time of all events on the tested pages.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// shell returns a Shell, the part that all pages have in common, with made-up files.
+// shell returns a Shell, the data that all pages have in common, with made-up addresses of style sheets and scripts.
 func shell(title string) Shell {
 	return Shell{
 		Title:       title,
