@@ -172,8 +172,8 @@ func TestMetricsAreServedOnlyWithTheTokenOrToALocalRequest(t *testing.T) {
 	}
 }
 
-// A request looks local if a proxy on this machine replaces the Host header and adds no forwarding header. Most such
-// proxies use HTTP/1.0.
+// Requests over HTTP/1.0 are refused even if they look local. They probably come through a proxy on this machine that
+// replaces the Host header and adds no forwarding header: most such proxies use HTTP/1.0.
 func TestMetricsAreRefusedOverHTTP10(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	conn, err := net.Dial("tcp", s.Address)

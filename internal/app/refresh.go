@@ -31,7 +31,7 @@ func (a *App) refreshToken(s rtc.TokenSubject) (string, error) {
 }
 
 // presentTimeout is how long a room may take to report whether a participant is present. On a timeout the lobby treats
-// the identity as free; rooms refuse a guest whose identity is taken.
+// the identity as free. That is safe, because the room itself refuses a guest whose identity is taken.
 const presentTimeout = time.Second
 
 // present reports whether a participant with this identity is in a room.

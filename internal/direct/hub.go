@@ -227,8 +227,8 @@ func (h *Hub) joinLocked(p *peer, id string) {
 	}
 }
 
-// resumeLocked gives a peer that reconnects the session of its earlier connection, and ends that connection if it has
-// not failed yet. previousID is the ID that the peer had in the earlier connection. Nothing happens if there is no such
+// resumeLocked returns p, which has reconnected, to the session of its earlier connection. It ends that connection if it
+// has not failed yet. previousID is the ID that the peer had in the earlier connection. Nothing happens if there is no such
 // connection any more, or if the peer is already in a session.
 func (h *Hub) resumeLocked(p *peer, previousID string) {
 	old := h.peers[previousID]

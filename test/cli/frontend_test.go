@@ -20,7 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// writeBuild writes a build to dir that differs from the committed build in the script of the lobby.
+// writeBuild writes a build to dir. It is the committed build with another lobby script, which contains mark.
 func writeBuild(dir, mark string) error {
 	if err := os.CopyFS(dir, os.DirFS("../../web/static")); err != nil {
 		return err

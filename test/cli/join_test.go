@@ -98,12 +98,11 @@ func startRecorder(ctx context.Context, t *testing.T, address, room string) (eve
 	}
 }
 
-// isComplete reports whether a recording with the given number of frames is complete, that is, has want frames, as the
-// published file has.
+// isComplete reports whether a recording with this number of frames is complete. The published file has want frames.
 //
 // On a busy machine, the publisher may restart its files because the recorder has missed the first key frame. Then the
-// recording may have more than want frames. isComplete detects a restart by the publisher's output, which states how
-// many frames it sent in total. Without a restart, this number is sentOnce.
+// recording may have more frames. isComplete detects a restart from the publisher's output, which states how many frames
+// it sent in total. Without a restart, that is sentOnce.
 func isComplete(frames, want int, publisher []byte, sentOnce int) bool {
 	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", sentOnce))
 	return frames == want || restarted && frames > want
