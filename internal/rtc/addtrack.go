@@ -217,8 +217,9 @@ func newCodecInfo(req *livekit.AddTrackRequest, c *livekit.SimulcastCodec, allow
 	return &livekit.SimulcastCodecInfo{MimeType: mime, Cid: c.Cid, Layers: layers, VideoLayerMode: layerMode(c.VideoLayerMode, mime)}
 }
 
-// layerMode returns how the layers of a video codec are sent: m if the client has set it, otherwise all in one stream
-// for VP9 and AV1 and one stream per layer for other codecs. For audio it returns m.
+// layerMode returns how the layers of a codec are sent. If the client has requested a mode, m, or the codec is for
+// audio, the result is m. Otherwise it is all layers in one stream for VP9 and AV1, and one stream per layer for other
+// codecs.
 func layerMode(m livekit.VideoLayer_Mode, mime string) livekit.VideoLayer_Mode {
 	switch {
 	case m != livekit.VideoLayer_MODE_UNUSED || !strings.HasPrefix(mime, "video/"):

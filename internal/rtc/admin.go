@@ -318,8 +318,8 @@ func (rs *Rooms) withRoomCreated(ctx context.Context, name string, config *livek
 	}
 }
 
-// doErr runs f on the room's loop and returns f's error, or errRoomClosed if the room has closed. If it returns ctx's
-// error, f may still run later; therefore read what f writes only if the error is nil.
+// doErr runs f on the room's loop and returns f's error. If the room has closed, it returns errRoomClosed. If it
+// returns ctx's error, f may still run later. The caller may therefore read what f writes only if doErr returns nil.
 func (r *Room) doErr(ctx context.Context, f func() error) error {
 	var failed error
 	err := r.loop.Do(ctx, func() {

@@ -13,8 +13,8 @@ import (
 // batches, the work for a large audience that joins or leaves grows linearly with the audience, not quadratically.
 const updateInterval = 150 * time.Millisecond
 
-// maxUpdateSize is the maximum size in bytes of one update message, without framing (docs/protocol.md, 0.4). A single
-// participant may exceed it.
+// maxUpdateSize is the maximum size in bytes of one update message, without framing (docs/protocol.md, 0.4). A message
+// about a single participant may be larger.
 const maxUpdateSize = 128 << 10
 
 // updateQueue holds the changes of the room that have not been sent to the participants yet.
@@ -38,9 +38,9 @@ func (r *Room) announce(p *Participant, self bool) {
 	r.queueUpdate(p)
 }
 
-// announceDeparture informs the other participants that p has left. If p was replaced by a newer connection of its
-// identity, current clients get no update, because the newest SID identifies the participant; older clients get the
-// departure before the update about the new connection (docs/protocol.md, 1.7).
+// announceDeparture informs the other participants that p has left. If a newer connection of its identity has replaced
+// p, current clients get no update about p. They learn from the SID in the update about the new connection that p is
+// gone. Older clients get the update about p first, before the one about the new connection (docs/protocol.md, 1.7).
 func (r *Room) announceDeparture(p *Participant) {
 	if p.hidden() {
 		return

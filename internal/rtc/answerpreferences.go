@@ -46,9 +46,9 @@ func (pb *publishing) sendPreferences() []peer.SendPreference {
 }
 
 // codecCIDs returns the track IDs by which the client's SDP may name a track in codec c. The list is empty for a codec
-// that the client does not send. announced is the ID of the track's announcement, which belongs to the primary codec;
-// primary is set if c is that codec.
-func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []string {
+// that the client does not send. trackCID is the track ID in the AddTrack request. It names the primary codec, so the
+// list contains it only if primary is set.
+func codecCIDs(trackCID string, c *livekit.SimulcastCodecInfo, primary bool) []string {
 	var cids []string
 	for _, cid := range []string{c.Cid, c.SdpCid} {
 		if cid != "" {
@@ -56,7 +56,7 @@ func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []
 		}
 	}
 	if primary {
-		cids = append(cids, announced)
+		cids = append(cids, trackCID)
 	}
 	return cids
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // answerTo returns the media sections of the server's answer to a client that announces these tracks and offers them
-// with plain pion.
+// from a plain pion connection.
 func answerTo(t *testing.T, req JoinRequest, announced ...*livekit.AddTrackRequest) []*sdp.MediaDescription {
 	t.Helper()
 	ada := newHarness(t).join(req)

@@ -27,8 +27,8 @@ type ban struct{ issuedBefore, expires time.Time }
 // banKey identifies the participant that a ban is about.
 type banKey struct{ room, identity string }
 
-// bans holds the bans of all rooms. They outlive their room, because a new room may reuse its name. bans may be used
-// from any goroutine.
+// bans holds the bans of all rooms. A ban outlives its room, because a new room may have the same name. bans may be
+// used from any goroutine.
 type bans struct {
 	mu  sync.Mutex
 	all map[banKey]ban
@@ -77,7 +77,8 @@ func (l *bans) evictLocked(now time.Time) {
 	}
 }
 
-// check returns errBanned if, at the time now, a ban refuses a token of the identity that was issued at issuedAt.
+// check returns errBanned if the identity is banned from the room and the ban applies to its token. issuedAt is the
+// time at which the token was issued, and now is the current time.
 func (l *bans) check(room, identity string, issuedAt, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

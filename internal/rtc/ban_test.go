@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// longAgo is before the issue time of every token. Removing a participant with it bans nothing.
+// longAgo is earlier than the issue time of every token. If Rooms.Remove gets it as issuedBefore, no token is banned.
 var longAgo = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {

@@ -35,8 +35,7 @@ func streamHeader(topic, id string) *livekit.DataPacket_StreamHeader {
 	}}
 }
 
-// lastQueuedPacket returns the last of the packets queued for g, or nil if n is 0. The test fails unless there are n
-// packets.
+// lastQueuedPacket checks that n packets are queued for g. It returns the last of them, or nil if n is 0.
 func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 	g.t.Helper()
 	packets := g.queuedPackets()
@@ -49,7 +48,8 @@ func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 	return packets[n-1]
 }
 
-// The method must not run, and the caller must not have to wait for a timeout.
+// If a call cannot be answered, the method must not run, and the caller must get an error without waiting for a
+// timeout.
 func TestUnanswerableRPCFailsImmediately(t *testing.T) {
 	h := newHarness(t)
 	far := request("far")

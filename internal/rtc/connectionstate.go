@@ -73,8 +73,8 @@ func (cn *connections) lostMedia(closedByClient bool) {
 	cn.startReturnTimer()
 }
 
-// recentActivity is the maximum age of the client's last signalling message for which a media failure is attributed to
-// UDP instead of the client's network: two ping intervals.
+// recentActivity is two ping intervals. If media fails but the client has sent a signalling message within this time,
+// the client's network works. The failure is then attributed to UDP.
 const recentActivity = 2 * pingInterval * time.Second
 
 // considerTCPFallback switches the client to TCP if the failure of t is attributed to UDP. The client is about to
@@ -123,8 +123,9 @@ func (cn *connections) removeIfDisconnected() {
 	}
 }
 
-// signalLost handles the end of the client's signalling connection sink. A participant without media has left; one with
-// media may resume.
+// signalLost handles the end of the signalling connection that sink belongs to. It matters only if the media connection
+// is not up either. A participant that is not active yet is then removed. An active one is given returnTimeout to
+// resume.
 func (cn *connections) signalLost(sink SignalSink) {
 	p := cn.p
 	if p.closed || cn.sink != sink {

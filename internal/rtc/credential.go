@@ -46,8 +46,8 @@ func (req *JoinRequest) companion() bool {
 	return req.Token.Identity != "" && req.Token.Identity != req.Identity
 }
 
-// companionIdentity returns the identity of a companion: the identity of its participant, a separator and the name of
-// the companion.
+// companionIdentity returns the identity of a companion, the second connection with which a participant only publishes.
+// It consists of the participant's identity, a separator and the name of the companion.
 func companionIdentity(identity, name string) string { return identity + companionSeparator + name }
 
 // companionSeparator separates a participant's identity from the name of its companion.
@@ -81,7 +81,8 @@ func (r *Room) checkIdentity(req JoinRequest) error {
 	return nil
 }
 
-// companionOf returns the companion of the participant main, or nil if it has none.
+// companionOf returns the companion of the participant main, the second connection with which it only publishes. It
+// returns nil if main has none.
 func (r *Room) companionOf(main *Participant) *Participant {
 	if main.req.companion() {
 		return nil
@@ -146,8 +147,9 @@ func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	return info
 }
 
-// mayResume reports whether req may resume p. It must name p's session, and its token must be one that may replace the
-// session's token (see Credential.mayReplace). A token of another family must be for the same kind of participant as p.
+// mayResume reports whether req may resume p. req must name p's session. The token of req must be one that may replace
+// the session's token (see Credential.mayReplace). If the two tokens are of different families, req must also be for
+// the same kind of participant as p.
 func (p *Participant) mayResume(req JoinRequest) bool {
 	if p.closed || p.forwarding.source != nil || req.SID != p.sid() || !req.Token.mayReplace(p.req.Token) {
 		return false

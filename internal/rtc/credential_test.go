@@ -9,14 +9,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// guestRequest returns a join request with a token of this family that the server issued to a guest.
+// guestRequest returns a join request whose token the server issued to a guest. family is the ID of the token family.
 func guestRequest(identity, family string) JoinRequest {
 	req := request(identity)
 	req.Token = Credential{Identity: identity, Family: family, Guest: true}
 	return req
 }
 
-// backEndRequest returns a join request with a token of this family from a back end.
+// backEndRequest returns a join request whose token comes from a back end. family is the ID of the token family.
 func backEndRequest(identity, family string) JoinRequest {
 	req := guestRequest(identity, family)
 	req.Token.Guest = false
@@ -140,7 +140,8 @@ func TestGuestCannotReplaceOtherParticipant(t *testing.T) {
 	})
 }
 
-// companionRequest returns a guest's request for the companion called name.
+// companionRequest returns a guest's request to join as a companion, which only publishes. name is the name of the
+// companion.
 func companionRequest(identity, family, name string) JoinRequest {
 	req := guestRequest(identity, family)
 	req.SetCompanion(name)
@@ -222,8 +223,8 @@ func TestUnknownTrackSourceInGrantAllowsNothing(t *testing.T) {
 	}
 }
 
-// Rights that a back end revokes stay revoked for the participant's companion and when the participant rejoins with its
-// old token.
+// Rights that a back end revokes stay revoked when the participant rejoins with its old token. They are also revoked
+// for the participant's companion, the second connection with which it only publishes.
 func TestRevokedRightsStayRevokedAfterRejoin(t *testing.T) {
 	h := newHarness(t)
 	permission := func(identity string) *livekit.ParticipantPermission {
@@ -263,7 +264,8 @@ func TestRevokedRightsStayRevokedAfterRejoin(t *testing.T) {
 	}
 }
 
-// A participant may have an identity that looks like that of a companion.
+// A companion is the second connection with which a participant only publishes. An identity such as "ada#x" looks like
+// that of a companion, but may belong to an ordinary participant.
 func TestParticipantNamedLikeAPublishOnlyConnectionIsNotTreatedAsOne(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {

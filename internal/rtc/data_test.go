@@ -177,8 +177,8 @@ func TestDataPacketReachesOnlyItsDestinations(t *testing.T) {
 	}
 }
 
-// Duplicates by sequence number (sent again after a resume) or by nonce are dropped, and so are packets that are too
-// large or malformed.
+// A packet that repeats an earlier one is dropped. It has the sequence number of the earlier packet (if it is sent
+// again after a resume) or its nonce. Packets that are too large or malformed are dropped too.
 func TestRepeatedDataPacketIsForwardedOnce(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))

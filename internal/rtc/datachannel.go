@@ -90,7 +90,7 @@ func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 	}
 }
 
-// channelOpened makes dc available for sending. Pion calls it.
+// channelOpened makes dc available for sending. It is called by Pion, not on the room's loop.
 func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
 	d.p.onLoop(func(p *Participant) {
 		if p.closed {

@@ -52,7 +52,7 @@ type frameLimiter struct {
 	recent   [2]decision   // decisions about the last two frames, whose packets may be interleaved
 }
 
-// decision records whether the packets of a frame are forwarded. It is empty unless valid is set.
+// decision records for one frame whether its packets are forwarded. If valid is not set, no frame is recorded.
 type decision struct {
 	frame          uint16
 	valid, forward bool

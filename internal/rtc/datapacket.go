@@ -19,8 +19,8 @@ func (d *dataTransfer) handleData(kind livekit.DataPacket_Kind, raw []byte) {
 	}
 }
 
-// readPacket decodes a DataPacket and returns nil if raw is not one. Unknown fields are dropped. A packet whose value
-// is unknown comes from a newer protocol and is returned unchanged.
+// readPacket decodes a DataPacket and returns nil if raw is not one. Unknown fields are dropped. If the packet is of an
+// unknown kind, from a newer protocol, it is returned with all its fields.
 func readPacket(raw []byte) *livekit.DataPacket {
 	packet := &livekit.DataPacket{}
 	if decode.Proto(raw, packet) != nil {
@@ -144,8 +144,8 @@ func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 	}
 }
 
-// recipients returns the outboxes of the participants that the packet names, or of all participants but the sender if
-// it names none. from is nil for a packet from the server.
+// recipients returns the outboxes of the participants that the packet names. If the packet names none, it returns those
+// of all participants but the sender. The sender is the participant from; from is nil if the server sends the packet.
 func (r *Room) recipients(from *Participant, packet *livekit.DataPacket) []*outbox {
 	_, metrics := packet.Value.(*livekit.DataPacket_Metrics)
 	lossy := packet.Kind == livekit.DataPacket_LOSSY

@@ -253,7 +253,8 @@ func (t *DataTrack) unsubscribe(p *Participant) {
 	t.subscribersChanged(p)
 }
 
-// subscribersChanged updates t.sinks after p's subscription has started or ended, and marks p's handles for sending.
+// subscribersChanged updates t.sinks after p's subscription has started or ended. It also records that p must be sent
+// the new list of its handles.
 func (t *DataTrack) subscribersChanged(p *Participant) {
 	sinks := make([]*dataSubscription, 0, len(t.subs))
 	for _, s := range t.subs {

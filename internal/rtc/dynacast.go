@@ -57,8 +57,8 @@ func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) demandLevel {
 	return qualityOf(c.receiver.Demand(), layers)
 }
 
-// qualityOf returns the quality of the layer with that index in layers, noDemand for a negative index, and HIGH if the
-// layers are unknown.
+// qualityOf returns the quality of the layer with the index layer. It returns noDemand for a negative index, and HIGH
+// if layers is empty.
 func qualityOf(layer int, layers []*livekit.VideoLayer) demandLevel {
 	switch {
 	case layer < 0:
@@ -171,9 +171,9 @@ func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
 	return layers[:min(len(layers), sfu.MaxLayers)]
 }
 
-// regressionThreshold is the number of participants in a room at which publishers start to send both the primary and
-// the backup codec if one participant cannot decode the primary. In smaller rooms they send only the backup (LiveKit
-// calls that regression). The number is that of the reference server.
+// regressionThreshold matters when a track has a primary and a backup codec and one participant cannot decode the
+// primary. In a room with at least this number of participants, the publisher sends both codecs. In a smaller room it
+// sends only the backup (LiveKit calls that regression). The number is that of the reference server.
 const regressionThreshold = 5
 
 // chooseCodecs chooses the codec of each subscriber from those that its client can decode and the publisher sends.

@@ -51,7 +51,7 @@ func (s *dynacastTest) update(f func()) {
 	synctest.Wait()
 }
 
-// addViewer adds a subscriber that shows layers up to wanted.
+// addViewer adds a subscriber. wanted is the highest layer that it shows.
 func (s *dynacastTest) addViewer(identity string, wanted int) *Subscription {
 	v := &Subscription{
 		subscriber: blankParticipant(s.pub.owner.room, request(identity), nil), pub: s.pub, targetCodec: s.pub.codecs[0],
@@ -66,8 +66,8 @@ func (s *dynacastTest) removeViewer(v *Subscription) {
 	s.update(func() { s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == v }) })
 }
 
-// checkSent compares the demand messages sent to the publisher since the last call with want. Each message is written
-// as its codecs with the initials of the enabled qualities, for example "vp8:LMH".
+// checkSent checks that want lists the demand messages that the publisher was sent since the last call of checkSent.
+// Each message is written as its codecs with the initials of the enabled qualities, for example "vp8:LMH".
 func (s *dynacastTest) checkSent(what string, want ...string) {
 	s.t.Helper()
 	var got []string
@@ -121,8 +121,8 @@ func TestVideoTrackWithoutViewersIsSwitchedOffAfterDelay(t *testing.T) {
 	})
 }
 
-// A subscriber whose bandwidth does not suffice still counts: without packets the server would not notice that the
-// bandwidth has increased.
+// The publisher must keep sending a video that is paused for lack of bandwidth. Without its packets the server would
+// not notice that the subscriber's bandwidth has increased.
 func TestVideoPausedForBandwidthIsStillRequestedFromPublisher(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
@@ -157,7 +157,7 @@ func TestUnwatchedTrackIsSwitchedOffInEveryCodec(t *testing.T) {
 	})
 }
 
-// A subscriber that has disabled the audio track still counts. A subscriber that has disabled a video track does not.
+// A subscriber that has disabled the audio track still counts as a subscriber. With a video track it would not.
 func TestPublisherIsAskedToStopAudioCodecsWithoutSubscribers(t *testing.T) {
 	withDynacastTest(t, []string{"audio/red", "audio/opus"}, func(s *dynacastTest) {
 		s.pub.info.Type = livekit.TrackType_AUDIO

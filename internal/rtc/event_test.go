@@ -29,7 +29,7 @@ func (h *harness) eventLog(room string) []string {
 	return list
 }
 
-// checkEvents compares the events of a room with want.
+// checkEvents checks that the events of a room are those listed in want.
 func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 	t.Helper()
 	if got := h.eventLog(room); !slices.Equal(got, want) {

@@ -21,8 +21,8 @@ type family struct {
 // the rights of its token.
 const maxFamilies = 4096
 
-// family returns the stored state of the credential's token family and creates it if necessary. A credential without a
-// family gets a new family, which is not stored.
+// family returns what the room stores about the token family of the credential. It creates this state if necessary. For
+// a credential without a family it returns a new state, which is not stored.
 func (r *Room) family(c Credential) *family {
 	f := r.families[c.Family]
 	if f != nil {
@@ -69,8 +69,8 @@ const (
 	// positive again.
 	announceRate, announceBurst = 128 << 10, 512 << 10
 	// joinCost and policyCost are the bytes charged for a join and for a change of subscription permissions. They stand
-	// for the messages that other participants are then sent: about the join and the departure, or about the changed
-	// permissions.
+	// for the size of the messages that the other participants then get. A join causes messages about the join and later
+	// about the departure. A change of permissions causes messages about the changed permissions.
 	joinCost, policyCost = 4 << 10, 4 << 10
 	// maxAnnounceWait is the maximum time that one message waits for the bucket, so that the client's pings are
 	// answered in time.

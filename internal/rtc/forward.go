@@ -22,8 +22,8 @@ var (
 	errForwarded     = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
 )
 
-// forwarding holds the links to a participant's mirrors in other rooms. For a mirror, it holds the link to its source
-// and the source's state.
+// forwarding holds the links from a participant to its mirrors, which are its copies in other rooms. A mirror has no
+// mirrors. Its forwarding holds the link to its source (the original participant) and a part of the source's state.
 type forwarding struct {
 	p       *Participant
 	mirrors map[string]*mirrorLink // by name of the mirror's room
@@ -103,8 +103,8 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	}
 }
 
-// startMirror posts the creation of a mirror to the loop of the room dst. The outcome is sent to result, which must be
-// a buffered channel.
+// startMirror creates a copy of the participant for the room dst, its mirror. The loop of dst then admits the mirror
+// and sends the outcome to result, which must be a buffered channel.
 func (fw *forwarding) startMirror(dst *Room, result chan<- error) {
 	p := fw.p
 	req := p.req
@@ -125,8 +125,8 @@ func (fw *forwarding) startMirror(dst *Room, result chan<- error) {
 	}
 }
 
-// admit adds the mirror to its room, or returns the reason why it may not join. Like the other methods of mirrorLink,
-// it runs on the loop of the mirror's room.
+// admit adds the mirror, the copy of a forwarded participant, to the room for which it was made. If it may not join,
+// admit returns the reason. Like the other methods of mirrorLink, admit runs on the loop of the mirror's room.
 func (f *mirrorLink) admit(state *mirrorState) error {
 	refused := f.to.checkCapacity(f.mirror.req)
 	if refused == nil && f.to.participants[f.mirror.identity()] != nil {
@@ -177,7 +177,7 @@ func (fw *forwarding) snapshot() *mirrorState {
 	return state
 }
 
-// syncMirrors posts the participant's current state to its mirrors.
+// syncMirrors posts the participant's current state to its mirrors, which are its copies in other rooms.
 func (fw *forwarding) syncMirrors() {
 	for _, f := range fw.mirrors {
 		state := fw.snapshot()
@@ -200,8 +200,8 @@ func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	}
 }
 
-// apply sets a mirror's state to its source's and announces the changes. The mirror keeps its own SID, version and join
-// time.
+// apply replaces the state of a mirror by that of its source, the original participant, and announces the changes. The
+// mirror keeps its own SID, version and join time.
 func (fw *forwarding) apply(state *mirrorState) {
 	p := fw.p
 	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
@@ -274,7 +274,8 @@ func (pub *Publication) applyState(t mirrorTrack) {
 	}
 }
 
-// reportDemand posts the demand for a track in the mirror's room to the source's room.
+// reportDemand tells the room of the original participant which quality of each codec the mirror's room requests. pub
+// is the track as published by the mirror.
 func (f *mirrorLink) reportDemand(pub *Publication) {
 	sid, demand := pub.info.Sid, make([]demandLevel, len(pub.codecs))
 	for i, c := range pub.codecs {

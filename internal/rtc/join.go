@@ -68,7 +68,8 @@ func (req *JoinRequest) validate() error {
 	return validateMetadata(req.Info.Metadata, req.Info.Attributes)
 }
 
-// validateRoomName returns an error unless room is in the normalized form in which rooms are looked up.
+// validateRoomName returns an error if room is not a valid name in normalized form. Rooms are looked up by their
+// normalized names.
 func validateRoomName(room string) error {
 	clean, err := name.Room(room)
 	if err == nil && clean != room {
@@ -106,8 +107,8 @@ func validateMetadata(metadata string, attributes map[string]string) error {
 	return nil
 }
 
-// dependent reports whether the participant is an agent or a recorder, which only serve the other participants. It is
-// not counted and does not keep a room open.
+// dependent reports whether the participant is an agent or a recorder, which only serve the other participants. An
+// agent or recorder is not counted and does not keep a room open.
 func (req *JoinRequest) dependent() bool {
 	k, perm := req.Info.Kind, req.Info.Permission
 	return k == livekit.ParticipantInfo_AGENT || k == livekit.ParticipantInfo_EGRESS || perm.GetAgent() || perm.GetRecorder()

@@ -72,7 +72,8 @@ func (p *Participant) redirectTo(destination string) {
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 }
 
-// moveTo transfers all state of p to a successor in the room dst. It runs on the loop of p's room.
+// moveTo moves p to the room dst. A new Participant, the successor, takes over all state of p there. moveTo runs on the
+// loop of the room that p leaves.
 func (p *Participant) moveTo(dst *Room) {
 	successor := p.newSuccessor(dst)
 	p.subscribing.transferTo(&successor.subscribing)

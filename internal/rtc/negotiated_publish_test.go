@@ -55,7 +55,8 @@ func (g *testClient) subscribedTo(sid string) bool {
 	return yes
 }
 
-// playedCodec returns the MIME type in which g is sent the track sid, or "" if it is not sent.
+// playedCodec returns the MIME type of the codec in which the server sends g the track with this SID. It returns "" if
+// g does not get the track.
 func (g *testClient) playedCodec(sid string) (mime string) {
 	g.t.Helper()
 	g.inspect(func(p *Participant) {

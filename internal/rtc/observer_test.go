@@ -151,7 +151,8 @@ func checkRecording(t *testing.T, all []writtenPacket) {
 	}
 }
 
-// The layers recorded in the other room count in the demand that its publisher gets.
+// The demand that the publisher is sent includes the layers that are recorded in another room. After the participant
+// has moved, the recorders of all rooms have seen the same Receiver.
 func TestTrackOfAForwardedThenMovedParticipantKeepsItsReceiver(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -238,7 +239,7 @@ func TestPanickingObserverIsDetached(t *testing.T) {
 	}
 }
 
-// The panic may also happen in flushDirty, which notifies the observers itself.
+// The observers are notified even if the panic happens in flushDirty, the function that usually notifies them.
 func TestObserversAreNotifiedWhenPanicEndsRoom(t *testing.T) {
 	for name, fail := range map[string]func(r *Room){
 		"in a closure on the loop": func(*Room) { panic("test") },

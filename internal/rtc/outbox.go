@@ -27,9 +27,9 @@ const (
 	// maxLossyBytes is their maximum total size; beyond it the oldest are dropped.
 	maxLossyAge   = 100 * time.Millisecond
 	maxLossyBytes = 1 << 20
-	// minWindow is the minimum number of bytes buffered inside SCTP. SCTP's congestion window is very small at first
-	// and grows only while data waits for it. At 1 Mbit/s minWindow takes little more than maxLossyAge to send.
-	// windowAge is the time for which a measured congestion window is used.
+	// minWindow is the minimum limit for the bytes buffered inside SCTP. The usual limit is SCTP's congestion window.
+	// That window is very small at first, and it grows only while data waits to be sent. At 1 Mbit/s minWindow takes
+	// little more than maxLossyAge to send. windowAge is the time for which a measured congestion window is used.
 	minWindow = 16 << 10
 	windowAge = 100 * time.Millisecond
 )
@@ -105,8 +105,8 @@ func (q *sendQueue) pop() queued {
 // clear drops all messages.
 func (q *sendQueue) clear() { q.messages, q.bytes = nil, 0 }
 
-// open makes c the channel on which the messages for c's label are sent. window returns SCTP's congestion window in
-// bytes.
+// open makes the outbox send the messages of one queue on c. The label of c determines the queue. window returns SCTP's
+// congestion window in bytes.
 func (o *outbox) open(c channel, window func() uint64) {
 	o.mu.Lock()
 	switch c.Label() {

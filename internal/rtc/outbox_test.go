@@ -44,7 +44,7 @@ func (c *fakeChannel) Send(b []byte) error {
 	return nil
 }
 
-// BufferedAmount returns the number of bytes that read has not removed.
+// BufferedAmount returns the number of bytes that the method read has not removed yet.
 func (c *fakeChannel) BufferedAmount() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *fakeChannel) SetBufferedAmountLowThreshold(n uint64) {
 	c.low = n
 }
 
-// OnBufferedAmountLow sets f as the function that the method read calls.
+// OnBufferedAmountLow sets the callback. It is called by the method read.
 func (c *fakeChannel) OnBufferedAmountLow(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -302,7 +302,8 @@ func TestLateLossyDataMessagesAreDropped(t *testing.T) {
 	})
 }
 
-// The new outbox waits for a message that the old one is just sending, even if an outbox between the two has never run.
+// An outbox may still be sending a message when a new one takes over. The new outbox waits until that message is sent.
+// It does so even if a third outbox took over in between and has never run.
 func TestDataMessagesStayInOrderWhenAnotherOutboxTakesOver(t *testing.T) {
 	for name, between := range map[string]bool{"direct successor": false, "successor of the successor": true} {
 		t.Run(name, func(t *testing.T) {

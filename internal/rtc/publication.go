@@ -69,7 +69,7 @@ func (pub *Publication) expectMedia(o peer.OfferedTrack) {
 	}
 }
 
-// addMedia adds a stream to the codec that it belongs to. It reports whether that codec had no Receiver before.
+// addMedia adds a stream to the codec that it belongs to. It reports whether it has created a Receiver for that codec.
 func (pub *Publication) addMedia(s incomingStream) bool {
 	info := s.Info()
 	pub.correctCodec(info.Format, s.section)
@@ -86,8 +86,8 @@ func (pub *Publication) addMedia(s incomingStream) bool {
 	return isNew
 }
 
-// correctCodec drops a codec that was expected on a section on which media in another codec has arrived. All
-// subscriptions end, because they were negotiated for the wrong codec.
+// correctCodec checks media that has arrived in the format f on a section. If another codec was expected there, it
+// drops the expected codec. Then it also ends all subscriptions, because they were negotiated for that codec.
 func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
 	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section && c.expected() })
 	if i < 0 {

@@ -72,8 +72,8 @@ func (c *publishedCodec) layers() []*livekit.VideoLayer {
 	return c.pub.info.Layers
 }
 
-// layerOf returns the index of the layer with this RID among the qualities of the track, the lowest first
-// (docs/protocol.md, 3.3). Some clients number their RIDs from the highest layer down: 0 is the highest.
+// layerOf returns the index of the layer with this RID. Index 0 is the lowest quality of the track (docs/protocol.md,
+// 3.3). Some clients use numbers as RIDs. Their RID 0 is the highest layer.
 func layerOf(rid string, layers []*livekit.VideoLayer) int {
 	quality, ok := map[string]livekit.VideoQuality{
 		"q": livekit.VideoQuality_LOW, "h": livekit.VideoQuality_MEDIUM, "f": livekit.VideoQuality_HIGH,

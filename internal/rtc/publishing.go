@@ -51,7 +51,7 @@ func (pb *publishing) end() {
 	pb.pending = nil // so that the last state shows no track
 }
 
-// hasVisibleTracks reports whether other participants see a track of this one.
+// hasVisibleTracks reports whether the participant has a track that other participants see.
 func (pb *publishing) hasVisibleTracks() bool {
 	return len(pb.publications) > 0 || slices.ContainsFunc(pb.pending, func(t *pendingTrack) bool { return t.public })
 }

@@ -55,8 +55,9 @@ func (p *Participant) updateQuality() bool {
 	return !known || p.grade() != was
 }
 
-// mediaLost reports whether p's media connection is down. For a mirror, that is the connection of its source. A
-// participant without a client has no connection to lose.
+// mediaLost reports whether p's media connection is down. A mirror has no connection of its own. For a mirror,
+// mediaLost reports on the connection of the original participant. For any other participant without a connection it
+// returns false.
 func (p *Participant) mediaLost() bool {
 	if p.forwarding.source != nil {
 		return p.forwarding.lost

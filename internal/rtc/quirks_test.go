@@ -251,8 +251,9 @@ func codecsIn(m *sdp.MediaDescription) []string {
 	return list
 }
 
-// A subscriber's first section offers the track's codecs except those that its browser fails with, then a codec that
-// every client supports, then all others, so that the answer shows what the client supports.
+// The first media section offered to a subscriber lists the track's codecs first, then a codec that every client
+// supports, then all others. The answer therefore shows which codecs the client supports. Codecs that the client's
+// browser fails with are left out.
 func TestFirstMediaSectionForASubscriberListsTheTracksCodecsFirst(t *testing.T) {
 	for _, tt := range []struct {
 		browser, mime string

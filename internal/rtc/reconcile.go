@@ -144,8 +144,8 @@ type trackWait struct {
 	timeout time.Duration
 }
 
-// awaitTrack records that the client waits for the track sid: for the track to exist (trackTimeout) or to get a media
-// section (bindTimeout).
+// awaitTrack records that the client waits for the track sid. If timeout is trackTimeout, the client waits until the
+// track exists. If it is bindTimeout, the client waits until the track has a media section.
 func (sb *subscribing) awaitTrack(sid string, timeout time.Duration) {
 	if _, waits := sb.awaited[sid]; !waits || timeout == bindTimeout {
 		sb.awaited[sid] = trackWait{time.Now(), timeout}
@@ -153,7 +153,8 @@ func (sb *subscribing) awaitTrack(sid string, timeout time.Duration) {
 	sb.p.room.awaitingTracks[sb.p] = true
 }
 
-// expireWaits sends errors for the tracks that did not come in time. It is called at every tick.
+// expireWaits sends a client an error for each requested track that was not published, or got no media section, in
+// time. It is called at every tick.
 func (r *Room) expireWaits(now time.Time) {
 	for p := range r.awaitingTracks {
 		p.subscribing.expireWaits(now)

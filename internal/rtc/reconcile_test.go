@@ -232,7 +232,7 @@ func TestSubscriptionPermissionsApplyInAnyOrderOfPolicyTrackAndJoin(t *testing.T
 	}
 }
 
-// Entries of a policy beyond the maximum grant nothing.
+// If a policy has more entries than the maximum, the excess entries grant nothing.
 func TestSubscriptionPermissionsExemptRecordersAndAreLimitedInNumber(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -289,7 +289,8 @@ func TestTracksBeyondTheSubscriptionLimitWaitForAnotherToEnd(t *testing.T) {
 	check(bo, true, false, true, false)
 }
 
-// Settings apply if they are sent before the subscription, after a mute, and after resubscribing.
+// The settings of a track apply even if the subscriber sends them before it subscribes. They still apply after a mute
+// and after resubscribing.
 func TestTrackSettingsSurviveSubscribingMutingAndResubscribing(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))

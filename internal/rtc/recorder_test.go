@@ -72,7 +72,7 @@ func (r *recorder) record(t ObservedTrack) {
 	}
 }
 
-// TrackPublished stores t and records it.
+// TrackPublished stores the track and the event, and starts to record the media of the track.
 func (r *recorder) TrackPublished(t ObservedTrack) {
 	r.mu.Lock()
 	r.tracks = append(r.tracks, t)
@@ -277,7 +277,7 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 	return sender
 }
 
-// newPacket returns a frame of one packet, whose payload ends with the time now.
+// newPacket returns a packet that holds one whole frame. The payload ends with the time passed as now.
 func (c *layeredCamera) newPacket(mime string, key bool, now time.Time) *rtp.Packet {
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, Marker: true, Timestamp: uint32(now.Sub(c.begin).Milliseconds()) * 90}}
 	switch {
@@ -347,7 +347,7 @@ func (g *testClient) mute(sid string, muted bool) {
 // eventRecorder is a recorder that stores events but no packets.
 type eventRecorder struct{ *recorder }
 
-// TrackPublished stores t.
+// TrackPublished stores the track and the event.
 func (r *eventRecorder) TrackPublished(t ObservedTrack) {
 	r.mu.Lock()
 	r.tracks = append(r.tracks, t)

@@ -12,9 +12,9 @@ import (
 	"meet/internal/name"
 )
 
-// Handle processes one message from the client. It waits for the client's announcement bucket, for the room's loop, and
-// for transports whose queues are too long, so a flooding client slows down only itself. When a newer connection has
-// taken over the session, messages are ignored.
+// Handle processes one message from the client. First it waits until the client's rate limit permits the message, and
+// for the room's loop. Afterwards it waits for transports whose queues are too long. A flooding client therefore slows
+// down only itself. If a newer connection has taken over the session, the message is ignored.
 func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	if s.room == nil {
 		return nil
@@ -145,8 +145,8 @@ func (cn *connections) addCandidate(t *livekit.TrickleRequest) {
 
 var errInvisibleName = fault.New(fault.Invalid, "the display name has no character that can be seen")
 
-// applyChange changes p's name, metadata and attributes, or nothing if one of them is invalid. Empty values are not
-// changed; an attribute with an empty value is removed. The caller announces the change.
+// applyChange changes p's name, metadata and attributes. If one of the new values is invalid, nothing changes. An empty
+// name or empty metadata means no change. An attribute with an empty value is removed. The caller announces the change.
 func (p *Participant) applyChange(displayName, metadata string, changed map[string]string) error {
 	attributes := maps.Clone(p.info.Attributes)
 	if attributes == nil {

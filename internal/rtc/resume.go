@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// resumeCheckDelay is the time in which a resumed client must show that its media connection still works. A client that
-// receives media sends RTCP reports several times per second. For other clients an unnecessary ICE restart does no
-// harm.
+// resumeCheckDelay is the time in which a resumed client must show that its media connection still works. Otherwise ICE
+// is restarted. A client that receives media shows it by its RTCP reports, which it sends several times per second. For
+// other clients the restart may be unnecessary, but it does no harm.
 const resumeCheckDelay = time.Second
 
 // resume connects a returning client to its participant, which has kept its SID, tracks and subscriptions. The first

@@ -28,8 +28,8 @@ type Room struct {
 	log   *slog.Logger
 	wg    sync.WaitGroup // connections that are closing; the loop ends after them
 
-	// context is canceled when the room closes, because a data channel that waits for the loop must not delay its own
-	// end.
+	// context is canceled when the room closes. A data channel that waits for the room's loop then stops waiting.
+	// Otherwise the wait would delay the end of the channel.
 	context context.Context
 	cancel  context.CancelFunc
 

@@ -25,8 +25,8 @@ type Options struct {
 	// OnEvent receives all events of the rooms, in order for each room. It runs on the room's loop, so it must not
 	// block and must not call a method of Rooms that waits for the loop.
 	OnEvent func(Event)
-	// RefreshToken makes a token with which the participant can return, with the grants of the token that it presented.
-	// If it is nil, no tokens are sent.
+	// RefreshToken makes a token with which the participant can return. It has the same grants as the token that the
+	// participant presented. If RefreshToken is nil, no tokens are sent.
 	RefreshToken func(TokenSubject) (string, error)
 	ServerInfo   *livekit.ServerInfo // sent to clients; its version must have the form of LiveKit's versions
 	// EmptyTimeout is the time after which a room closes if nobody joins it; zero means 5 minutes. DepartureTimeout is
@@ -101,7 +101,7 @@ type Session struct {
 }
 
 // Join adds a participant to a room, which is created if it does not exist, or resumes a participant. When Join
-// returns, the first message is queued in sink. Errors are faults whose text is meant for the client.
+// returns, the first message is queued in sink. The texts of errors made by package fault are meant for the client.
 func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
 	if err := req.validate(); err != nil {
 		return nil, err
@@ -129,8 +129,8 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	}
 }
 
-// maxJoinTries is the maximum number of times that a join is tried if its room closes each time. If all these rooms
-// close, the join itself probably causes that, by a bug of the server.
+// maxJoinTries is the maximum number of times that a join is tried. It is tried again only if its room has closed
+// meanwhile. If the room closes at every try, the cause is probably the join itself, by a bug of the server.
 const maxJoinTries = 3
 
 // Check returns the reason why Join would refuse req now, or nil, without joining.

@@ -43,8 +43,8 @@ func (s *Subscription) debounceSettings(u *livekit.UpdateTrackSettings) {
 	s.applyAfter(debounceDelay)
 }
 
-// applyAfter applies the stored settings after the time d, or when the running timer fires if that is earlier. Settings
-// that change continuously thus take effect too.
+// applyAfter applies the stored settings after the time d. If an earlier timer is already running, the settings are
+// applied when that timer fires. Settings that change continuously thus take effect too.
 func (s *Subscription) applyAfter(d time.Duration) {
 	due := time.Now().Add(d)
 	if s.applyTimer != nil {
@@ -121,12 +121,12 @@ func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	return wanted
 }
 
-// temporalLayerFor returns the highest temporal layer whose frame rate is at most fps plus 10 %. It compares the frame
-// rates of the highest spatial layer, up to wanted, whose frame rate has been measured. Without measurements it returns
-// the highest temporal layer.
-func temporalLayerFor(rates sfu.FrameRates, wanted int, fps float32) int {
+// temporalLayerFor returns the highest temporal layer whose frame rate is at most fps plus 10 %, or the lowest temporal
+// layer if there is none. It uses the frame rates of one spatial layer: the highest one up to maxSpatial whose frame
+// rate has been measured. Without measurements it returns the highest temporal layer.
+func temporalLayerFor(rates sfu.FrameRates, maxSpatial int, fps float32) int {
 	const most = sfu.MaxTemporals - 1
-	for n := min(wanted, sfu.MaxLayers-1); n >= 0; n-- {
+	for n := min(maxSpatial, sfu.MaxLayers-1); n >= 0; n-- {
 		if rates[n][most] == 0 {
 			continue
 		}

@@ -10,18 +10,18 @@ import (
 type simulation struct {
 	// speaksUntil is the time until which the participant appears to speak.
 	speaksUntil time.Time
-	// dropUntil is the time until which resumes are interrupted. drops is the maximum number of resumes that are still
-	// interrupted. If silently is set, they are interrupted before the first message, otherwise after it.
+	// dropUntil is the time until which resumes are interrupted. drops is the number of resumes that may still be
+	// interrupted. If silently is set, a resume is interrupted before its first message, otherwise after it.
 	dropUntil time.Time
 	drops     int
 	silently  bool
 }
 
 const (
-	// simulateResume is the time within which a client must begin a resume after it requested that the resume be
-	// interrupted.
+	// simulateResume is the time for which a client's request to interrupt its resumes applies.
 	simulateResume = 5 * time.Second
-	// silentDrops is the number of consecutive resumes that are interrupted before any message is sent.
+	// silentDrops is the number of consecutive resumes that are interrupted if the client requests interruptions before
+	// the first message.
 	silentDrops = 3
 	// maxSpeech is the maximum duration of simulated speech.
 	maxSpeech = time.Minute

@@ -81,7 +81,7 @@ func (r *Room) addTo(s *Stats) {
 	}
 }
 
-// addTo counts the subscription in total.
+// addTo adds the subscription to the counters in total.
 func (s *Subscription) addTo(total *Stats) {
 	if s.down.Kind() == webrtc.RTPCodecTypeAudio {
 		total.AudioSubscriptions++

@@ -98,7 +98,8 @@ func (s *Subscription) tryStart() {
 	}
 }
 
-// start starts the DownTrack. It also informs the publisher of the track's first subscriber.
+// start starts the DownTrack. If s is the first subscription of a visible participant to the track, start also informs
+// the publisher.
 func (s *Subscription) start() {
 	s.down.Start()
 	if s.subscriber.quirks.needsFirstPacket {
@@ -110,16 +111,15 @@ func (s *Subscription) start() {
 	}
 }
 
-// wakeupInterval and wakeupTries are the interval and number of padding packets for a client that reports a track to
-// the application only after the track's first packet. They are sent until the publisher sends media, for at most 5 s
+// Some clients report a track to the application only after the track's first packet. For them, a padding packet is
+// sent after each wakeupInterval until the publisher sends media. At most wakeupTries packets are sent, which takes 5 s
 // (docs/protocol.md, 12.7).
 const (
 	wakeupInterval = 100 * time.Millisecond
 	wakeupTries    = 50
 )
 
-// sendWakeups sends a padding packet after wakeupInterval, and repeats that up to tries times while no media has been
-// sent.
+// sendWakeups sends up to tries padding packets, each after wakeupInterval. It stops when media has been sent.
 func (s *Subscription) sendWakeups(tries int) {
 	p := s.subscriber
 	if tries == 0 || s.state == subscriptionEnded {

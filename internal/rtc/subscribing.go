@@ -26,8 +26,8 @@ func (sb *subscribing) init(p *Participant) {
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// transferTo copies the state that also applies in another room to dst, which belongs to the same participant there. It
-// ends the subscriptions, because the subscribed tracks stay in the old room.
+// transferTo prepares dst, which belongs to the same participant in another room. It copies the state that also applies
+// there. It ends all subscriptions, because the subscribed tracks stay in the old room.
 func (sb *subscribing) transferTo(dst *subscribing) {
 	for _, s := range sb.subscriptions {
 		s.end()

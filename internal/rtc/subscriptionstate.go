@@ -34,8 +34,8 @@ const (
 	stopMedia                      // stop the DownTrack
 )
 
-// next returns the state after the event e and the effect of e. The layers that the subscriber shows and its bandwidth
-// do not matter here (see subscriptionInputs).
+// next returns the state that follows s when the event e occurs, and the effect of e. The state never depends on the
+// layers that the subscriber shows or on its bandwidth, so these are stored apart, in subscriptionInputs.
 func (s subscriptionState) next(e subscriptionEvent) (subscriptionState, subscriptionEffect) {
 	if s == subscriptionEnded {
 		return s, noEffect
