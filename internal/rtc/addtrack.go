@@ -217,9 +217,9 @@ func newCodecInfo(req *livekit.AddTrackRequest, c *livekit.SimulcastCodec, allow
 	return &livekit.SimulcastCodecInfo{MimeType: mime, Cid: c.Cid, Layers: layers, VideoLayerMode: layerMode(c.VideoLayerMode, mime)}
 }
 
-// layerMode returns how the layers of a codec are sent. If the client has requested a mode, m, or the codec is for
-// audio, the result is m. Otherwise it is all layers in one stream for VP9 and AV1, and one stream per layer for other
-// codecs.
+// layerMode returns how the layers of a codec are sent. m is the mode that the client has requested, if any. Without a
+// requested mode, VP9 and AV1 send all layers in one stream, and other video codecs send one stream per layer. In all
+// other cases the result is m.
 func layerMode(m livekit.VideoLayer_Mode, mime string) livekit.VideoLayer_Mode {
 	switch {
 	case m != livekit.VideoLayer_MODE_UNUSED || !strings.HasPrefix(mime, "video/"):

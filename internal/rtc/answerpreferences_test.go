@@ -61,7 +61,8 @@ func camera(codecs ...string) *livekit.AddTrackRequest {
 	return add
 }
 
-// Firefox on Linux may send any codec of the answer, so its answer contains only the requested codec.
+// Firefox on Linux may send any codec that the answer contains. For this browser, the answer therefore contains only
+// the requested codec.
 func TestSDPAnswerPutsTheRequestedCodecFirst(t *testing.T) {
 	if got := codecsIn(answerTo(t, request("ada"), camera("vp9"))[0]); got[0] != "vp9" || len(got) < 3 {
 		t.Errorf("answered %v", got)

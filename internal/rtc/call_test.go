@@ -18,7 +18,8 @@ func calls(id string, to ...string) map[string]*livekit.DataPacket {
 	}
 }
 
-// answers returns the messages by which a client can answer a call: acknowledgement and response, in each version.
+// answers returns the messages by which a client can answer the call with this ID: the acknowledgement, and the
+// response in each version of the RPC protocol. The recipients of the messages are to.
 func answers(id string, to ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
 		"acknowledgement": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}},

@@ -62,11 +62,11 @@ func (r *Room) expireFamilies(now time.Time) {
 // Limits for the state of one participant. It is sent to all participants of a room, again after each change.
 const (
 	// maxAnnounced is the maximum total size of the descriptions of a participant's tracks, in bytes. One track takes
-	// about 300.
+	// about 300 bytes.
 	maxAnnounced = 64 << 10
-	// announceRate (in bytes per second) and announceBurst (in bytes) limit the updates about the participants of one
-	// token family. A client that exceeds them must wait: its next message or join is handled when the bucket is
-	// positive again.
+	// Updates about the participants of one token family are limited by a bucket. announceRate is its refill rate in
+	// bytes per second, and announceBurst is its size in bytes. The bucket may become negative. Then the next message or
+	// join of the client must wait until the bucket is positive again.
 	announceRate, announceBurst = 128 << 10, 512 << 10
 	// joinCost and policyCost are the bytes charged for a join and for a change of subscription permissions. They stand
 	// for the size of the messages that the other participants then get. A join causes messages about the join and later

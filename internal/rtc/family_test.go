@@ -160,8 +160,8 @@ func TestReconnectingDoesNotResetTheRateLimitOfAClientsUpdates(t *testing.T) {
 	}
 }
 
-// A token family expires when its bucket is full again and no back end has changed its rights. Beyond the maximum,
-// families whose rights a back end has changed are dropped last.
+// A token family expires when its bucket is full again and no back end has changed its rights. If too many families are
+// stored, some are dropped. Families whose rights a back end has changed are dropped last.
 func TestStateStoredForTokenFamiliesExpiresAndIsLimited(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))

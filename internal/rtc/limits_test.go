@@ -212,7 +212,7 @@ func TestInvalidSDPIsAnsweredOrEndsTheSessionWithLeave(t *testing.T) {
 	}
 }
 
-// A panic on the loop would end the room.
+// No request may cause a panic on the loop, because a panic would end the room for everybody.
 func FuzzHandleSurvivesArbitrarySignalRequests(f *testing.F) {
 	fields := (&livekit.SignalRequest{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
 	for i := range fields.Len() {

@@ -16,8 +16,9 @@ import (
 // detached; the room continues.
 //
 // An Observer sees every track, including tracks of hidden participants and tracks that only some participants may
-// subscribe to. The Observer's owner decides what it may do with them, by ObservedTrack.Participant. Participants do
-// not notice an Observer: a room is shown as recorded while a participant with the recorder permission is in it.
+// subscribe to. The owner of the Observer decides what may be done with a track, by ObservedTrack.Participant.
+// Participants do not notice an Observer. In particular, it does not make the room appear as recorded: only a
+// participant with the recorder permission does.
 type Observer interface {
 	// TrackPublished reports a track: a new one, one that existed before the Observer, one whose participant has moved
 	// here, or one that is forwarded from another room. A participant that resumes keeps its tracks; one that rejoins

@@ -27,9 +27,9 @@ const (
 	// maxLossyBytes is their maximum total size; beyond it the oldest are dropped.
 	maxLossyAge   = 100 * time.Millisecond
 	maxLossyBytes = 1 << 20
-	// minWindow is the minimum limit for the bytes buffered inside SCTP. The usual limit is SCTP's congestion window.
-	// That window is very small at first, and it grows only while data waits to be sent. At 1 Mbit/s minWindow takes
-	// little more than maxLossyAge to send. windowAge is the time for which a measured congestion window is used.
+	// The limit for the bytes buffered inside SCTP is SCTP's congestion window, but at least minWindow. The congestion
+	// window is very small at first, and it grows only while data waits to be sent. At 1 Mbit/s minWindow takes little
+	// more than maxLossyAge to send. windowAge is the time for which a measured congestion window is used.
 	minWindow = 16 << 10
 	windowAge = 100 * time.Millisecond
 )

@@ -7,7 +7,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// qualityState holds the connection quality of a participant when it was last computed.
+// qualityState holds the latest computed connection quality of a participant.
 type qualityState struct {
 	known bool    // set once the quality has been computed
 	score float64 // of the worst track, sent or received; 0 to 100

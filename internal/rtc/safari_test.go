@@ -132,7 +132,8 @@ func TestOldSafariThatOffersOnlyH264GetsAnH264Answer(t *testing.T) {
 	})
 }
 
-// Inactive sections stay inactive. With a single connection, a receive-only section carries a subscribed track.
+// Inactive sections stay inactive. A receive-only section is used only if the client has a single connection. It then
+// carries a subscribed track.
 func TestInactiveMediaSectionsInSafarisOfferStayInactive(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		h := newHarness(t)

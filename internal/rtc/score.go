@@ -45,11 +45,11 @@ type trackScore struct {
 	score   float64 // 0 before the first update
 }
 
-// update updates the score. now holds the packet counts since the track's start. weight is the number of points that 1
-// % of loss costs (see lossWeight). excused is the fraction of packets that were lost on the way to the sender; this
-// loss does not lower the score. For a subscriber, that is the loss between the publisher and the server. roundTrip is
-// the round-trip time, 0 if unknown. Loss counts less while the track sends few packets, as with discontinuous
-// transmission (DTX).
+// update updates the score. now holds the packet counts since the track's start. weight is the number of points that
+// each percent of loss costs (see lossWeight). excused is the fraction of packets that were lost on the way to the
+// sender. That loss does not lower the score. For a subscriber, it is the loss between the publisher and the server.
+// roundTrip is the round-trip time, 0 if unknown. Loss counts less while the track sends few packets, as with
+// discontinuous transmission (DTX).
 func (t *trackScore) update(now counts, weight, excused float64, roundTrip time.Duration) {
 	expected, lost := now.expected-t.before.expected, now.lost-t.before.lost
 	t.before = now

@@ -197,8 +197,8 @@ const (
 	heapSlackOfEach = 32 << 10
 )
 
-// awaitFootprint waits until the usage has returned to the earlier usage, before. The heap may have grown by the
-// tolerated amount.
+// awaitFootprint waits until the usage is not above an earlier usage, which is passed as before. The heap may have
+// grown by the tolerated amount.
 func awaitFootprint(t *testing.T, before usage) {
 	t.Helper()
 	slack := uint64(heapSlack + *soakClients*heapSlackOfEach)
