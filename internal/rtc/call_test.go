@@ -19,12 +19,12 @@ func calls(id string, to ...string) map[string]*livekit.DataPacket {
 }
 
 // answers returns the messages by which a client can answer the call with this ID: the acknowledgement, and the
-// response in each version of the RPC protocol. The recipients of the messages are to.
-func answers(id string, to ...string) map[string]*livekit.DataPacket {
+// response in each version of the RPC protocol. They are addressed to the recipients.
+func answers(id string, recipients ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
-		"acknowledgement": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}},
-		"version 1":       {DestinationIdentities: to, Value: &livekit.DataPacket_RpcResponse{RpcResponse: &livekit.RpcResponse{RequestId: id}}},
-		"version 2":       {DestinationIdentities: to, Value: streamHeader(rpcResponseTopic, id)},
+		"acknowledgement": {DestinationIdentities: recipients, Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}},
+		"version 1":       {DestinationIdentities: recipients, Value: &livekit.DataPacket_RpcResponse{RpcResponse: &livekit.RpcResponse{RequestId: id}}},
+		"version 2":       {DestinationIdentities: recipients, Value: streamHeader(rpcResponseTopic, id)},
 	}
 }
 

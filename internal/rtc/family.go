@@ -66,7 +66,7 @@ const (
 	maxAnnounced = 64 << 10
 	// Updates about the participants of one token family are limited by a bucket. announceRate is its refill rate in
 	// bytes per second, and announceBurst is its size in bytes. The bucket may become negative. Then the next message or
-	// join of the client must wait until the bucket is positive again.
+	// join of the client must wait until the bucket is positive again, but for at most maxAnnounceWait.
 	announceRate, announceBurst = 128 << 10, 512 << 10
 	// joinCost and policyCost are the bytes charged for a join and for a change of subscription permissions. They stand
 	// for the size of the messages that the other participants then get. A join causes messages about the join and later
