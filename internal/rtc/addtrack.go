@@ -230,7 +230,8 @@ func layerMode(m livekit.VideoLayer_Mode, mime string) livekit.VideoLayer_Mode {
 	return livekit.VideoLayer_ONE_SPATIAL_LAYER_PER_STREAM
 }
 
-// defaultStream returns the name of the MediaStream that groups the tracks of source, for clients that do not name one.
+// defaultStream returns the name of the MediaStream for a track from the source s, if the client names none. Tracks
+// that belong together get the same name.
 func defaultStream(s livekit.TrackSource) string {
 	switch s {
 	case livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE:

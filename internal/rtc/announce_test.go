@@ -79,7 +79,7 @@ func TestParticipantsThatJoinTogetherAreAnnouncedInBatches(t *testing.T) {
 	})
 }
 
-// It is sent after the updates that were queued before.
+// The queued updates about other participants are sent before it, so all clients get the updates in the same order.
 func TestUpdateAboutAPublisherIsSentImmediately(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
@@ -103,8 +103,8 @@ func TestUpdateAboutAPublisherIsSentImmediately(t *testing.T) {
 	}
 }
 
-// Clients since protocol 12 conclude from a new SID that the old connection has ended. A separate update about the
-// departure could make them remove the new connection.
+// Clients since protocol 12 conclude from a new SID that the old connection has ended. They are not sent a separate
+// update about the departure, because it could make them remove the new connection.
 func TestDepartureOfReplacedParticipantIsSentToOldClientsOnly(t *testing.T) {
 	h := newHarness(t)
 	current, old := &sink{}, &sink{}

@@ -11,10 +11,10 @@ import (
 var errBanned = fault.New(fault.Denied, "you were removed from this meeting; ask its host for a new invitation")
 
 const (
-	// banTime is the minimum time for which a ban is stored. Tokens of LiveKit's SDKs are valid for six hours by
-	// default, and one identity may have several.
+	// banTime is the minimum time for which a ban is stored. It must be longer than the lifetime of the tokens that
+	// the participant has, which is six hours by default in LiveKit's SDKs.
 	banTime = 24 * time.Hour
-	// banLeeway is the tolerated difference between the token issuer's clock and ours.
+	// banLeeway is the tolerated difference between the token issuer's clock and the server's clock.
 	banLeeway = time.Minute
 	// maxBans is the maximum number of bans stored. Beyond it, the ban that expires first is dropped.
 	maxBans = 10_000

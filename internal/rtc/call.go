@@ -58,9 +58,9 @@ func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	return nil
 }
 
-// refuseCall replaces the participant's RPC call in packet by an error response from the server, and returns the
-// response's recipient, which is the caller. It sends an acknowledgement first, because some clients read a response
-// only after one.
+// refuseCall turns packet, an RPC call by the participant, into an error response from the server. It returns the
+// recipient of the response, which is the participant itself. It sends the participant an acknowledgement first,
+// because some clients read a response only after an acknowledgement.
 func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
 	ack := &livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}}
 	raw, err := proto.Marshal(ack)

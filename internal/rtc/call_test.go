@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// calls returns a call with this ID to these identities in each version of the protocol.
+// calls returns two packets that call these identities with this call ID: one for each version of the protocol.
 func calls(id string, to ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
 		"version 1": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{Id: id, Method: "m", Version: 1}}},
@@ -104,7 +104,8 @@ func TestUnanswerableRPCFailsImmediately(t *testing.T) {
 	}
 }
 
-// A packet that is sent again after a resume is dropped, even if it is a call that can no longer be answered.
+// After a resume, a client may send a packet again that the server already has. The server drops the second copy. It
+// does so even if the packet is a call whose recipient has left, so the caller gets no second answer.
 func TestRepeatedRPCRequestIsDropped(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))

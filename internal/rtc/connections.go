@@ -116,8 +116,8 @@ func (cn *connections) primaryTransport() *Transport {
 	return cn.publisher
 }
 
-// disconnected reports whether the primary connection is down or does not exist. ICE detects a connection on which
-// nothing arrives any more.
+// disconnected reports whether the primary connection is down or does not exist. If nothing arrives on a connection
+// any more, ICE reports it as down.
 func (cn *connections) disconnected() bool {
 	t := cn.primaryTransport()
 	return t == nil || !t.connected

@@ -17,7 +17,8 @@ const returnTimeout = 5 * time.Second
 // media arrives over UDP, the Leave over TCP and possibly through a proxy.
 const leaveDelay = time.Second
 
-// stateChanged handles a new state of the client's connection for target.
+// stateChanged handles the new state s of a peer connection. The argument target says which of the client's two
+// connections it is.
 func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerConnectionState) {
 	p := cn.p
 	t := cn.publisher

@@ -13,7 +13,7 @@ import (
 	"meet/internal/wire"
 )
 
-// A client without a socket cannot answer, so it does not have to rejoin.
+// A client without a signalling connection cannot answer an offer, so it is not asked to rejoin.
 func TestUnansweredOfferMakesClientRejoin(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
 	g := h.join(request("ada"))
@@ -34,8 +34,8 @@ func TestUnansweredOfferMakesClientRejoin(t *testing.T) {
 	})
 }
 
-// If a UDP connection fails soon after it was established while signalling messages still arrive, the next connection
-// uses TCP.
+// If a UDP connection fails soon after it was established, the next connection uses TCP. This requires that
+// signalling messages still arrive, which shows that the client's network works.
 func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

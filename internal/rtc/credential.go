@@ -34,8 +34,8 @@ var (
 	errSecondCompanion = fault.New(fault.Conflict, "this participant already has a publish-only connection; close that one first")
 )
 
-// mayReplace reports whether the bearer of c may take over a session that was opened with the credential original. That
-// is allowed if both tokens are of the same family, or if the token of c comes from a back end.
+// mayReplace reports whether a client with the token of c may take over a session that was opened with another
+// token, the one of original. It may if both tokens are of the same family, or if its token comes from a back end.
 func (c Credential) mayReplace(original Credential) bool {
 	return !c.Guest || c.Family == original.Family
 }

@@ -176,8 +176,8 @@ func TestPublishOnlyConnectionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 	}
 }
 
-// A ban of the token's identity also applies to its companions. A ban of a companion also applies to companions with
-// other names, but not to their participant.
+// A publish-only connection is called a companion. A ban of the token's identity also applies to its companions. A
+// ban of a companion also applies to companions with other names, but not to their participant.
 func TestBanOfAnIdentityCoversItsPublishOnlyConnections(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {

@@ -60,7 +60,7 @@ func hidden(identity string) JoinRequest {
 }
 
 // The server overwrites the sender that a client claims. Only agents may send on behalf of another participant, and
-// such messages are marked.
+// their messages are marked as generated.
 func TestServerOverwritesTheSenderClaimedInADataPacket(t *testing.T) {
 	h := newHarness(t)
 	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
@@ -250,7 +250,7 @@ func TestNumberOfStoredDataPacketNoncesIsLimited(t *testing.T) {
 	}
 }
 
-// A panic on the loop would end the room.
+// A data packet must not cause a panic on the loop, because that would end the room.
 func FuzzArbitraryDataPacketsCauseNoPanic(f *testing.F) {
 	for _, packet := range []*livekit.DataPacket{
 		{Value: user("x"), DestinationIdentities: []string{"ada"}, Sequence: 1},
@@ -338,7 +338,8 @@ func TestNumberOfOpenDataChannelsPerClientIsLimited(t *testing.T) {
 	}
 }
 
-// Pion would enlarge its read buffer for a message that exceeds the negotiated size.
+// A message that exceeds the negotiated size makes pion enlarge its read buffer permanently, so the server ends the
+// session.
 func TestTooLargeDataMessageEndsSession(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")

@@ -68,7 +68,8 @@ func (g *frameLimiter) setRate(fps uint32) {
 	}
 }
 
-// allows reports whether to forward a packet of a frame that arrives at the time now.
+// allows reports whether to forward a packet. The packet arrives at the time now and belongs to the frame with this
+// number.
 func (g *frameLimiter) allows(frame uint16, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

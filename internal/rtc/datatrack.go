@@ -165,7 +165,8 @@ func (t *DataTrack) end() {
 	delete(t.owner.room.dataTracks, t.handle)
 }
 
-// shareTracks publishes a copy of the current tracks for the goroutine of the client's channel.
+// shareTracks makes the current tracks visible to the goroutine of the client's channel. That goroutine reads a
+// copy.
 func (d *dataTransfer) shareTracks() {
 	tracks := maps.Clone(d.tracks)
 	d.sharedTracks.Store(&tracks)

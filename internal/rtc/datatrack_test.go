@@ -25,7 +25,7 @@ func (g *testClient) unpublishDataTrack(handle uint32) {
 	}})
 }
 
-// subscribeData requests or declines the data track sid.
+// subscribeData sends a request to subscribe to the data track sid, or to unsubscribe from it.
 func (g *testClient) subscribeData(sid string, subscribe bool) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateDataSubscription{

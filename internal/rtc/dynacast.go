@@ -38,9 +38,9 @@ func (c *publishedCodec) demand() demandLevel {
 	return top
 }
 
-// demand returns the highest quality that s wants of a codec with these layers. The subscriber's bandwidth does not
-// matter: a paused video can resume only if the publisher keeps sending it. Audio counts even if s has disabled it,
-// because its level shows who speaks.
+// demand returns the highest quality in which s wants a codec with these layers. It ignores the subscriber's
+// bandwidth: a paused video can resume only if the publisher keeps sending it. Audio counts even if s has disabled
+// it, because the server measures the audio level to show who speaks.
 func (s *Subscription) demand(layers []*livekit.VideoLayer) demandLevel {
 	if !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO {
 		return noDemand

@@ -9,16 +9,17 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// family holds the state that a room stores for one family of tokens, across the connections of the tokens' bearers.
+// family holds the state that a room stores for one token family: a token and all tokens refreshed from it. The
+// state remains when a participant with such a token reconnects.
 type family struct {
 	bucket *announceBucket
 	// granted is the permission that a back end has granted since the token was issued, or nil.
 	granted *livekit.ParticipantPermission
 }
 
-// maxFamilies is the maximum number of token families stored in a room. Beyond it, the room drops a family whose rights
-// no back end has changed, or else any family. A participant of a dropped family that rejoins gets a full bucket and
-// the rights of its token.
+// maxFamilies is the maximum number of token families stored in a room. If it is exceeded, the room drops a family.
+// It prefers a family whose rights no back end has changed. If a participant of a dropped family rejoins, it gets a
+// full bucket and the rights in its token.
 const maxFamilies = 4096
 
 // family returns what the room stores about the token family of the credential. It creates this state if necessary. For
@@ -115,8 +116,8 @@ func (b *announceBucket) wait(ctx, ended context.Context) {
 // announced returns the total size of the descriptions of p's tracks, in bytes.
 func (p *Participant) announced() int { return p.publishing.announced() + p.data.announced() }
 
-// mayAnnounce reports whether the descriptions of p's tracks stay within maxAnnounced with one more track, the one that
-// req describes.
+// mayAnnounce reports whether p may announce the track that req describes. The descriptions of all of p's tracks,
+// including the new one, must stay within maxAnnounced.
 func (p *Participant) mayAnnounce(req proto.Message) bool {
 	const added = 64 // estimated bytes that the server adds, such as the track ID
 	return p.announced()+proto.Size(req)+added <= maxAnnounced

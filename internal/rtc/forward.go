@@ -33,7 +33,8 @@ type forwarding struct {
 	level  float32     // of a mirror: the source's audio level, 0 to 1
 }
 
-// mirrorLink connects a participant, from, with its mirror, which is in another room.
+// mirrorLink connects a forwarded participant with its mirror: the participant that represents it in another room.
+// The field from holds the forwarded participant, the field to holds the other room.
 type mirrorLink struct {
 	from, mirror *Participant
 	to           *Room

@@ -7,7 +7,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// The demand counts in the source's room until the viewer disables the track or the mirror is removed.
+// The publisher is asked for the layers that a viewer in the other room wants. The request ends when the viewer
+// disables the track, or when the publisher is removed from the other room.
 func TestPublisherGetsLayerRequestsFromTheRoomItIsForwardedTo(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))

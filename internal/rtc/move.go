@@ -154,8 +154,8 @@ func (p *Participant) roomMoved() *livekit.RoomMovedResponse {
 	}
 }
 
-// latest returns the participant in the room where it is now: p, or its latest successor. It may be called from any
-// goroutine.
+// latest returns p, or the participant that has replaced p if p has moved to another room. latest may be called from
+// any goroutine.
 func (p *Participant) latest() *Participant {
 	for {
 		successor := p.successor.Load()

@@ -67,8 +67,9 @@ func (g *testClient) playedCodec(sid string) (mime string) {
 	return mime
 }
 
-// A track is published before any media if the negotiation shows its codec. Clients built on pion send the codec with
-// which the track was created, whatever comes first in the answer.
+// A track is published before any media if the negotiation shows its codec. It does not show the codec if a client
+// built on pion announces a video track without a codec: such a client may send another codec than the first one in
+// the answer.
 func TestTrackIsPublishedOnceNegotiatedBeforeAnyMediaArrives(t *testing.T) {
 	js := &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 	gosdk := &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 17}
@@ -115,7 +116,8 @@ func TestTrackIsPublishedOnceNegotiatedBeforeAnyMediaArrives(t *testing.T) {
 	}
 }
 
-// The negotiation succeeds, but the answer has no ICE candidates, so the connection is never established.
+// In this test the negotiation succeeds, but the answer has no ICE candidates. The connection is therefore never
+// established, and the track must stay unpublished.
 func TestNegotiatedTrackIsNotPublishedBeforeICEConnects(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
@@ -134,7 +136,7 @@ func TestNegotiatedTrackIsNotPublishedBeforeICEConnects(t *testing.T) {
 	})
 }
 
-// A queued track that waits for the client ID of the ended track is then announced.
+// A second track with the same client ID is queued until the first one ends, and is then announced.
 func TestPublishedTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))

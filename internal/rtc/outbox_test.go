@@ -51,7 +51,8 @@ func (c *fakeChannel) BufferedAmount() uint64 {
 	return c.buffered
 }
 
-// SetBufferedAmountLowThreshold sets the amount for the callback.
+// SetBufferedAmountLowThreshold sets the threshold: when the buffered amount falls to n bytes, the callback is
+// called.
 func (c *fakeChannel) SetBufferedAmountLowThreshold(n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +121,7 @@ func chunk(n int) []byte {
 	return []byte(fmt.Sprintf("%08d", n) + strings.Repeat(".", 16<<10-8))
 }
 
-// queuedChunkSize is the size of a chunk in a queue.
+// queuedChunkSize is the size that a message made by chunk has in a queue.
 const queuedChunkSize = 16<<10 + queuedOverhead
 
 // numbers returns the number at the beginning of each message. The messages were made by chunk.

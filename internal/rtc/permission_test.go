@@ -17,7 +17,8 @@ func notAllowed(m *livekit.SignalResponse) bool {
 	return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_ALLOWED
 }
 
-// A client that may publish only a microphone tries to publish video as a microphone.
+// In this test a client may publish only a microphone. The server refuses video that it announces with the source
+// microphone, and does not publish video that it sends on an audio track.
 func TestMicrophoneGrantDoesNotAllowVideoLabelledAsMicrophone(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")

@@ -18,8 +18,8 @@ type incomingStream struct {
 	section peer.MediaSection
 }
 
-// offeredTracksChanged stores which tracks the client's latest offer sends, on which sections. It drops announced
-// tracks and early media that are no longer offered.
+// offeredTracksChanged stores which tracks the client sends according to its latest offer, and on which media
+// sections. It drops announced tracks and early media that are no longer offered.
 func (pb *publishing) offeredTracksChanged(tracks []peer.OfferedTrack) {
 	p := pb.p
 	pb.offered = tracks
@@ -120,7 +120,8 @@ func (pb *publishing) mediaArrived(s incomingStream) {
 	}
 }
 
-// retryEarlyMedia handles the stored media again after an announcement.
+// retryEarlyMedia handles the media that arrived before its track was announced. It is called after each
+// announcement.
 func (pb *publishing) retryEarlyMedia() {
 	early := pb.earlyMedia
 	pb.earlyMedia = nil

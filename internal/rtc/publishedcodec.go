@@ -23,8 +23,8 @@ type publishedCodec struct {
 	successor *publishedCodec // in the room to which the publisher has moved; nil if it has not moved
 }
 
-// createReceiver creates the codec's Receiver when media arrives, or when the negotiation shows that media will arrive
-// on section. cid is the track ID in the client's SDP.
+// createReceiver creates the codec's Receiver. It is called when media arrives, or earlier if the negotiation shows
+// on which media section the codec will arrive. cid is the track ID in the client's SDP.
 func (c *publishedCodec) createReceiver(f sfu.Format, cid string, section peer.MediaSection) {
 	f.MimeType = strings.ToLower(f.MimeType)
 	c.fmtp = f.Parameters

@@ -114,8 +114,8 @@ func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 // about an existing track are dropped when the track ends.
 const maxTrackChoices = 4096
 
-// mayStoreChoice reports whether a request about the track sid may be stored. stored is the number of requests that are
-// already stored.
+// mayStoreChoice reports whether the server may store one more request of the client about the track sid. The
+// argument stored is the number of requests in the store.
 func (sb *subscribing) mayStoreChoice(sid string, stored int) bool {
 	return sb.p.room.publication(sid) != nil || stored < maxTrackChoices && validSID(sid)
 }
@@ -164,7 +164,8 @@ func (r *Room) expireWaits(now time.Time) {
 	}
 }
 
-// expireWaits sends the client errors for the tracks that did not come in time.
+// expireWaits checks the tracks that the client waits for. If the time for a track has passed, it sends the client
+// an error about that track.
 func (sb *subscribing) expireWaits(now time.Time) {
 	t := sb.p.conn.receivingTransport()
 	for sid, w := range sb.awaited {
@@ -201,7 +202,8 @@ func (r *Room) addPublication(pub *Publication) {
 	r.bySID[pub.info.Sid] = pub
 }
 
-// removePublication removes pub from the room's indexes, and the requests that subscribers have made for it.
+// removePublication removes pub from the room's indexes. It also removes the requests that subscribers have made for
+// pub.
 func (r *Room) removePublication(pub *Publication) {
 	sid := pub.info.Sid
 	r.published = slices.DeleteFunc(r.published, func(x *Publication) bool { return x == pub })

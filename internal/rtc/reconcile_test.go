@@ -67,7 +67,7 @@ func (g *testClient) subscriptionErrors() []livekit.SubscriptionError {
 	return list
 }
 
-// choose requests or declines the track sid.
+// choose sends a request to subscribe to the track sid, or to unsubscribe from it.
 func (g *testClient) choose(sid string, subscribe bool) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{
@@ -106,7 +106,8 @@ func TestSubscriptionRequestForAnUnknownTrackFailsAfterTimeout(t *testing.T) {
 	})
 }
 
-// A request for a track that does not exist yet applies when the track is published, and is then no error.
+// A client may request a track that does not exist yet. It is subscribed when the track is published, and it gets no
+// error.
 func TestSubscriptionRequestForAFutureTrackAppliesOncePublished(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -256,7 +257,7 @@ func TestSubscriptionPermissionsExemptRecordersAndAreLimitedInNumber(t *testing.
 	})
 }
 
-// They wait until a subscription to a track of the same kind ends.
+// When a subscription ends, the oldest waiting track of the same kind takes its place.
 func TestTracksBeyondTheSubscriptionLimitWaitForAnotherToEnd(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
 	ada, bo := h.join(request("ada")), h.join(request("bo"))

@@ -9,7 +9,8 @@ import (
 	"meet/internal/fault"
 )
 
-// resume resumes the session of identity, with a request adapted by change, and returns the sink of the new socket.
+// resume resumes the session of identity and returns the sink of the new socket. The function change may alter the
+// request before it is sent.
 func (h *harness) resume(change func(*JoinRequest), identity string) *sink {
 	h.t.Helper()
 	req := request(identity)
@@ -100,7 +101,7 @@ func TestResumeOfUnknownSessionAsksForRejoin(t *testing.T) {
 	}
 }
 
-// Rooms.Check reports the refusal before the join.
+// Rooms.Check and Rooms.Join both refuse the request.
 func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	h := newHarness(t)
 	h.Rooms.mu.Lock()

@@ -319,8 +319,8 @@ func (h *harness) reconnect(g *testClient) {
 	}
 }
 
-// qualities returns the initials of the qualities of a codec that were last requested from g, and whether any request
-// was sent.
+// qualities returns the qualities in the server's latest request to g about the codec, each as its initial. sent is
+// false if the server has sent no request.
 func (g *testClient) qualities(codec string) (initials string, sent bool) {
 	for _, m := range g.sink.all() {
 		for _, c := range m.GetSubscribedQualityUpdate().GetSubscribedCodecs() {

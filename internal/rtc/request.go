@@ -98,8 +98,8 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// clientReason returns the reason that a client gives for leaving if clients may give it (docs/protocol.md, 1.9), or
-// else CLIENT_INITIATED.
+// clientReason returns the reason r that a client states when it leaves. If clients may not state r
+// (docs/protocol.md, 1.9), it returns CLIENT_INITIATED.
 func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	switch r {
 	case livekit.DisconnectReason_USER_UNAVAILABLE, livekit.DisconnectReason_USER_REJECTED, livekit.DisconnectReason_AGENT_ERROR:

@@ -70,7 +70,8 @@ func TestResumeRestartsICEAndRepeatsLostOffer(t *testing.T) {
 	}
 }
 
-// The timer runs for the primary connection.
+// The timer waits for the primary connection to return. If only the secondary connection is established, it
+// continues.
 func TestReconnectTimerIsNotStoppedByTheSecondaryPeerConnection(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))

@@ -21,7 +21,7 @@ var (
 	errRoomFull   = fault.New(fault.Exhausted, "this meeting is full; try again when somebody has left")
 )
 
-// Room is one call. Its state is accessed on its loop only.
+// Room is one meeting. Its state is accessed on its loop only.
 type Room struct {
 	rooms *Rooms
 	loop  *loop.Loop
@@ -332,8 +332,8 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	r.restartIdleTimer()
 }
 
-// restartIdleTimer starts the timer that closes the room, if no participant keeps the room open. Otherwise it stops the
-// timer.
+// restartIdleTimer starts the timer that closes the room. If a participant keeps the room open, it stops the timer
+// instead.
 func (r *Room) restartIdleTimer() {
 	if r.idleTimer != nil {
 		r.idleTimer.Stop()

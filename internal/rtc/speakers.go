@@ -58,8 +58,8 @@ func (r *Room) updateSpeakers() {
 	}
 }
 
-// currentLevel returns the audio level of p's microphones since the last call, 0 to 1. A muted microphone counts as
-// silent.
+// currentLevel returns the audio level of p's microphones, from 0 to 1, since currentLevel was last called. A muted
+// microphone counts as silent.
 func (p *Participant) currentLevel() float32 {
 	if p.forwarding.source != nil {
 		return p.forwarding.level
@@ -94,7 +94,7 @@ func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	}
 }
 
-// sendSpeakerState sends p, which has just subscribed to o, the audio level and connection quality of o.
+// sendSpeakerState sends p the audio level and connection quality of o. It is called when p has subscribed to o.
 func (p *Participant) sendSpeakerState(o *Participant) {
 	if o.publishing.level > 0 {
 		p.sendSpeakers([]*livekit.SpeakerInfo{o.speakerInfo()})

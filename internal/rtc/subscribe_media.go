@@ -37,7 +37,7 @@ func (s *Subscription) newDownTrack(t *Transport) {
 	})
 }
 
-// advance moves s to the state that follows from e and carries out the effect of e.
+// advance handles the event e: it changes the state of s and carries out the action that the event requires.
 func (s *Subscription) advance(e subscriptionEvent) {
 	var effect subscriptionEffect
 	s.state, effect = s.state.next(e)

@@ -65,8 +65,9 @@ func streamID(p *Participant, pub *Publication) string {
 	return pub.owner.sid() + "|" + pub.info.Sid
 }
 
-// sectionPrefix precedes a track's SID in the SDP for clients that must find the track by its media section, because a
-// browser keeps the name of a section's first track for all later tracks on that section.
+// sectionPrefix precedes a track's SID in the SDP, for clients that must find a track by its media section. They
+// cannot find it by its name, because a browser keeps the name of a section's first track for all later tracks on
+// that section.
 const sectionPrefix = "~"
 
 // trackID returns the track's name in the SDP.

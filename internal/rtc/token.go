@@ -21,8 +21,8 @@ type TokenSubject struct {
 // refreshInterval is the interval at which a client is sent a new token.
 const refreshInterval = 5 * time.Minute
 
-// mintToken returns a token with which p can join the room called room, or "" if tokens are not refreshed or making it
-// fails.
+// mintToken returns a token with which p can join the room called room. It returns "" if the server refreshes no
+// tokens or if no token could be made.
 func (p *Participant) mintToken(room string) string {
 	mint := p.room.rooms.opts.RefreshToken
 	if mint == nil {
