@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// participantStates returns the participant updates that s got, in order, each as identity and state.
+// participantStates returns the participant updates that s got, in order. Each string holds an identity and a state.
 func (s *sink) participantStates() []string {
 	var list []string
 	for _, m := range s.all() {

@@ -47,8 +47,8 @@ type mainSpeaker struct {
 // 1 s.
 const mainSpeakerTicks = 3
 
-// updateMainSpeaker chooses the main speaker from the current levels. When it changes, the priorities of both
-// participants' videos are updated.
+// updateMainSpeaker chooses the main speaker from the current levels. If the main speaker changes, it updates the
+// priorities of the videos of the old and the new one.
 func (r *Room) updateMainSpeaker() {
 	f := &r.mainSpeaker
 	var loudest *Participant

@@ -11,8 +11,8 @@ import (
 // Second, hidden participants, whose packets carry no sender, can still call and answer.
 
 const (
-	// rpcRequestTopic and rpcResponseTopic are the topics of text streams that carry calls and answers of version 2;
-	// rpcRequestID is the stream attribute that holds the ID of the call.
+	// Version 2 of RPC carries calls and answers in text streams. rpcRequestTopic and rpcResponseTopic are the
+	// topics of these streams. rpcRequestID is the stream attribute that holds the ID of the call.
 	rpcRequestTopic  = "lk.rpc_request"
 	rpcResponseTopic = "lk.rpc_response"
 	rpcRequestID     = "lk.rpc_request_id"
@@ -35,8 +35,8 @@ func callID(packet *livekit.DataPacket) (id string, calls bool) {
 	return "", false
 }
 
-// callError returns the reason why an RPC call from the participant to these identities cannot be answered, or nil if
-// it can.
+// callError checks whether an RPC call from the participant to these identities can be answered. It returns the
+// reason why not, or nil.
 func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	p := d.p
 	if !p.info.Permission.GetCanPublishData() {

@@ -78,8 +78,8 @@ func (cn *connections) lostMedia(closedByClient bool) {
 // the client's network works. The failure is then attributed to UDP.
 const recentActivity = 2 * pingInterval * time.Second
 
-// considerTCPFallback switches the client to TCP if the failure of t is attributed to UDP. The client is about to
-// resume and then connects over TCP.
+// considerTCPFallback switches the client to TCP if the failure of t is attributed to UDP. The client, which resumes
+// after the failure, then connects over TCP.
 func (cn *connections) considerTCPFallback(t *Transport) {
 	now := time.Now()
 	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {

@@ -95,8 +95,9 @@ func (r *Room) companionOf(main *Participant) *Participant {
 	return nil
 }
 
-// checkRequest returns errBanned if the token of req is banned. Bans of the token's identity also apply to companions.
-// A companion that was removed may not return under any name, but its participant may.
+// checkRequest returns errBanned if the token of req is banned. A ban of a participant also applies to its
+// companions, which are connections that only publish. A ban of a companion applies to all companions of the
+// participant, but not to the participant itself.
 func (l *bans) checkRequest(req JoinRequest, now time.Time) error {
 	identities := []string{req.Token.Identity, req.Identity}
 	if req.companion() {
@@ -110,7 +111,8 @@ func (l *bans) checkRequest(req JoinRequest, now time.Time) error {
 	return nil
 }
 
-// bannedIdentity returns the identity to ban when p is removed.
+// bannedIdentity returns the identity to ban when p is removed. For a companion, it stands for all companions of the
+// same participant.
 func (p *Participant) bannedIdentity() string {
 	if p.req.companion() {
 		return allCompanionsKey(p.req.Token.Identity)
@@ -122,7 +124,8 @@ func (p *Participant) bannedIdentity() string {
 // contains a NUL character.
 func allCompanionsKey(identity string) string { return identity + "\x00" + companionSeparator }
 
-// requireNoCompanion returns errCompanion if the participant is a companion.
+// requireNoCompanion returns errCompanion if the participant is a companion, a participant's second connection that
+// only publishes.
 func (rs *Rooms) requireNoCompanion(ctx context.Context, room, identity string) error {
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if p.req.companion() {
@@ -133,9 +136,9 @@ func (rs *Rooms) requireNoCompanion(ctx context.Context, room, identity string) 
 	return err
 }
 
-// restrictedInfo returns the participant info of req with a restricted permission. If a back end has changed the rights
-// of the token's family (see Credential.Family), the permission is restricted to those rights. The permission of a
-// companion is also restricted to that of its participant.
+// restrictedInfo returns the participant info of req with its permission restricted. If a back end has changed the
+// rights of the token's family (see Credential.Family), the permission is restricted to those rights. The permission
+// of a companion is also restricted to that of its participant.
 func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	info := proto.CloneOf(req.Info)
 	if granted := r.family(req.Token).granted; granted != nil {
@@ -162,7 +165,8 @@ func (p *Participant) mayResume(req JoinRequest) bool {
 		has.GetRecorder() == had.GetRecorder() && has.GetAgent() == had.GetAgent()
 }
 
-// resumeWith makes the presented token p's token. Rights that it does not grant are revoked.
+// resumeWith handles the token that a client presents when it resumes. The token becomes p's token. Rights that the
+// new token does not grant are revoked.
 func (p *Participant) resumeWith(req JoinRequest) {
 	if req.Token.Family == p.req.Token.Family {
 		return

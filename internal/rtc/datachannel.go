@@ -42,8 +42,8 @@ func (d *dataTransfer) openChannels() {
 	t.OpenDataChannel(dataTrackLabel, false, d.channelOpened)
 }
 
-// handleChannel receives the client's messages on dc. If the client has a single peer connection or may not subscribe,
-// the server also sends on dc. Pion calls handleChannel, not the loop.
+// handleChannel receives the client's messages on the data channel dc. If the client has a single peer connection or
+// may not subscribe, the server also sends on dc. handleChannel is called by pion, not on the room's loop.
 func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
 	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.total.Add(1) > maxChannelsOpened || size > maxLabel {
 		_ = dc.Close()

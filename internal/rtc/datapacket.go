@@ -110,8 +110,8 @@ func (d *dataTransfer) processPacket(packet *livekit.DataPacket) []*outbox {
 	return p.room.recipients(p, packet)
 }
 
-// sign sets the sender of the packet. It overwrites the client's values, except that an agent may send chat and text on
-// behalf of another identity; such messages are marked as generated.
+// sign sets the sender of the packet and overwrites the client's values. There is one exception: an agent may send
+// chat and text on behalf of another identity. Such messages are marked as generated.
 func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 	p := d.p
 	packet.ParticipantSid = p.sid()

@@ -33,7 +33,8 @@ func (g *testClient) subscribeData(sid string, subscribe bool) {
 	}})
 }
 
-// lastHandles returns the SIDs in the handles that were last sent to g, sorted; nil if none were sent.
+// lastHandles returns the sorted SIDs of the tracks in the handle map that was last sent to g, or nil if none was
+// sent.
 func (g *testClient) lastHandles() []string {
 	g.t.Helper()
 	g.inspect(func(*Participant) {}) // after this, pending handles have been sent

@@ -33,8 +33,8 @@ func (d *dataTransfer) init(p *Participant) {
 	d.choices = map[string]dataChoice{}
 }
 
-// transferTo moves the data channels, the queued reliable messages and the data tracks to dst, which belongs to the
-// same participant in another room.
+// transferTo moves the participant's data channels, queued reliable messages and data tracks to dst. dst belongs to
+// the same participant in another room.
 func (d *dataTransfer) transferTo(dst *dataTransfer) {
 	dst.outboxRunning, dst.channels, dst.lastSequence = d.outboxRunning, d.channels, d.lastSequence
 	dst.out.takeOver(d.out)

@@ -33,8 +33,8 @@
 //
 // Ownership: Rooms.Close ends the rooms. A Room ends its participants. A Participant ends its Transports, Publications
 // and Subscriptions and closes its outbox. A Transport's worker ends when the Transport is closed. A Room waits for all
-// of these before its loop ends. A Participant that moves to another room ends in the room that it leaves; its
-// successor in the other room takes over its connections and tracks.
+// of these before its loop ends. A Participant that moves to another room ends in the room that it leaves. A new
+// Participant in the other room, called its successor, takes over its connections and tracks.
 //
 // Locks: the lock of a loop may be taken, by Post, while Rooms.mu is held. No other two locks are held together. Media
 // never passes through the loop (see package sfu).

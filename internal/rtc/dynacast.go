@@ -26,7 +26,8 @@ type demandLevel int8
 // noDemand means that no subscriber or sink receives the codec.
 const noDemand demandLevel = -1
 
-// demand returns the highest quality of the codec that subscribers, other sinks or mirrors receive.
+// demand returns the highest quality in which the codec is received: by subscribers, by other sinks, or in rooms to
+// which the publisher is forwarded.
 func (c *publishedCodec) demand() demandLevel {
 	layers := sortedLayers(c.layers())
 	top := max(c.mirrorDemand(), c.sinkDemand(layers))
@@ -48,8 +49,9 @@ func (s *Subscription) demand(layers []*livekit.VideoLayer) demandLevel {
 	return qualityOf(s.wanted, layers)
 }
 
-// sinkDemand returns the highest quality of the codec that is taken by sinks other than subscribers, such as recorders.
-// It is noDemand for a mirror, because the sinks of its Receiver count in the source's room.
+// sinkDemand returns the highest quality of the codec that is taken by sinks other than subscribers, such as
+// recorders. If the publisher is forwarded from another room, it returns noDemand, because the sinks count in the
+// publisher's own room.
 func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) demandLevel {
 	if c.receiver == nil || c.pub.owner.forwarding.source != nil {
 		return noDemand
@@ -75,8 +77,9 @@ func (c *publishedCodec) demandChanged() {
 	c.pub.owner.onLoop(func(p *Participant) { p.room.dirtyDemand[c.latest().pub] = true })
 }
 
-// updateDemand sends the publisher a changed demand: more demand immediately, less demand after demandDelay. Nothing is
-// sent for a muted track, which sends no media. For a mirror, the demand goes to the source's room.
+// updateDemand sends the publisher a changed demand: more demand immediately, less demand after demandDelay. Nothing
+// is sent for a muted track, which sends no media. If the publisher is forwarded from another room, the demand is
+// sent to that room.
 func (pub *Publication) updateDemand() {
 	if pub.closed {
 		return
@@ -118,7 +121,7 @@ func (pub *Publication) dynamic() bool {
 	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1
 }
 
-// resendDemand sends the publisher the current demand, even if it is less than the demand that was sent before.
+// resendDemand sends the publisher the current demand, even if that is less than the last demand sent.
 func (pub *Publication) resendDemand() {
 	for _, c := range pub.codecs {
 		c.requested = c.demand()
@@ -176,7 +179,8 @@ func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
 // sends only the backup (LiveKit calls that regression). The number is that of the reference server.
 const regressionThreshold = 5
 
-// chooseCodecs chooses the codec of each subscriber from those that its client can decode and the publisher sends.
+// chooseCodecs chooses a codec for each subscriber: one that the subscriber's client can decode and the publisher
+// sends.
 func (pub *Publication) chooseCodecs() {
 	if len(pub.codecs) < 2 {
 		return
@@ -187,8 +191,9 @@ func (pub *Publication) chooseCodecs() {
 	}
 }
 
-// needsBackupOnly reports whether the publisher should send only the backup codecs. Once the result is true, it stays
-// true while any subscriber needs a backup: in a room whose size varies, the publisher must not switch back and forth.
+// needsBackupOnly reports whether the publisher should send only the backup codecs. Once it has returned true, it
+// returns true as long as any subscriber needs a backup. Otherwise the publisher would switch back and forth in a
+// room whose size varies.
 func (pub *Publication) needsBackupOnly() bool {
 	primary, backups := pub.codecs[0], pub.codecs[1:]
 	needed := slices.ContainsFunc(pub.subs, func(s *Subscription) bool {

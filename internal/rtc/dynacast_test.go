@@ -44,7 +44,7 @@ func withDynacastTest(t *testing.T, mimes []string, f func(s *dynacastTest)) {
 	})
 }
 
-// update runs f on the room's loop and updates the demand for the track.
+// update runs f on the room's loop and then updates the demand for the track.
 func (s *dynacastTest) update(f func()) {
 	r := s.pub.owner.room
 	r.loop.Post(func() { f(); r.dirtyDemand[s.pub] = true })
@@ -61,7 +61,7 @@ func (s *dynacastTest) addViewer(identity string, wanted int) *Subscription {
 	return v
 }
 
-// removeViewer ends the subscription v.
+// removeViewer ends the viewer's subscription v.
 func (s *dynacastTest) removeViewer(v *Subscription) {
 	s.update(func() { s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == v }) })
 }

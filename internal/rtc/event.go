@@ -6,7 +6,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// Event is something that happened in a room. Its messages are copies.
+// Event is something that happened in a room. Its protobuf messages are copies, so the receiver may keep them.
 type Event struct {
 	Kind        EventKind
 	At          time.Time

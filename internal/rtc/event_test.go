@@ -10,8 +10,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// eventLog returns the events of a room, one line each: kind, identity and, except for track events, the numbers of
-// participants and publishers and whether the room is recorded.
+// eventLog returns the events of a room, one line each. A line holds the kind and the participant's identity. Unless
+// the event is about a track, it also holds the numbers of participants and publishers, and whether the room is
+// recorded.
 func (h *harness) eventLog(room string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -60,7 +60,8 @@ func (r *Room) expireFamilies(now time.Time) {
 	}
 }
 
-// Limits for the state of one participant. It is sent to all participants of a room, again after each change.
+// Limits for the state of one participant. This state is sent to all participants of the room, and again after each
+// change.
 const (
 	// maxAnnounced is the maximum total size of the descriptions of a participant's tracks, in bytes. One track takes
 	// about 300 bytes.

@@ -40,8 +40,8 @@ type mirrorLink struct {
 	to           *Room
 }
 
-// mirrorState is the state of a participant that its mirrors take over. It is a copy, so it may be passed between
-// loops.
+// mirrorState is the state that a forwarded participant passes to its mirrors, which represent it in other rooms. It
+// is a copy, so it may be passed between loops.
 type mirrorState struct {
 	info    *livekit.ParticipantInfo
 	policy  *policy
@@ -145,7 +145,8 @@ func (f *mirrorLink) admit(state *mirrorState) error {
 	return nil
 }
 
-// unlink removes the link from the source participant. The demand in the mirror's room no longer counts.
+// unlink removes the link from the forwarded participant. Its tracks are then no longer requested for viewers in the
+// other room.
 func (f *mirrorLink) unlink() {
 	f.from.onLoop(func(p *Participant) {
 		if p.forwarding.mirrors[f.to.info.Name] != f {
@@ -159,7 +160,7 @@ func (f *mirrorLink) unlink() {
 	})
 }
 
-// snapshot returns the state for the participant's mirrors.
+// snapshot returns the state to pass to the participant's mirrors.
 func (fw *forwarding) snapshot() *mirrorState {
 	p := fw.p
 	state := &mirrorState{info: proto.CloneOf(p.info), policy: p.publishing.policy, lost: p.mediaLost()}
@@ -190,7 +191,8 @@ func (fw *forwarding) syncMirrors() {
 	}
 }
 
-// end removes the participant's mirrors. If the participant is a mirror itself, it is unlinked from its source.
+// end removes the participant's mirrors, which represent it in other rooms. If the participant is a mirror itself,
+// end unlinks it from the participant that it represents.
 func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	for _, f := range fw.mirrors {
 		f.to.loop.Post(func() { f.to.remove(f.mirror, reason) })
@@ -255,8 +257,8 @@ func (pb *publishing) applyState(state *mirrorState) (added []*Publication) {
 	return added
 }
 
-// applyState sets the state of a mirror's track to the state t of the source's track. Subscriptions end if the Receiver or
-// the codec has been replaced.
+// applyState copies t, the state of the source's track, to pub, the same track of a mirror. Subscriptions end if the
+// Receiver or the codec has been replaced.
 func (pub *Publication) applyState(t mirrorTrack) {
 	pub.info = t.info
 	for i, now := range t.codecs {
@@ -299,7 +301,7 @@ func (f *mirrorLink) reportDemand(pub *Publication) {
 	})
 }
 
-// mirrorDemand returns the highest demand for codec c in the rooms of the mirrors.
+// mirrorDemand returns the highest demand for codec c in the rooms to which the publisher is forwarded.
 func (c *publishedCodec) mirrorDemand() demandLevel {
 	top := noDemand
 	for _, w := range c.pub.mirrorDemands {
@@ -310,8 +312,8 @@ func (c *publishedCodec) mirrorDemand() demandLevel {
 	return top
 }
 
-// sendLevelToMirrors posts the participant's audio level to its mirrors. They cannot read it themselves, because
-// reading a level resets it.
+// sendLevelToMirrors posts the participant's audio level to its mirrors, which represent it in other rooms. They
+// cannot read the level themselves, because reading a level resets it.
 func (fw *forwarding) sendLevelToMirrors() {
 	for _, f := range fw.mirrors {
 		level := fw.p.publishing.level

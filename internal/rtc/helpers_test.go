@@ -171,7 +171,7 @@ type testClient struct {
 	tamper func(sdp string) string // changes the server's answer before the client applies it; may be nil
 }
 
-// join lets a new client join. The test fails if the server refuses.
+// join lets a new client join and returns it. The test fails if the server refuses the client.
 func (h *harness) join(req JoinRequest) *testClient {
 	h.t.Helper()
 	g := &testClient{t: h.t, sink: &sink{}}
@@ -248,7 +248,7 @@ func (g *testClient) negotiate() {
 	}
 }
 
-// inspect runs f with g's participant on the room's loop and waits for it.
+// inspect runs f with g's participant on the room's loop and waits until f has run.
 func (g *testClient) inspect(f func(p *Participant)) {
 	g.t.Helper()
 	if err := g.room.loop.Do(g.t.Context(), func() { f(g.participant) }); err != nil {
@@ -256,14 +256,16 @@ func (g *testClient) inspect(f func(p *Participant)) {
 	}
 }
 
-// waitForWorker waits until t's worker has finished its queue. SetTCPOnly(false) queues work that changes nothing.
-// WaitBackpressure waits for the whole queue, because the size that it gets is larger than any message.
+// waitForWorker waits until t's worker has finished all work in its queue. It first queues work without an effect:
+// SetTCPOnly(false). WaitBackpressure then waits until the queue is empty, because the size passed to it exceeds
+// that of any message.
 func (t *Transport) waitForWorker(ctx context.Context) {
 	t.SetTCPOnly(false)
 	t.WaitBackpressure(ctx, math.MaxInt)
 }
 
-// eventually polls cond every 5 ms for at most 10 s. want describes the condition in the error message.
+// eventually polls cond every 5 ms for at most 10 s. The argument want describes the condition for the error
+// message.
 func eventually(t testing.TB, want string, cond func() bool) {
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)

@@ -113,7 +113,7 @@ func (g *testClient) newOffer() *livekit.SignalRequest {
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: offer.SDP}}}
 }
 
-// Handle waits while the queue of the transport's worker is too long, so the queue stays bounded.
+// Handle waits while the transport's worker has too many messages in its queue. This bounds the queue.
 func TestHandleWaitsWhileTooManyMessagesOfTheClientAreQueued(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))

@@ -63,7 +63,8 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	return err
 }
 
-// redirectTo gives the client a token for the room called destination and makes it join that room.
+// redirectTo gives the client a token for the room called destination and asks it to reconnect, so that it joins
+// that room.
 func (p *Participant) redirectTo(destination string) {
 	if t := p.mintToken(destination); t != "" {
 		p.send(refreshTokenMessage(t))
@@ -91,7 +92,8 @@ func (p *Participant) moveTo(dst *Room) {
 	}
 }
 
-// newSuccessor returns a participant of the room dst with p's current state and rights.
+// newSuccessor returns a participant of the room dst with p's current state and rights. It replaces p when p moves
+// to dst.
 func (p *Participant) newSuccessor(dst *Room) *Participant {
 	req := p.req
 	req.Room, req.Info = dst.info.Name, proto.CloneOf(p.info)
@@ -101,8 +103,8 @@ func (p *Participant) newSuccessor(dst *Room) *Participant {
 	return successor
 }
 
-// transferTo returns the publication of the same track in the room of owner, with the same Receivers. pub keeps none of
-// them.
+// transferTo returns a publication of the same track in the room of owner. It moves pub's Receivers to the new
+// publication.
 func (pub *Publication) transferTo(owner *Participant) *Publication {
 	next := &Publication{owner: owner, info: proto.CloneOf(pub.info), cids: pub.cids, backupOnly: pub.backupOnly, trackSubscribedSent: pub.trackSubscribedSent}
 	for i, c := range pub.codecs {
@@ -116,7 +118,7 @@ func (pub *Publication) transferTo(owner *Participant) *Publication {
 	return next
 }
 
-// admitMoved adds p to r. p is the successor of a participant in another room, which moveTo has created, so its
+// admitMoved adds p to r. moveTo has created p to replace a participant that moves here from another room, so p's
 // connections exist already. If r has closed, admitMoved disconnects the client.
 func (r *Room) admitMoved(p *Participant) {
 	if r.closed {
@@ -166,8 +168,9 @@ func (p *Participant) latest() *Participant {
 	}
 }
 
-// onLoop runs f with p on the loop of p's room. If p has moved to another room, it runs f with p's latest successor on
-// the loop of that room. onLoop may be called from any goroutine and does not wait for f.
+// onLoop runs f with p on the loop of p's room. If p has moved to another room, f runs on the loop of that room
+// instead, with the participant that has replaced p there. onLoop may be called from any goroutine and does not wait
+// for f.
 func (p *Participant) onLoop(f func(*Participant)) {
 	p = p.latest()
 	p.room.loop.Post(func() {
@@ -179,8 +182,8 @@ func (p *Participant) onLoop(f func(*Participant)) {
 	})
 }
 
-// doOnLoop is like onLoop but waits for f. The function ctx returns a participant's context; doOnLoop stops waiting
-// when the context of the participant that f runs with ends.
+// doOnLoop is like onLoop but waits until f has run. It stops waiting when a context ends. The argument ctx is a
+// function that returns this context for the participant with which f runs.
 func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*Participant)) error {
 	for {
 		now := p.latest() // declared per iteration: after Do has returned ctx's error, its closure may still run and must use this participant

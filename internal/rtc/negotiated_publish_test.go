@@ -29,8 +29,8 @@ func (g *testClient) addSilentTrack(mime, cid string) (*webrtc.TrackLocalStaticS
 	return track, sender
 }
 
-// inspectAfterWorker waits until the server has handled the latest offer and then runs f with g's participant on the
-// room's loop.
+// inspectAfterWorker runs f with g's participant on the room's loop. It first waits until the server has handled g's
+// latest offer.
 func (g *testClient) inspectAfterWorker(f func(p *Participant)) {
 	g.t.Helper()
 	g.participant.latest().conn.publisher.waitForWorker(g.t.Context())
@@ -162,8 +162,8 @@ func TestPublishedTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	}
 }
 
-// A client may send another codec than the negotiation showed. Subscribers get the track in that codec, also in the
-// room of a mirror.
+// A client may send another codec than the negotiation showed. Subscribers get the track in that codec. So do
+// subscribers in a room to which the publisher is forwarded.
 func TestTrackSentInAnotherCodecThanNegotiatedIsReceived(t *testing.T) {
 	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
 		h := newHarness(t)
@@ -204,8 +204,8 @@ func TestTrackSentInAnotherCodecThanNegotiatedIsReceived(t *testing.T) {
 	}
 }
 
-// Format parameters that do not select a decoder, such as Chromium's x-google-start-bitrate, may differ from the
-// negotiated ones.
+// Some format parameters do not select a decoder, such as Chromium's x-google-start-bitrate. They may differ from
+// the negotiated ones.
 func TestReceiverIsKeptIfFmtpDiffersOnlyInIrrelevantParameters(t *testing.T) {
 	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeVP8}})
 	pub := &Publication{}

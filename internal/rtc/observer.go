@@ -32,11 +32,13 @@ type Observer interface {
 	// TrackUnpublished reports that a track has left the room; t.Codecs is empty. The track's Receivers may continue in
 	// another room, so the Observer must stop its sinks.
 	TrackUnpublished(t ObservedTrack)
-	// RoomEnded is the last call. All tracks have been unpublished before.
+	// RoomEnded reports that the room has ended. It is the last method called; all tracks have been reported as
+	// unpublished before.
 	RoomEnded()
 }
 
-// ObservedTrack is a track as reported to an Observer. The Observer may keep the messages, but must not change them.
+// ObservedTrack is a track as reported to an Observer. The Observer may keep the protobuf messages in it, but must
+// not change them.
 type ObservedTrack struct {
 	Participant *livekit.ParticipantInfo
 	Info        *livekit.TrackInfo
@@ -56,7 +58,7 @@ type observation struct {
 	notified map[*Publication]*notifiedTrack
 }
 
-// notifiedTrack is the state of a track that an Observer was last notified of.
+// notifiedTrack is the state of a track in the Observer's latest notification about it.
 type notifiedTrack struct {
 	muted     bool
 	receivers []*sfu.Receiver // one per codec; nil for a codec without media
@@ -106,7 +108,8 @@ func (r *Room) updateObserver(o *observation) (attached bool) {
 	return !r.closed
 }
 
-// update notifies the observer of the differences between the room's tracks and those of the last notification.
+// update compares the room's tracks with those in the last notification, and notifies the observer of the
+// differences.
 func (o *observation) update(r *Room) {
 	for pub := range o.notified {
 		if pub.closed {

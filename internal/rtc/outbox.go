@@ -123,7 +123,7 @@ func (o *outbox) open(c channel, window func() uint64) {
 	o.wakeUp()
 }
 
-// wakeUp makes run check the queues.
+// wakeUp makes the goroutine of run check the queues.
 func (o *outbox) wakeUp() {
 	select {
 	case o.wake <- struct{}{}:
@@ -182,9 +182,9 @@ func (o *outbox) putLossyTo(q *sendQueue, raw []byte) {
 	o.wakeUp()
 }
 
-// waitBackpressure waits until the backpressure ends, for at most maxBackpressureWait. If the client is the sender's
-// only recipient (soleReceiver), it waits until the client has taken no message for maxStall. It returns early when the
-// sender's context, ctx, ends.
+// waitBackpressure waits until the backpressure ends, for at most maxBackpressureWait. If soleReceiver is true, the
+// client is the sender's only recipient; it then waits as long as the client takes at least one message in each
+// maxStall. It returns early when ctx, the sender's context, ends.
 func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 	for {
 		o.mu.Lock()
@@ -213,8 +213,8 @@ func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 	}
 }
 
-// takeOver makes o continue with the channels and the queued reliable messages of old, and closes old. Lossy messages
-// are dropped.
+// takeOver closes the outbox old. o continues with the channels of old and with its queued reliable messages. Lossy
+// messages are dropped.
 func (o *outbox) takeOver(old *outbox) {
 	old.mu.Lock()
 	queues := []sendQueue{old.reliable, old.lossy, old.frames}
@@ -308,8 +308,8 @@ type sender struct {
 	windowAt time.Time // time when limit was last computed from the congestion window
 }
 
-// send passes one message to the channel and reports whether it did. It returns false if there is no message or no
-// channel, or if SCTP has already buffered limit bytes.
+// send passes one message to the channel and reports whether it has done so. It returns false if there is no message
+// or no channel, or if SCTP has already buffered as many bytes as the sender's limit.
 func (s *sender) send() bool {
 	s.o.mu.Lock()
 	to, window, waiting := s.q.to, s.q.window, len(s.q.messages)

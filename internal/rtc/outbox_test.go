@@ -113,7 +113,7 @@ func (o *outboxTest) queuedBytes(q *sendQueue) int {
 	return q.bytes
 }
 
-// zeroWindow is the congestion window of a connection that currently carries nothing.
+// zeroWindow returns the congestion window of a connection that currently carries nothing: 0.
 func zeroWindow() uint64 { return 0 }
 
 // chunk returns a message of 16 KiB that begins with the number n.
@@ -124,7 +124,7 @@ func chunk(n int) []byte {
 // queuedChunkSize is the size that a message made by chunk has in a queue.
 const queuedChunkSize = 16<<10 + queuedOverhead
 
-// numbers returns the number at the beginning of each message. The messages were made by chunk.
+// numbers returns the number at the beginning of each message. It requires messages made by chunk.
 func numbers(t *testing.T, messages []string) []int {
 	t.Helper()
 	var list []int
@@ -138,7 +138,7 @@ func numbers(t *testing.T, messages []string) []int {
 	return list
 }
 
-// inOrder reports whether list contains consecutive numbers from first on.
+// inOrder reports whether list contains consecutive numbers, beginning with the number first.
 func inOrder(list []int, first int) bool {
 	for i, n := range list {
 		if n != first+i {
@@ -148,7 +148,8 @@ func inOrder(list []int, first int) bool {
 	return true
 }
 
-// A client that is still connecting gets earlier messages once and in order when its channel opens.
+// While a client is connecting, messages for it are queued. When its channel opens, it gets each of them once and in
+// order.
 func TestReliableDataWaitsUntilTheDataChannelOpens(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		for i := range 20 {
@@ -250,7 +251,7 @@ func TestDataRecipientThatStopsReadingIsDisconnected(t *testing.T) {
 	}
 }
 
-// A waiting sender returns when it leaves itself, and when its recipient leaves.
+// A sender that waits for a slow recipient stops waiting when the sender or the recipient leaves.
 func TestDataBackpressureEndsWhenSenderOrRecipientLeaves(t *testing.T) {
 	for _, leave := range []func(cancel func(), o *outboxTest){
 		func(cancel func(), _ *outboxTest) { cancel() },

@@ -12,8 +12,8 @@ import (
 	"meet/internal/name"
 )
 
-// Participant is one connection of one identity to a room. Except for context and successor, it is accessed on the
-// room's loop only.
+// Participant is one connection of one identity to a room. It is accessed on the room's loop only, except for the
+// fields context and successor.
 type Participant struct {
 	room   *Room
 	log    *slog.Logger

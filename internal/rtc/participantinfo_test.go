@@ -190,7 +190,7 @@ func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	})
 }
 
-// A new subscriber is sent the speaker's level once. A participant whose last subscription to a speaker ends is sent a
+// A new subscriber is sent the speaker's level once. When its last subscription to that speaker ends, it is sent a
 // message that the speaker is silent.
 func TestSpeakerIsReportedSilentBeforeItLeaves(t *testing.T) {
 	h := newHarness(t)

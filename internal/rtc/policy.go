@@ -74,7 +74,8 @@ func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	p.data.reconcileSubscribers()
 }
 
-// sendPermission informs the client whether it may receive a track that it wants, the first time and when that changes.
+// sendPermission informs the client whether it may receive a track that it wants. The message is sent the first
+// time, and again whenever the answer changes.
 func (sb *subscribing) sendPermission(pub *Publication, allowed bool) {
 	if last, sent := sb.permitted[pub.info.Sid]; sent && last == allowed {
 		return

@@ -108,9 +108,9 @@ func (pub *Publication) unsubscribeAll() {
 	}
 }
 
-// codecOf returns the track's codec with this MIME type. If there is none, the client may be sending another codec than
-// it announced; codecOf then returns a codec without Receiver that has the client ID cid, or else the primary codec if
-// that has no Receiver, or else nil.
+// codecOf returns the track's codec with this MIME type. If there is none, the client may be sending another codec
+// than it announced. codecOf then returns a codec that has no Receiver yet: the one with the client ID cid, or else
+// the primary codec. If neither is available, it returns nil.
 func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 	for _, match := range []func(*publishedCodec) bool{
 		func(c *publishedCodec) bool { return strings.EqualFold(c.info.MimeType, mime) },

@@ -71,8 +71,8 @@ func (pb *publishing) assignSection(o peer.OfferedTrack) {
 	}
 }
 
-// publishOffered publishes the announced tracks that the client has offered, if the connection is up and the
-// negotiation shows which codec they are sent in. It does not wait for media.
+// publishOffered publishes announced tracks that the client has offered, without waiting for media. It requires that
+// the connection is up, and that the negotiation shows in which codec the track is sent.
 func (pb *publishing) publishOffered() {
 	p := pb.p
 	if p.conn.publisher == nil || !p.conn.publisher.connected {
@@ -92,7 +92,7 @@ func (pb *publishing) publishOffered() {
 	}
 }
 
-// sendsFirstCodec reports whether the client will send the track t in the codec that comes first in the answer.
+// sendsFirstCodec reports whether the client is known to send the track t in the first codec of the answer.
 func (pb *publishing) sendsFirstCodec(t *pendingTrack, o peer.OfferedTrack) bool {
 	return o.Section != (peer.MediaSection{}) && (o.SingleCodec || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
@@ -216,9 +216,9 @@ func (pb *publishing) setMuted(m *livekit.SignalRequest_Mute) {
 	p.room.announce(p, true)
 }
 
-// muteByServer mutes or unmutes a track of the participant and returns the track's description, or nil if there is no
-// such track. The client is sent a mute message before the update: a client that sees only the update would correct it
-// (docs/protocol.md, 3.4).
+// muteByServer mutes or unmutes a track of the participant. It returns the track's description, or nil if there is
+// no such track. The client is sent a mute message before the update, because a client that saw only the update
+// would send its own state again and thus undo the change (docs/protocol.md, 3.4).
 func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	p := pb.p
 	pub, t := pb.publications[sid], pb.pendingBySID(sid)
@@ -282,8 +282,8 @@ func (pb *publishing) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack
 	}
 }
 
-// trackInfo returns the description of a published or pending track, or nil, and whether other participants see the
-// track.
+// trackInfo returns the description of a published or pending track, or nil if there is none. seen reports whether
+// other participants see the track.
 func (pb *publishing) trackInfo(sid string) (info *livekit.TrackInfo, seen bool) {
 	if pub := pb.publications[sid]; pub != nil {
 		return pub.info, true

@@ -112,7 +112,7 @@ func (c *publishedCodec) streamEnded() {
 	pub.owner.room.dirtyDemand[pub] = true
 }
 
-// latest returns the codec in the room where its publisher is now: c, or its latest successor.
+// latest returns c, or the codec that has replaced c if the publisher has moved to another room.
 func (c *publishedCodec) latest() *publishedCodec {
 	for c.successor != nil {
 		c = c.successor
@@ -120,8 +120,8 @@ func (c *publishedCodec) latest() *publishedCodec {
 	return c
 }
 
-// stop closes the codec's Receiver. Subscriptions that use it must choose another codec. A mirror only drops the
-// Receiver, which belongs to its source.
+// stop closes the codec's Receiver. Subscriptions that use it must choose another codec. If the publisher is
+// forwarded from another room, stop only drops the Receiver, because the publisher's own room closes it.
 func (c *publishedCodec) stop() {
 	if c.receiver == nil {
 		return

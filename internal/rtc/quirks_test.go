@@ -24,7 +24,7 @@ func mimes(codecs []*livekit.Codec) []string {
 	return list
 }
 
-// The disabled codecs are those of the reference server (docs/protocol.md, 1.7).
+// The expected codecs are those that the reference server disables (docs/protocol.md, 1.7).
 func TestCodecsThatAreBrokenInAClientAreDisabledForIt(t *testing.T) {
 	for _, tt := range []struct {
 		name                                 string

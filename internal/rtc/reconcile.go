@@ -86,8 +86,8 @@ func (sb *subscribing) withinLimit(pub *Publication) bool {
 	return limit > 0
 }
 
-// updateSubscription stores which tracks the client wants to receive and applies that. The request may name tracks that
-// do not exist yet.
+// updateSubscription stores and applies the client's choice of the tracks that it wants to receive. The request may
+// name tracks that do not exist yet.
 func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 	sids := slices.Clone(u.TrackSids)
 	for _, t := range u.ParticipantTracks {
@@ -110,8 +110,8 @@ func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 	}
 }
 
-// maxTrackChoices is the maximum number of requests stored for one subscriber about tracks that do not exist. Requests
-// about an existing track are dropped when the track ends.
+// maxTrackChoices is the maximum number of stored requests of one subscriber about tracks that do not exist yet.
+// Requests about an existing track are always stored, and are dropped when the track ends.
 const maxTrackChoices = 4096
 
 // mayStoreChoice reports whether the server may store one more request of the client about the track sid. The
@@ -138,7 +138,7 @@ const (
 	bindTimeout = 15 * time.Second
 )
 
-// trackWait is a track that a client waits for. The client is sent an error if the track does not come within timeout.
+// trackWait is the wait of a client for a track. The client is sent an error if the wait takes longer than timeout.
 type trackWait struct {
 	since   time.Time
 	timeout time.Duration
@@ -165,7 +165,8 @@ func (r *Room) expireWaits(now time.Time) {
 }
 
 // expireWaits checks the tracks that the client waits for. If the time for a track has passed, it sends the client
-// an error about that track.
+// an error about that track. It is no error if the track exists but waits for a permission or for the subscription
+// limit.
 func (sb *subscribing) expireWaits(now time.Time) {
 	t := sb.p.conn.receivingTransport()
 	for sid, w := range sb.awaited {

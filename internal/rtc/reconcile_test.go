@@ -155,8 +155,8 @@ func TestSubscriptionWithoutMediaSectionFailsAfterTimeoutOnceConnected(t *testin
 	}
 }
 
-// The policy, the track and the subscriber may come in any order. A subscriber that may not receive the track does not
-// get it, and is sent a message that says so.
+// The policy may be set, the track published and the subscriber join in any order. A subscriber that may not receive
+// the track is sent a message that says so.
 func TestSubscriptionPermissionsApplyInAnyOrderOfPolicyTrackAndJoin(t *testing.T) {
 	steps := [][3]string{
 		{"policy", "track", "bo"},

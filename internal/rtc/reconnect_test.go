@@ -60,7 +60,7 @@ func TestResumeSendsTheStateOfAllParticipants(t *testing.T) {
 	}
 }
 
-// JS SDKs before 1.6.3 fail on a ReconnectResponse.
+// JS SDKs before 1.6.3 fail on a ReconnectResponse, so it is not sent to them.
 func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 	h := newHarness(t)
 	h.join(request("ada"))
@@ -72,8 +72,8 @@ func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 	}
 }
 
-// The client is asked to rejoin if the session is unknown or belongs to another connection, or if its published tracks
-// are unknown.
+// The client is asked to rejoin if its identity or room is unknown, if the session's SID is not that of its
+// participant, or if the server does not know the tracks that it has published.
 func TestResumeOfUnknownSessionAsksForRejoin(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))

@@ -86,7 +86,7 @@ func (r *recorder) TrackMuted(t ObservedTrack) {
 	r.note(map[bool]string{true: "TrackMuted", false: "TrackUnmuted"}[t.Info.Muted], t)
 }
 
-// TrackCodecs stores the event and records the first codec.
+// TrackCodecs stores the event and starts to record the first codec.
 func (r *recorder) TrackCodecs(t ObservedTrack) {
 	var mimes []string
 	for _, c := range t.Codecs {

@@ -124,8 +124,8 @@ func (p *Participant) respond(r *livekit.RequestResponse) {
 	p.send(requestResponseMessage(r))
 }
 
-// refuseBlobs refuses a request for data blobs. The reference server does not support them by default either. Clients
-// wait for an answer with the ID of their request.
+// refuseBlobs refuses a request for data blobs, which the reference server does not support by default either. A
+// client waits for an answer with the ID of its request, so the request cannot be ignored.
 func (p *Participant) refuseBlobs(id uint32) {
 	p.respond(&livekit.RequestResponse{
 		RequestId: id, Reason: livekit.RequestResponse_NOT_ALLOWED, Message: "data blobs are not offered by this server",

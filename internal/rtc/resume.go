@@ -119,8 +119,8 @@ func (p *Participant) sendFullState() {
 	}
 }
 
-// syncState compares the published tracks that a resuming client believes to have with the participant's tracks. If
-// they differ, the client must rejoin; otherwise the client's subscriptions and settings are applied.
+// syncState compares the tracks that a resuming client believes it has published with those that the server knows.
+// If they differ, the client must rejoin. Otherwise, the client's subscriptions and settings are applied.
 func (p *Participant) syncState(s *livekit.SyncState) {
 	mismatch := false
 	for _, t := range s.PublishTracks {

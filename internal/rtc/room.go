@@ -167,8 +167,8 @@ func (r *Room) after(d time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(d, func() { r.loop.Post(f) })
 }
 
-// enter admits a new participant or resumes one. It waits for the loop, and for the announcement bucket of the token's
-// family.
+// enter admits a new participant or resumes one. It waits for the loop. Before it admits a new participant, it also
+// waits until the bucket of the token's family allows another announcement.
 func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
 	caller := ctx
 	// The queued function runs even if ctx ends. Returning earlier would leave a participant without a client.
@@ -281,8 +281,8 @@ func (r *Room) adjustCounts(p *Participant, by int) {
 	r.info.ActiveRecording = r.recorders > 0
 }
 
-// setPublisher sets whether p counts as a publisher. A participant becomes one with its first track and remains one
-// until its permission to publish ends.
+// setPublisher sets whether p counts as a publisher. A participant becomes a publisher with its first track, and is
+// one until it loses the permission to publish.
 func (p *Participant) setPublisher(publishes bool) {
 	if p.info.IsPublisher == publishes {
 		return
@@ -296,8 +296,8 @@ func (p *Participant) setPublisher(publishes bool) {
 	p.room.countsChanged()
 }
 
-// countsChanged announces the room's counts with the next batch of updates. The start or end of a recording is
-// announced immediately.
+// countsChanged makes the room announce its counts with the next batch of updates. If a recording has started or
+// ended, the counts are announced immediately.
 func (r *Room) countsChanged() {
 	r.updates.roomChanged = true
 	r.flushUpdates(r.updates.recording != r.info.ActiveRecording)
@@ -375,7 +375,7 @@ func (r *Room) close(reason livekit.DisconnectReason) {
 	})
 }
 
-// emit completes the event e and passes it to Options.OnEvent.
+// emit fills in the room and time of the event e and passes e to Options.OnEvent.
 func (r *Room) emit(e Event) {
 	e.At = time.Now()
 	e.Room = r.snapshot()

@@ -50,8 +50,8 @@ const (
 	maxRPCMessage = 256
 	// rpcAckTime is the time in which a participant must acknowledge a call; clients do so immediately.
 	rpcAckTime = 2 * time.Second
-	// rpcDefaultTime is the default time limit of a call. rpcLeastTime is the minimum time that the called participant
-	// is given for its response, unless the limit of the call is shorter.
+	// rpcDefaultTime is the default time limit of a call. rpcLeastTime is the minimum time that the called
+	// participant gets for its response. If the limit of the call is shorter, the participant gets that limit.
 	rpcDefaultTime = 10 * time.Second
 	rpcLeastTime   = time.Second
 	// maxRPCs is the maximum number of calls of a room that wait for a response.
@@ -61,7 +61,8 @@ const (
 	rpcIDPrefix = "RPC_"
 )
 
-// errCallForwarded answers a call to a mirror, which has no connection.
+// errCallForwarded answers a call to a participant that is forwarded from another room. It has no connection in this
+// room, so it cannot be called here.
 var errCallForwarded = &RPCError{Code: RPCRecipientNotFound, Message: "Recipient not found: it is forwarded from another room; call it there"}
 
 var errManyRPCs = fault.New(fault.Exhausted, "too many calls to participants of this room are waiting for a response; try again later")

@@ -161,7 +161,8 @@ func TestInactiveMediaSectionsInSafarisOfferStayInactive(t *testing.T) {
 	}
 }
 
-// Browsers that use random track IDs in their SDP can publish, mute and unpublish tracks, even tracks without media.
+// Some browsers use random track IDs in their SDP. They can publish, mute and unpublish tracks, even tracks without
+// media.
 func TestTracksWithRandomIDsInSDPAreMatchedToAnnouncedTracks(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(safari(false))

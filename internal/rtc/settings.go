@@ -17,7 +17,7 @@ const (
 	frameRateInterval = 2 * time.Second
 )
 
-// updateSettings stores how the client wants to receive tracks and applies that. The request may name tracks that do
+// updateSettings stores and applies the client's settings for receiving tracks. The request may name tracks that do
 // not exist yet.
 func (sb *subscribing) updateSettings(u *livekit.UpdateTrackSettings) {
 	stored := &livekit.UpdateTrackSettings{
@@ -85,7 +85,7 @@ func (s *Subscription) applySettings(u *livekit.UpdateTrackSettings) {
 	s.pub.owner.room.dirtyDemand[s.pub] = true
 }
 
-// stopApplyTimer stops the timer that would apply settings.
+// stopApplyTimer stops the timer after which settings would be applied.
 func (s *Subscription) stopApplyTimer() {
 	if s.applyTimer != nil {
 		s.applyTimer.Stop()
@@ -94,9 +94,9 @@ func (s *Subscription) stopApplyTimer() {
 }
 
 // wantedLayer returns the index of the smallest layer that covers about nine tenths of the size at which the client
-// shows the track. If the client has sent no size, wantedLayer chooses the layer of the quality that the client wants
-// (docs/protocol.md, 4). If the chosen layer is the highest announced one, the result is the highest possible index,
-// because the number of layers is not known before media arrives.
+// shows the track. If the client has sent no size, it returns the layer of the quality that the client wants
+// (docs/protocol.md, 4). The highest announced layer is a special case: wantedLayer then returns the highest
+// possible index, because the number of layers is not known before media arrives.
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	layers := sortedLayers(info.Layers)
 	top := len(layers) - 1

@@ -57,8 +57,8 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	}
 }
 
-// dropResume reports whether to interrupt the resume that has just begun, and whether to do so before its first
-// message.
+// dropResume reports whether the simulation interrupts the resume that has just begun. silently is true if it does
+// so before the resume's first message.
 func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	s := &p.simulation
 	if s.drops == 0 || now.After(s.dropUntil) {
@@ -68,8 +68,8 @@ func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	return true, s.silently
 }
 
-// switchProtocol moves the client's media to TCP, or back to UDP, by an ICE restart. On a connection where the client
-// makes the offers, the client must restart ICE itself; LiveKit's clients rejoin.
+// switchProtocol moves the client's media to TCP, or back to UDP, by an ICE restart. On a connection where the
+// client makes the offers, only the client can restart ICE; LiveKit's clients rejoin instead.
 func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
 	if !cn.mayUseTCP() {
 		return

@@ -274,8 +274,8 @@ func (p *soakClient) abandon(what string, err error) {
 	}
 }
 
-// toleratedFailures is the number of actions per thousand that may fail in a long soak: on a busy machine, clients
-// reach their timeouts of 10 s and 15 s. In a short soak no action may fail.
+// toleratedFailures is the number of actions per thousand that may fail in a long soak, because on a busy machine
+// clients reach their timeouts of 10 s and 15 s. In a short soak no action may fail.
 const toleratedFailures = 20
 
 // check fails the test if too many actions have failed.
@@ -357,7 +357,7 @@ func (p *soakClient) reset(err error) error {
 	return err
 }
 
-// publish publishes an audio or video track.
+// publish publishes one audio or video track.
 func (p *soakClient) publish(ctx context.Context) error {
 	o := client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: p.random.IntN(4) == 0}
 	if p.random.IntN(2) == 0 {

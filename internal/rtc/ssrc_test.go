@@ -69,7 +69,7 @@ func (g *testClient) gotReconnect() bool {
 	})
 }
 
-// pion stores state for each SSRC, so the connection ends long before that state becomes large.
+// Pion stores state for each SSRC. The server therefore ends the connection long before that state becomes large.
 func TestConnectionIsClosedAfterTooManyNewSSRCs(t *testing.T) {
 	h := newHarness(t)
 	ssrcs := &newSSRCs{}
@@ -87,7 +87,8 @@ func TestConnectionIsClosedAfterTooManyNewSSRCs(t *testing.T) {
 	}
 }
 
-// Each feedback packet is about a new SSRC.
+// In this test the client sends feedback packets, each about a new SSRC. The server must close the connection,
+// because pion stores state for each SSRC.
 func TestConnectionIsClosedAfterRTCPFeedbackAboutTooManySSRCs(t *testing.T) {
 	h := newHarness(t)
 	mallory, _ := h.joinFlooder(&interceptor.Registry{})

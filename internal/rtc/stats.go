@@ -22,9 +22,9 @@ type Stats struct {
 	// Totals since the start: packets that subscribers have requested again, packets that the server has retransmitted
 	// to them, and key frames that they have requested.
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived uint64
-	// Totals from subscribers' RTCP reports: packets sent to them and packets lost. Then a histogram of the reported
-	// round-trip times: cumulative counts by upper bound in seconds, the total count, and the sum of the round-trip
-	// times in seconds.
+	// ReportedExpected and ReportedLost are totals from the subscribers' RTCP reports: packets sent to them and
+	// packets lost. The next fields are a histogram of the round-trip times in these reports: cumulative counts by
+	// upper bound in seconds, the total count, and the sum of the times in seconds.
 	ReportedExpected, ReportedLost uint64
 	RoundTripsWithin               map[float64]uint64
 	RoundTrips                     uint64

@@ -83,7 +83,7 @@ func (s *Subscription) onBound(err error) {
 // answerGrace is the delay between sending the answer and starting media, in which the client applies the answer.
 const answerGrace = 100 * time.Millisecond
 
-// refuse sends the client the error that it can decode none of the track's codecs, and ends the subscription.
+// refuse ends the subscription. It sends the client an error: the client can decode none of the track's codecs.
 func (s *Subscription) refuse() {
 	p, sid := s.subscriber, s.pub.info.Sid
 	p.subscribing.choices[sid] = false
@@ -91,7 +91,7 @@ func (s *Subscription) refuse() {
 	s.end()
 }
 
-// tryStart starts media if the connection is up and there is a Receiver in a codec that the client can decode.
+// tryStart starts media if the connection is up and one of the codecs that the client can decode has a Receiver.
 func (s *Subscription) tryStart() {
 	if s.state == subscriptionReady && s.currentCodec != nil && s.subscriber.conn.receivingTransport().connected {
 		s.advance(mediaReady)

@@ -26,8 +26,8 @@ type Subscription struct {
 	quality    trackScore // of the media that the subscriber receives
 }
 
-// subscriptionInputs holds the decisions of the subscriber and its Allocator. They change which layers the DownTrack
-// forwards and which the publisher is asked for, but never the state of the subscription.
+// subscriptionInputs holds the decisions of the subscriber and its Allocator. They determine which layers the
+// DownTrack forwards and which layers the publisher is asked for. They never change the state of the subscription.
 type subscriptionInputs struct {
 	enabled bool // set by the subscriber while it shows the track
 	wanted  int  // highest layer that the subscriber shows

@@ -8,7 +8,7 @@ import (
 
 // This file sends clients the tokens with which they can return to their room or join another.
 
-// TokenSubject describes the participant for which a token is refreshed.
+// TokenSubject describes a participant that is to get a refreshed token.
 type TokenSubject struct {
 	Room  string                   // differs from the presented token's room after a move
 	Info  *livekit.ParticipantInfo // source of the name, metadata and attributes

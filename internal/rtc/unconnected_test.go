@@ -10,7 +10,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// eventsOf returns the events of a participant, each as kind and room.
+// eventsOf returns the events of a participant. Each string holds the kind of the event and the name of the room.
 func (h *harness) eventsOf(identity string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *sink) statesOf(identity string) []string {
 }
 
 // A participant whose media never connects is announced after a delay. Its later changes and its departure are
-// announced too, but there is no event participant_joined.
+// announced too, but no event participant_joined is emitted.
 func TestUnconnectedParticipantIsAnnouncedAfterDelay(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.announceDelay = 20 * time.Millisecond })
 	ada := h.join(request("ada"))
