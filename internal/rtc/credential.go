@@ -165,8 +165,8 @@ func (p *Participant) mayResume(req JoinRequest) bool {
 		has.GetRecorder() == had.GetRecorder() && has.GetAgent() == had.GetAgent()
 }
 
-// resumeWith handles the token that a client presents when it resumes. The token becomes p's token. Rights that the
-// new token does not grant are revoked.
+// resumeWith handles the token that a client presents when it resumes. If the token is of another family, it becomes
+// p's token, and rights that it does not grant are revoked.
 func (p *Participant) resumeWith(req JoinRequest) {
 	if req.Token.Family == p.req.Token.Family {
 		return

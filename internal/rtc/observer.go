@@ -20,9 +20,9 @@ import (
 // Participants do not notice an Observer. In particular, it does not make the room appear as recorded: only a
 // participant with the recorder permission does.
 type Observer interface {
-	// TrackPublished reports a track: a new one, one that existed before the Observer, one whose participant has moved
-	// here, or one that is forwarded from another room. A participant that resumes keeps its tracks; one that rejoins
-	// publishes new ones.
+	// TrackPublished reports a track. The track may be new, or may have existed before the Observer was attached. Its
+	// participant may have moved here or may be forwarded from another room. If a participant resumes, it keeps its
+	// tracks; if it rejoins, it publishes new ones.
 	TrackPublished(t ObservedTrack)
 	// TrackMuted reports that a track was muted or unmuted; t.Info.Muted is the new state.
 	TrackMuted(t ObservedTrack)
