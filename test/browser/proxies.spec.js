@@ -95,5 +95,5 @@ test('calls work behind proxies that omit optional headers, and pages name missi
   await cy.page.goto(`${sites.nginxWithoutUpgrade.url}/direct`);
   await cy.page.getByRole('button', { name: 'Start a direct call' }).click();
   await expect(refusal(cy)).toHaveText(noWebSocket);
-  expect(server.output).toContain('does not pass on the headers Upgrade and Connection');
+  expect(server.output).toContain('must pass on the headers Upgrade and Connection');
 });
