@@ -11,17 +11,19 @@ import (
 )
 
 const (
-	// allocationInterval is the minimum time between two divisions. Feedback arrives about as often.
+	// allocationInterval is the minimum time between two divisions of the estimate. The feedback that causes the
+	// divisions arrives about as often.
 	allocationInterval = 100 * time.Millisecond
 	// videoShare is the share of the estimate that is divided among video. The remainder is for retransmissions and for
 	// bitrates that rise before they are measured.
 	videoShare = 0.95
-	// When the path is congested, tracks are lowered far enough to drain the queue on the path within drainTime, but by
-	// at most maxDrainShare of the estimate. Lowering them step by step would send a key frame into the full queue at
-	// each step.
+	// When the path is congested, tracks are lowered far enough that the queue on the path drains within drainTime. At
+	// most maxDrainShare of the estimate is reserved for that. If tracks were lowered step by step, each step would
+	// send a key frame into the full queue.
 	drainTime, maxDrainShare = time.Second, 0.5
-	// abandonFactor is a ratio of sent bitrate to estimate. Above it, a layer that is too large is stopped immediately.
-	// Below it, most packets of that layer still arrive until the key frame of the smaller layer is sent.
+	// If the sent bitrate exceeds abandonFactor times the estimate, a layer that is too large is stopped immediately.
+	// Otherwise it is sent until the key frame of the smaller layer arrives, because most of its packets still reach
+	// the subscriber.
 	abandonFactor = 1.3
 	// A track that was lowered is not raised again for holdoffMin, unless there is ample bandwidth. The wait doubles,
 	// up to holdoffMax, each time the track is lowered again within holdoffMemory.
@@ -41,7 +43,7 @@ type Allocator struct {
 	pacer *pacer.Pacer
 	// onPause is called after video was paused or resumed for lack of bandwidth. It must not block.
 	onPause func(changed []PauseChange)
-	// neverPause is set if video may not be paused. The lowest layer is then always sent.
+	// neverPause is set if video must not be paused. The lowest layer is then always sent.
 	neverPause bool
 
 	bitrateCap   atomic.Int64 // upper bound of the estimate in bits/s; 0: none
@@ -59,7 +61,8 @@ type Allocator struct {
 	trial      trial
 }
 
-// PauseChange reports that a DownTrack's video was paused for lack of bandwidth (Paused true), or resumed.
+// PauseChange reports that a DownTrack's video was paused for lack of bandwidth (Paused is true), or resumed (Paused is
+// false).
 type PauseChange struct {
 	Track  *DownTrack
 	Paused bool
@@ -89,7 +92,7 @@ type trial struct {
 }
 
 // NewAllocator returns the Allocator of the connection that tap belongs to. If neverPause is set, video is never
-// paused. onPause is called after each pause and resumption, and must not block.
+// paused. onPause is called after each pause and after each resumption of video. It must not block.
 func NewAllocator(tap *Tap, neverPause bool, onPause func([]PauseChange)) *Allocator {
 	a := &Allocator{pacer: tap.pacer, neverPause: neverPause, onPause: onPause}
 	tap.pacer.OnChange(a.Divide)
@@ -122,7 +125,7 @@ func (a *Allocator) SetPriority(d *DownTrack, priority int) {
 	}
 }
 
-// Starved reports whether the subscriber gets less of d than it wants, for lack of bandwidth.
+// Starved reports whether the subscriber gets fewer layers of d than it wants, for lack of bandwidth.
 func (a *Allocator) Starved(d *DownTrack) bool {
 	s := a.allocation(d)
 	return s != nil && s.starved.Load()
@@ -201,8 +204,8 @@ func (a *Allocator) collectRequests(allocations []*allocation, capacity pacer.Ca
 		if wanted.Spatial < 0 {
 			continue
 		}
-		brief, lasting := r.bitrates(now), r.longTermBitrates(now)
-		if s.options = layerOptions(&brief, &lasting, wanted, s.options); len(s.options) > 0 {
+		shortTerm, longTerm := r.bitrates(now), r.longTermBitrates(now)
+		if s.options = layerOptions(&shortTerm, &longTerm, wanted, s.options); len(s.options) > 0 {
 			a.measured = append(a.measured, s)
 		} else if !s.allowedKnown {
 			a.unmeasured = append(a.unmeasured, s)
@@ -220,22 +223,22 @@ func (a *Allocator) collectRequests(allocations []*allocation, capacity pacer.Ca
 // startSpatial is the highest spatial layer that an unmeasured track may send if there is no bandwidth left for more.
 const startSpatial = 1
 
-// allowUnmeasured allows layers for the tracks that have not been measured. left is the bandwidth in bits/s that the
-// measured tracks do not use. Each track may send all its layers while left exceeds pacer.StartBitrate, which is then
-// subtracted. Further tracks may send layers up to startSpatial.
-func (a *Allocator) allowUnmeasured(left int) {
+// allowUnmeasured allows layers for the tracks that have not been measured. unused is the bandwidth in bits/s that the
+// measured tracks do not use. As long as it exceeds pacer.StartBitrate, the next track may send all its layers, and
+// pacer.StartBitrate is subtracted. All other tracks may send layers up to startSpatial.
+func (a *Allocator) allowUnmeasured(unused int) {
 	for _, s := range a.unmeasured {
 		spatial := startSpatial
-		if left > pacer.StartBitrate {
+		if unused > pacer.StartBitrate {
 			spatial = MaxLayers - 1
-			left -= pacer.StartBitrate
+			unused -= pacer.StartBitrate
 		}
 		s.track.SetAllowed(spatial, MaxTemporals-1)
 	}
 }
 
-// allowMeasured allows layers for the measured tracks, starts probes and trials, and returns which tracks were paused
-// or resumed and the bandwidth that is left, in bits/s.
+// allowMeasured allows layers for the measured tracks, and starts probes and trials. changed contains the tracks that
+// were paused or resumed. left is the unused bandwidth in bits/s.
 func (a *Allocator) allowMeasured(capacity pacer.Capacity, now time.Time) (changed []PauseChange, left int) {
 	budget := int(videoShare * float64(capacity.Bitrate))
 	a.indexes, left = divide(budget+a.trial.extra, 0, a.requests, a.indexes)
@@ -328,10 +331,10 @@ func (s *allocation) setAllowed(target forward.Target, changed []PauseChange) []
 	return changed
 }
 
-// updateTrial ends the trial if there is congestion or its time has passed. The next trial starts when it is due, if
-// wanting is set. wanting says that more layers are wanted than allowed, and that the path cannot be probed with
+// updateTrial ends the current trial if there is congestion or if its time has passed. It starts the next trial when
+// that is due, but only if useful is set: more layers are wanted than allowed, and the path cannot be probed with
 // padding.
-func (a *Allocator) updateTrial(capacity pacer.Capacity, wanting bool, now time.Time) {
+func (a *Allocator) updateTrial(capacity pacer.Capacity, useful bool, now time.Time) {
 	t := &a.trial
 	if !capacity.DelayStable {
 		if !t.ends.IsZero() {
@@ -343,7 +346,7 @@ func (a *Allocator) updateTrial(capacity pacer.Capacity, wanting bool, now time.
 	switch {
 	case !t.ends.IsZero() && now.After(t.ends):
 		*t = trial{wait: min(2*t.wait, maxTrialWait), next: now.Add(t.wait)}
-	case !t.ends.IsZero() || !wanting:
+	case !t.ends.IsZero() || !useful:
 	case t.next.IsZero():
 		*t = trial{wait: trialWait, next: now.Add(trialWait)}
 	case now.After(t.next):

@@ -18,7 +18,7 @@ type arrivals struct {
 	recorder *twcc.Recorder
 }
 
-// newArrivals returns an empty arrivals whose feedback is sent with senderSSRC.
+// newArrivals returns arrivals without packets. Its feedback has senderSSRC as the sender's SSRC.
 func newArrivals(senderSSRC uint32) arrivals { return arrivals{recorder: twcc.NewRecorder(senderSSRC)} }
 
 // bind returns a reader that records the arrivals of a stream. It returns r itself if the stream has not negotiated

@@ -21,7 +21,7 @@ const (
 )
 
 // AudioLevel computes a smoothed loudness from the audio levels in a track's packets (RFC 6464). Observe is called on
-// the packet path, Read by one room's loop.
+// the packet path. Read is called by the loop of one room.
 type AudioLevel struct {
 	packets       atomic.Uint32
 	active        atomic.Int64  // ns; duration of the packets that are speech
@@ -33,9 +33,9 @@ type AudioLevel struct {
 	idle     int // consecutive intervals without packets
 }
 
-// Observe records one packet: its level in −dBov, from 0 (loudest) to 127 (silence), and its RTP timestamp at clockRate
-// Hz. The packet covers the time since the previous packet's timestamp, because discontinuous transmission (DTX) sends
-// few packets in silence.
+// Observe records one packet. level is its level in −dBov, from 0 (loudest) to 127 (silence), and timestamp is its RTP
+// timestamp in units of 1/clockRate s. Read weights packets by their duration, because discontinuous transmission (DTX)
+// sends few packets in silence. The duration is the time since the previous packet's timestamp.
 func (a *AudioLevel) Observe(level uint8, timestamp, clockRate uint32) {
 	a.packets.Add(1)
 	covers := time.Duration(timestamp-a.lastTimestamp.Swap(timestamp)) * time.Second / time.Duration(max(1, clockRate))

@@ -3,7 +3,7 @@ package sfu
 import "time"
 
 // Clock maps the RTP timestamps of one layer to its publisher's wall clock. It is made from one sender report. Audio
-// and video of one publisher have the same wall clock, which may differ from the server's clock. The difference is
+// and video of one publisher have the same wall clock. That clock may differ from the server's clock. The difference is
 // Arrived - Sent minus the time that the report traveled. If there are several reports, the one with the smallest
 // Arrived - Sent is therefore the most exact.
 type Clock struct {
@@ -47,8 +47,8 @@ const (
 	ntpEra   = 1 << 32
 )
 
-// ntpTime converts an NTP timestamp, 32.32 fixed point seconds (RFC 3550, section 4). With its highest bit set it
-// counts from 1900, otherwise from the wrap in 2036.
+// ntpTime converts an NTP timestamp, 32.32 fixed point seconds (RFC 3550, section 4). If its highest bit is set, the
+// timestamp counts from 1900. Otherwise it counts from 2036, when NTP time wraps.
 func ntpTime(ntp uint64) time.Time {
 	seconds := int64(ntp>>32) + ntpEpoch
 	if ntp>>63 == 0 {
@@ -57,11 +57,11 @@ func ntpTime(ntp uint64) time.Time {
 	return time.Unix(seconds, int64(ntp&0xffffffff*1_000_000_000>>32))
 }
 
-// align returns the offset between the timestamps of two layers, given by their indexes. It is added to a timestamp of
-// the second layer, and the sum is the timestamp of the first layer at the same time. align uses the latest sender
-// reports of both layers, and returns false until both have arrived.
-func (r *Receiver) align(from, to int) (uint32, bool) {
-	a, b := r.layer(from), r.layer(to)
+// align returns the offset between the RTP timestamps of two layers, whose indexes are first and second. A timestamp of
+// the second layer plus this offset is the timestamp of the first layer at the same time. align computes it from the
+// latest sender reports of both layers. It returns false until both have arrived.
+func (r *Receiver) align(first, second int) (uint32, bool) {
+	a, b := r.layer(first), r.layer(second)
 	if a == nil || b == nil {
 		return 0, false
 	}

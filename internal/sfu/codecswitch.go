@@ -21,9 +21,9 @@ func (d *DownTrack) CanDecode(mime string) bool {
 	return ok
 }
 
-// SwitchReceiver makes d forward from r, which receives the same track in another codec; fmtp are r's format
-// parameters. Sequence numbers and timestamps continue without a gap, and video starts with r's next key frame.
-// SwitchReceiver returns false, and changes nothing, if the subscriber has no codec for it.
+// SwitchReceiver makes d forward from r, which receives the same track in another codec. fmtp contains r's format
+// parameters. Sequence numbers and timestamps continue without a gap, and video starts with r's next key frame. If the
+// subscriber has no codec for r, SwitchReceiver changes nothing and returns false.
 func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 	d.mu.Lock()
 	before, started := d.receiver, d.started
@@ -62,9 +62,9 @@ func (d *DownTrack) selectPayloadTypesLocked() bool {
 	return true
 }
 
-// findCodecLocked returns the subscriber's codec for a track whose MIME type is mime. If the subscriber cannot decode
-// RED, the codec for RED is Opus, and unpack is true: the packets must be unpacked. A track that is encrypted end to
-// end cannot be unpacked.
+// findCodecLocked returns the subscriber's codec for a track whose MIME type is mime. If the subscriber decodes Opus
+// but not RED, it returns Opus for a RED track, and unpack is true: the packets must be unpacked. If the track is
+// encrypted end to end, they cannot be unpacked, and ok is false.
 func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpack, ok bool) {
 	if c, ok = matchCodec(d.binding.codecs, mime, fmtp); ok {
 		return c, false, true

@@ -16,7 +16,8 @@ type Counters struct {
 	ForwardingTimes ForwardingTimes
 }
 
-// addReport adds the difference between two sums of a subscriber's reports.
+// addReport adds one report of a subscriber to the counters. before and now are the sums of its reports before and
+// after that report.
 func (c *Counters) addReport(before, now Reception) {
 	c.ReportedExpected.Add(uint64(now.Expected - before.Expected))
 	c.ReportedLost.Add(uint64(max(0, now.Lost-before.Lost))) // Lost falls when a packet counted as lost arrives late

@@ -6,33 +6,34 @@ import "meet/internal/sfu/forward"
 
 const (
 	// A higher option is chosen only if its bitrate plus upgradeMargin is available. Paused video is resumed only with
-	// resumeMargin. The margins exist because estimates and bitrates vary by about a tenth without a cause. A higher
-	// spatial layer starts with a key frame. If the path is known to be at capacity, it needs spatialMargin, because
-	// otherwise the key frame itself would cause congestion.
+	// resumeMargin. The margins exist because estimates and bitrates vary by about a tenth without a cause.
+	// spatialMargin replaces upgradeMargin if the option has a higher spatial layer and the path is known to be at
+	// capacity. Such a layer starts with a key frame, which would otherwise cause congestion.
 	upgradeMargin, resumeMargin, spatialMargin = 0.10, 0.20, 0.35
-	// holdoffOverride is the multiple of an option's peak bitrate that must be available to raise a track during its
-	// hold-off, which is the wait after it was lowered.
+	// During its hold-off, which is the wait after it was lowered, a track is raised to an option only if
+	// holdoffOverride times the option's peak bitrate is available.
 	holdoffOverride = 1.5
 	// pauseMargin is the share by which the available bitrate may be below the cost of the lowest option before the
-	// video is paused. After congestion the estimate is lower than the path's capacity.
+	// video is paused. The margin exists because the estimate is lower than the path's capacity after congestion.
 	pauseMargin = 0.20
 )
 
-// layerOption is a choice of layers to forward: all layers up to Target. The option stays chosen while the bitrate cost
-// is available, but is newly chosen only if the bitrate peak is available, both in bits/s. cost is the smaller, and
-// peak the larger, of the bitrates measured over one second and over four seconds. So a single key frame does not end
-// an option, and a quiet second does not start one that is too large.
+// layerOption is a choice of layers to forward: all layers up to Target. The bitrate of these layers is measured over
+// one second and over four seconds. cost is the smaller result and peak the larger one, in bits/s. An option that is in
+// use stays in use while cost is available. Another option is chosen only if peak is available. So a single key frame
+// does not end an option, and a quiet second does not start one that is too large.
 type layerOption struct {
 	forward.Target
 	cost, peak int
 }
 
-// layerOptions returns the choices of layers to forward, up to wanted, in ascending order of bitrate. It omits a choice
-// if another one is better and costs no more. brief contains the bitrates over one second, and lasting contains those
-// over four seconds. Without a measured bitrate there are no choices. The result reuses the memory of options.
-func layerOptions(brief, lasting *Bitrates, wanted forward.Target, options []layerOption) []layerOption {
+// layerOptions returns the options for a track: choices of layers up to wanted, in ascending order of bitrate. If no
+// wanted layer is sent, the lowest layer above them is used. An option is omitted if another one is better and costs no
+// more. shortTerm contains the bitrates measured over one second, and longTerm contains those measured over four
+// seconds. While no bitrate has been measured, there are no options. The result reuses the memory of options.
+func layerOptions(shortTerm, longTerm *Bitrates, wanted forward.Target, options []layerOption) []layerOption {
 	options = options[:0]
-	rates := minRates(brief, lasting)
+	rates := minRates(shortTerm, longTerm)
 	for s := range MaxLayers {
 		if s > wanted.Spatial && len(options) > 0 {
 			break // no wanted layer is sent: use the lowest one above
@@ -51,7 +52,7 @@ func layerOptions(brief, lasting *Bitrates, wanted forward.Target, options []lay
 			for len(options) > 0 && options[len(options)-1].cost >= cost {
 				options = options[:len(options)-1] // the new option is better and costs no more
 			}
-			options = append(options, layerOption{forward.Target{Spatial: s, Temporal: t}, cost, int(max(brief[s][t], lasting[s][t]))})
+			options = append(options, layerOption{forward.Target{Spatial: s, Temporal: t}, cost, int(max(shortTerm[s][t], longTerm[s][t]))})
 		}
 	}
 	return options
@@ -73,7 +74,7 @@ const (
 	currentUnknown = -2 // no layer was allowed yet
 )
 
-// request describes a track that wants bandwidth: the choices of layers, and how its current choice may change.
+// request describes a track that wants bandwidth: its options, and the rules for a change of its current option.
 type request struct {
 	options    []layerOption
 	priority   int  // tracks with a higher one get bandwidth first
@@ -83,13 +84,15 @@ type request struct {
 	atCapacity bool // the path is known to carry no more than the estimate
 }
 
-// divide chooses an option, or currentPaused, for each request, and appends the indexes to out[:0]. The requests must
-// be sorted by priority. First, each request gets its lowest option, or is paused if the budget is too low for it. Then
-// the remaining budget, except for reserved, raises the requests one option at a time: those with the highest priority
-// first, and those with equal priority in turn. divide also returns the unused budget in bits/s. It is negative if the
-// lowest options exceed the budget.
-func divide(budget, reserved int, requests []request, out []int) ([]int, int) {
-	out = out[:0]
+// divide chooses an option or currentPaused for each request. The requests must be sorted by priority. First, each
+// request gets its lowest option, or is paused if the budget is too low for that. Then the requests are raised one
+// option at a time, with the remaining budget except for reserved. Those with the highest priority are raised first,
+// and those with equal priority in turn.
+//
+// divide returns the indexes of the options, in the memory of buf. It also returns the unused budget in bits/s, which
+// is negative if the lowest options exceed the budget.
+func divide(budget, reserved int, requests []request, buf []int) ([]int, int) {
+	buf = buf[:0]
 	for i := range requests {
 		c := &requests[i]
 		lowest := c.options[0].cost
@@ -100,11 +103,11 @@ func divide(budget, reserved int, requests []request, out []int) ([]int, int) {
 			need *= 1 - pauseMargin
 		}
 		if c.mayPause && need > float64(budget) {
-			out = append(out, currentPaused)
+			buf = append(buf, currentPaused)
 			continue
 		}
 		budget -= lowest
-		out = append(out, 0)
+		buf = append(buf, 0)
 	}
 	budget -= reserved
 	for from := 0; from < len(requests); {
@@ -115,8 +118,8 @@ func divide(budget, reserved int, requests []request, out []int) ([]int, int) {
 		for risen := true; risen; {
 			risen = false
 			for i := from; i < to; i++ {
-				if step, ok := requests[i].upgradeCost(out[i], budget); ok {
-					out[i]++
+				if step, ok := requests[i].upgradeCost(buf[i], budget); ok {
+					buf[i]++
 					budget -= step
 					risen = true
 				}
@@ -124,7 +127,7 @@ func divide(budget, reserved int, requests []request, out []int) ([]int, int) {
 		}
 		from = to
 	}
-	return out, budget + reserved
+	return buf, budget + reserved
 }
 
 // anyDowngrade reports whether any request gets a lower option than it has now.
@@ -137,22 +140,22 @@ func anyDowngrade(requests []request, indexes []int) bool {
 	return false
 }
 
-// upgradeCost returns the additional bitrate of the option that follows the one with index from. ok says that the
-// budget has enough for it.
-func (c *request) upgradeCost(from, budget int) (step int, ok bool) {
-	if from == currentPaused || from+1 >= len(c.options) {
+// upgradeCost returns how much more bitrate the next option needs than the option with the given index. ok is false if
+// there is no next option, if the budget is too low for it, or if the track's hold-off forbids it.
+func (c *request) upgradeCost(index, budget int) (step int, ok bool) {
+	if index == currentPaused || index+1 >= len(c.options) {
 		return 0, false
 	}
-	cost := c.options[from+1].cost
-	step = cost - c.options[from].cost
+	cost := c.options[index+1].cost
+	step = cost - c.options[index].cost
 	need := float64(step)
-	if c.current != currentUnknown && from+1 > c.current {
-		peak, margin := c.options[from+1].peak, upgradeMargin
-		if c.atCapacity && c.options[from+1].Spatial > c.options[from].Spatial {
+	if c.current != currentUnknown && index+1 > c.current {
+		peak, margin := c.options[index+1].peak, upgradeMargin
+		if c.atCapacity && c.options[index+1].Spatial > c.options[index].Spatial {
 			margin = spatialMargin
 		}
 		need += float64(peak-cost) + margin*float64(peak)
-		if c.heldOff && float64(budget+c.options[from].cost) < holdoffOverride*float64(peak) {
+		if c.heldOff && float64(budget+c.options[index].cost) < holdoffOverride*float64(peak) {
 			return 0, false
 		}
 	}

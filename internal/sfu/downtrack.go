@@ -27,13 +27,13 @@ type DownTrackOptions struct {
 	Tap       *Tap   // the interceptor of the subscriber's connection
 	Trailer   []byte // appended to frames that the server makes, if the track is encrypted
 	Encrypted bool   // end to end: the server cannot read the payload
-	// PlayoutDelay is requested from the subscriber with a header extension.
+	// PlayoutDelay is the delay that the server asks the subscriber for, in a header extension.
 	PlayoutDelay PlayoutDelay
 	// CutTrailer removes the trailer (see trailerMagic) that the publisher appends to frames, for subscribers that do
 	// not understand it.
 	CutTrailer bool
-	// OnBound is called with nil when codec and SSRC are negotiated. Start may be called then. If the connection lacks
-	// the track's codec, OnBound is called with ErrCodec. It must not block.
+	// OnBound is called with nil when codec and SSRC are negotiated. Start may be called from then on. If the
+	// connection lacks the track's codec, OnBound is called with ErrCodec. OnBound must not block.
 	OnBound func(error)
 }
 
@@ -175,9 +175,9 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	}
 }
 
-// switchLocked starts forwarding with p, a packet of another stream, if the subscriber should get that stream and p is
-// decodable without earlier packets. It reports whether it started. If only a key frame is missing for that, it
-// requests one.
+// switchLocked starts to forward the stream of p, and reports whether it did so. It starts only if the subscriber
+// should get p's layer and p is decodable without earlier packets. If the subscriber should get p's layer but p is not
+// decodable, it requests a key frame.
 func (d *DownTrack) switchLocked(p *Packet) bool {
 	if p.Layer != d.receiver.bestLayer(d.selection.target.Spatial) || !d.receiver.isCurrent(p) {
 		return false

@@ -45,7 +45,7 @@ type extensions struct {
 	delayReceived bool    // the subscriber has acknowledged such a packet
 }
 
-// bind stores the id of e if it is one of the extensions here.
+// bind stores the id of e if it is one of the extensions in x.
 func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
 	switch e.URI {
 	case CaptureTimeURI:
@@ -86,7 +86,7 @@ func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
 // and this string (docs/protocol.md, 12.4).
 const trailerMagic = "LKTS"
 
-// withoutTrailer returns payload, the last packet of a frame, without the trailer.
+// withoutTrailer returns payload without its trailer, if it has one. payload is that of the last packet of a frame.
 func withoutTrailer(payload []byte) []byte {
 	at := len(payload) - len(trailerMagic)
 	if at < 1 || string(payload[at:]) != trailerMagic {

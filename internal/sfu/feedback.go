@@ -18,8 +18,8 @@ const (
 	maxReports = 31
 )
 
-// Feedback sends a publisher the transport-wide feedback for its congestion control, and receiver reports on the
-// Receivers that were added.
+// Feedback sends two kinds of RTCP packets to a publisher: transport-wide feedback for its congestion control, and
+// receiver reports about the Receivers that were added.
 type Feedback struct {
 	*periodic[*Receiver]
 	tap         *Tap
@@ -27,14 +27,15 @@ type Feedback struct {
 	lastReports time.Time // time of the latest receiver reports; used by sendFeedback only
 }
 
-// NewFeedback returns the Feedback of one connection. It starts when the first Receiver is added. send must not block.
+// NewFeedback returns the Feedback of one connection. Sending starts when the first Receiver is added. send must not
+// block.
 func NewFeedback(tap *Tap, send func([]rtcp.Packet) error) *Feedback {
 	f := &Feedback{tap: tap, send: send, lastReports: time.Now()}
 	f.periodic = newPeriodic(feedbackInterval, f.sendFeedback)
 	return f
 }
 
-// sendFeedback sends transport-wide feedback and, once each reportInterval, receiver reports.
+// sendFeedback sends transport-wide feedback. Once per reportInterval it also sends receiver reports.
 func (f *Feedback) sendFeedback(now time.Time, receivers []*Receiver) {
 	packets := f.tap.arrivals.feedback()
 	if now.Sub(f.lastReports) >= reportInterval {
@@ -63,8 +64,8 @@ func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 // synchronize audio and video.
 type SenderReports struct{ *periodic[*DownTrack] }
 
-// NewSenderReports returns the SenderReports of one connection. It starts when the first DownTrack is added, and calls
-// beforeEach each time before it sends. Neither beforeEach nor send may block.
+// NewSenderReports returns the SenderReports of one connection. Once the first DownTrack has been added, it calls
+// beforeEach and then sends the reports, at each reportInterval. Neither beforeEach nor send may block.
 func NewSenderReports(send func([]rtcp.Packet) error, beforeEach func(now time.Time)) *SenderReports {
 	return &SenderReports{newPeriodic(reportInterval, func(now time.Time, tracks []*DownTrack) {
 		beforeEach(now)

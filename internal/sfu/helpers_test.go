@@ -170,7 +170,7 @@ func (s *scriptedSource) WriteRTCP(packets []rtcp.Packet) error {
 	return s.publisher.send(packets)
 }
 
-// testLayer returns a layer without goroutines, whose feedback goes to up; up may be nil.
+// testLayer returns a layer without goroutines. Its feedback goes to publisher, which may be nil.
 func testLayer(r *Receiver, n int, ssrc uint32, publisher *feedbackLog) *layer {
 	return newLayer(r, n, &scriptedSource{ssrc: ssrc, publisher: publisher})
 }

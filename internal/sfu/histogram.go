@@ -20,9 +20,9 @@ var forwardingBounds = [...]time.Duration{
 	100 * time.Millisecond,
 }
 
-// forwardingSampleEvery is the sampling interval of forwarding times: each DownTrack times one packet in this number,
-// which for audio means one every few seconds. Timing every packet would be expensive, because reading the clock costs
-// half as much as forwarding.
+// forwardingSampleEvery is the sampling interval of forwarding times, as a number of packets: each DownTrack measures
+// one packet out of so many. With audio, that is one packet every few seconds. Measuring every packet would be
+// expensive, because reading the clock costs half as much as forwarding.
 const forwardingSampleEvery = 256
 
 // RoundTrips is a histogram of the round-trip times to subscribers.
@@ -30,20 +30,20 @@ type RoundTrips struct{ durationHistogram }
 
 func (r *RoundTrips) add(d time.Duration) { r.durationHistogram.add(roundTripBounds[:], d) }
 
-// Histogram returns, for each bound, the number of samples that do not exceed it. It also returns the number and the sum
-// of all samples. Bounds and sum are in seconds.
+// Histogram returns a map from each bound to the number of samples that do not exceed it. It also returns the number
+// and the sum of all samples. Bounds and sum are in seconds.
 func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return r.histogram(roundTripBounds[:])
 }
 
-// ForwardingTimes is a histogram of the time from the arrival of a packet to its sending to a subscriber, for a sample
-// of packets.
+// ForwardingTimes is a histogram of forwarding times. The forwarding time of a packet is the time from its arrival to
+// its sending to a subscriber. Only a sample of the packets is measured; see forwardingSampleEvery.
 type ForwardingTimes struct{ durationHistogram }
 
 func (f *ForwardingTimes) add(d time.Duration) { f.durationHistogram.add(forwardingBounds[:], d) }
 
-// Histogram returns, for each bound, the number of samples that do not exceed it. It also returns the number and the sum
-// of all samples. Bounds and sum are in seconds.
+// Histogram returns a map from each bound to the number of samples that do not exceed it. It also returns the number
+// and the sum of all samples. Bounds and sum are in seconds.
 func (f *ForwardingTimes) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return f.histogram(forwardingBounds[:])
 }

@@ -7,8 +7,8 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// Number of packets stored for retransmission, at least as many as in LiveKit (docs/protocol.md, 0.4). Powers of two,
-// because the sequence number's low bits are the index.
+// Number of packets stored for retransmission, at least as many as in LiveKit (docs/protocol.md, 0.4). The numbers are
+// powers of two, because the index is the low bits of the sequence number.
 const (
 	videoHistory = 512
 	audioHistory = 256
@@ -24,7 +24,7 @@ type History struct {
 	slots []historySlot
 }
 
-// historySlot holds the latest packet whose sequence number has this slot's index.
+// historySlot holds the latest packet whose sequence number maps to this slot.
 type historySlot struct {
 	seq uint16
 	raw []byte // reused; empty if never filled

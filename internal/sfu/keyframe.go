@@ -9,11 +9,11 @@ import (
 )
 
 // maxAwaitingStructure bounds the number of packets that wait for the structure of their dependency descriptor. A key
-// frame has fewer.
+// frame has fewer packets.
 const maxAwaitingStructure = 256
 
-// structureWait is the time after which a missing structure causes a key frame request. By then a NACK has brought it,
-// except on the slowest paths.
+// structureWait is the time to wait for a missing dependency structure before a key frame is requested. On all but the
+// slowest paths, a NACK brings the packet with the structure within this time.
 const structureWait = 200 * time.Millisecond
 
 // keyFrameInterval returns the minimum time between two key frame requests for this layer.
@@ -24,8 +24,8 @@ func (l *layer) keyFrameInterval() time.Duration {
 	return keyFrameIntervalUp
 }
 
-// requestKeyFrame requests a key frame from the publisher. If the previous request is more recent than
-// keyFrameInterval, the request is sent when that time has passed.
+// requestKeyFrame requests a key frame from the publisher. If the previous request is more recent than the interval
+// that l.keyFrameInterval returns, the new request is sent after that interval.
 func (l *layer) requestKeyFrame(now time.Time) {
 	l.mu.Lock()
 	early := now.Sub(l.keyFrameRequested) < l.keyFrameInterval()
@@ -40,8 +40,8 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	}
 }
 
-// noteKeyFrame records that a key frame arrived: packet ext is its first packet, timestamp its RTP timestamp. The key
-// frame answers a pending request and repairs the loss of earlier packets.
+// noteKeyFrame records that a key frame arrived. ext is the extended sequence number of its first packet, and timestamp
+// is its RTP timestamp. The key frame answers a pending request and repairs the loss of earlier packets.
 func (l *layer) noteKeyFrame(ext uint64, timestamp uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,9 +55,9 @@ func (l *layer) precedesStructure(seq uint16) bool {
 	return l.descriptors.Known() && before > 0 && before < videoHistory
 }
 
-// awaitStructure stores packet seq, whose descriptor cannot be read yet: the structure is in the first packet of a key
-// frame, which is lost or late. It ignores packets that precede the current structure, because their own structure is
-// no longer stored.
+// awaitStructure stores the sequence number of a packet whose descriptor cannot be read yet, because its dependency
+// structure is missing. The structure is in the first packet of a key frame, and that packet is lost or late. Packets
+// that precede the current structure are ignored: the structure that they need is no longer stored.
 func (l *layer) awaitStructure(seq uint16, now time.Time) {
 	if l.precedesStructure(seq) {
 		return
@@ -92,17 +92,17 @@ func (l *layer) deliverAwaiting(now time.Time) {
 	l.awaitingStructure = l.awaitingStructure[:0]
 }
 
-// replay calls write for each stored packet that comes after the packet first in the stream but arrived before it.
-// These packets are the remainder of a key frame whose first packet was retransmitted. p and raw are scratch memory.
-// Only the layer's read goroutine may call replay.
-func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
-	highest, from := l.highest(), first.Header.SequenceNumber+1
+// replay calls write for each stored packet that comes after the packet start in the stream but arrived before it.
+// start is the first packet of a key frame and was retransmitted; the stored packets are the remainder of that key
+// frame. p and raw are scratch memory. Only the layer's read goroutine may call replay.
+func (l *layer) replay(start, p *Packet, raw []byte, write func(*Packet)) {
+	highest, from := l.highest(), start.Header.SequenceNumber+1
 	if oldest := highest - videoHistory + 1; int16(oldest-from) > 0 {
 		from = oldest // older packets are no longer stored
 	}
 	for seq := from; int16(highest-seq) >= 0; seq++ {
 		if l.loadHistory(seq, p, raw) && l.describe(p) == nil {
-			p.from, p.Layer, p.Arrival = l, first.Layer, first.Arrival
+			p.from, p.Layer, p.Arrival = l, start.Layer, start.Arrival
 			write(p)
 		}
 	}

@@ -25,10 +25,10 @@ const (
 	// frames/s, and video must recover within a second. sparseTimeout replaces layerTimeout for screen shares, which may
 	// send a frame only every few seconds.
 	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
-	// longLayerTimeout replaces layerTimeout where waiting is better than switching. One case is the lowest active
-	// layer: higher layers may exceed a subscriber's bandwidth, and publishers stop the lowest layer last. The other is
-	// the time after a key frame: an encoder may pause to compensate for the size of the key frame. A switch to another
-	// layer would need another key frame, and so cause another pause.
+	// longLayerTimeout replaces layerTimeout in two cases where waiting is better than switching. The first case is the
+	// lowest active layer: higher layers may exceed a subscriber's bandwidth, and publishers stop the lowest layer
+	// last. The second case is the time after a key frame: an encoder may pause to compensate for the size of the key
+	// frame. A switch to another layer would need another key frame, and so cause another pause.
 	longLayerTimeout = 2 * time.Second
 )
 
@@ -175,8 +175,8 @@ func (l *layer) deliver(p *Packet) {
 	}
 }
 
-// notePacket counts the packet in l.pkt, and sends NACKs and key frame requests that are due. It returns the packet's
-// extended sequence number and whether the packet is new. A duplicate is not.
+// notePacket counts the packet in l.pkt, and sends NACKs and key frame requests that are due. ext is the packet's
+// extended sequence number. fresh is false if the packet is a duplicate.
 func (l *layer) notePacket(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	resumed := l.updateActive(now)
 	l.mu.Lock()
@@ -217,9 +217,9 @@ func (l *layer) silenceTimeout(s int, now time.Time) time.Duration {
 	return layerTimeout
 }
 
-// updateActive marks this layer as active, and other layers that exceeded their timeout as inactive. Because every
-// layer's packets trigger it, no timer is needed: if no layer sends, there is nothing to switch to. It reports whether
-// this layer resumed after its own timeout.
+// updateActive marks this layer as active. It also marks other layers as inactive if they have exceeded their timeout.
+// No timer is needed for that, because every layer's packets cause a call. If no layer sends, there is nothing to
+// switch to. updateActive reports whether this layer resumed after its own timeout.
 func (l *layer) updateActive(now time.Time) (resumed bool) {
 	resumed = now.UnixNano()-l.lastArrival.Swap(now.UnixNano()) > int64(l.silenceTimeout(0, now))
 	alive := l.r.activeLayers.Load()
@@ -285,7 +285,8 @@ func (l *layer) senderReport() senderReport {
 	return l.lastSenderReport
 }
 
-// report returns a reception report for the publisher. It returns false before the first packet.
+// report returns the reception report about this layer for the publisher. It returns false if no packet has arrived
+// yet.
 func (l *layer) report(now time.Time) (rtcp.ReceptionReport, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,28 +12,28 @@ import (
 const MaxTemporals = 4
 
 const (
-	// meterWindow is the interval at which a rateMeter updates its rates. A camera sends a few frames in it.
+	// meterWindow is the interval at which a rateMeter updates its rates. A camera sends a few frames in that time.
 	meterWindow = 250 * time.Millisecond
 	// meterMemory is the time constant of a rate: when this time has passed after a change of the bitrate, the rate
-	// contains 63 % of the change. meterLongMemory is the time constant of the long-term rates. A key frame may have
-	// the bits of a whole second, but it does not stand out in them.
+	// contains 63 % of the change. meterLongMemory is the time constant of the long-term rates. They change little even
+	// at a key frame that is as large as all other frames of a second together.
 	meterMemory, meterLongMemory = time.Second, 4 * time.Second
-	// meterMaxPause is the longest pause that counts as part of a camera's bitrate. A longer one means that the track
-	// was muted or not wanted. The measurement then continues with the rate before the pause. A rate that includes the
-	// pause would be too low, and would suggest free bandwidth when the layer resumes.
+	// meterMaxPause is the longest pause that counts as part of a camera's bitrate. A longer pause means that the track
+	// was muted or not wanted. The measurement then continues with the rate before the pause. If the rate included the
+	// pause, it would be too low and would suggest free bandwidth when the layer resumes.
 	meterMaxPause = 2 * time.Second
 )
 
-// Bitrates are the bitrates of forwarding a track, in bits/s. Element [s][t] is the bitrate of spatial layer s with its
-// temporal layers up to t. With scalable video coding (SVC), it includes the spatial layers below s. The bitrate of a
-// layer that is not sent is 0.
+// Bitrates holds the bitrate in bits/s that each choice of a track's layers needs. Element [s][t] is the bitrate of
+// spatial layer s with its temporal layers up to t. With scalable video coding (SVC), it includes the spatial layers
+// below s. The bitrate of a layer that is not sent is 0.
 type Bitrates [MaxLayers][MaxTemporals]uint32
 
 // FrameRates are the frame rates in frames/s, indexed like Bitrates.
 type FrameRates [MaxLayers][MaxTemporals]float32
 
-// rateMeter measures the bitrate and frame rate of each layer in one RTP stream. Only the stream's read goroutine calls
-// count. All other methods may be called by any goroutine.
+// rateMeter measures the bitrate and frame rate of each layer in one RTP stream. Any goroutine may call sentWithin and
+// cumulativeRates. Only the stream's read goroutine may call the other methods.
 type rateMeter struct {
 	continuous  bool // a camera, which always sends; false for a screen share
 	windowStart time.Time
@@ -49,8 +49,8 @@ type rateMeter struct {
 	lastSeen    [MaxLayers]atomic.Int64       // arrival of the latest packet of each spatial layer, Unix ns
 }
 
-// count adds a packet of size bytes. ends is set on the last packet of a frame.
-func (m *rateMeter) count(info *codec.Info, size int, ends bool, now time.Time) {
+// count adds a packet of size bytes. endsFrame is set if it is the last packet of its frame.
+func (m *rateMeter) count(info *codec.Info, size int, endsFrame bool, now time.Time) {
 	if m.windowStart.IsZero() || m.continuous && now.Sub(m.lastPacket) > meterMaxPause {
 		m.windowStart = now
 		clear(m.bytes[:])
@@ -63,11 +63,11 @@ func (m *rateMeter) count(info *codec.Info, size int, ends bool, now time.Time) 
 		for t := range f.Structure.Targets {
 			if f.Indication(t) != codec.NotPresent {
 				spatial, temporal := f.Structure.Layers(t)
-				m.add(spatial, temporal, size, ends && spatial == int(info.Spatial))
+				m.add(spatial, temporal, size, endsFrame && spatial == int(info.Spatial))
 			}
 		}
 	} else {
-		m.add(int(info.Spatial), int(info.Temporal), size, ends)
+		m.add(int(info.Spatial), int(info.Temporal), size, endsFrame)
 	}
 	if elapsed := now.Sub(m.windowStart); elapsed >= meterWindow {
 		m.endWindow(elapsed.Seconds())
@@ -137,8 +137,8 @@ func (r *Receiver) longTermBitrates(now time.Time) Bitrates {
 	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.longBitRate[s] })
 }
 
-// collectRates returns the bitrates of all active layers. ratesOf returns the rates of spatial layer s that m has
-// measured, either the short-term or the long-term ones.
+// collectRates returns the bitrates of all active layers. ratesOf chooses between short-term and long-term rates: it
+// returns those that m has measured for spatial layer s.
 func (r *Receiver) collectRates(now time.Time, ratesOf func(m *rateMeter, s int) *[MaxTemporals]rate) Bitrates {
 	var all Bitrates
 	r.eachLayer(now, func(row, s int, m *rateMeter) {

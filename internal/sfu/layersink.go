@@ -11,19 +11,19 @@ import (
 // time, under a lock of the LayerSink, and must not block. They may call RequestKeyFrame, SetLayer and Layer of the
 // LayerSink, but no other method.
 type Consumer interface {
-	// WritePacket receives one packet, and its time on the publisher's clock. The time is zero until the publisher's
-	// first sender report; Receiver.Clock gives the time of those packets later. The packet's memory is reused after
-	// the call.
+	// WritePacket receives one packet. at is the packet's time on the publisher's clock, or zero if the publisher has
+	// not sent a sender report yet. After the first sender report, Receiver.Clock gives the time of those earlier
+	// packets. The packet's memory is reused after the call.
 	//
-	// Packets come in order of arrival, each once: a retransmitted packet comes after later ones. A lost packet may
-	// never come; Packet.Broken reports that for video. A packet without payload is padding. A different SSRC than
-	// before means another layer or a replaced stream, whose sequence numbers and timestamps are unrelated to the
-	// previous ones. Its first packet is a key frame if it is video.
+	// Packets come in order of arrival, and each comes once. A retransmitted packet therefore comes after packets with
+	// higher sequence numbers. A lost packet may never come. For video, Packet.Broken reports that. A packet without
+	// payload is padding. A different SSRC than before means another layer or a replaced stream. Sequence numbers and
+	// timestamps of the new stream are unrelated to the previous ones. If it is video, its first packet is a key frame.
 	//
-	// The times of packets in order never decrease, and a late packet has the time it would have had in order. If the
-	// publisher sets its clock by more than maxClockStep (30 s), the times continue as if it had not. After a smaller
-	// step forward they skip that time; after a smaller step backward they stay constant until the clock reaches them
-	// again.
+	// The times of packets in order never decrease. A late packet has the time that it would have had in order. If the
+	// publisher sets its clock by more than maxClockStep (30 s), the times continue as if it had not. If it sets its
+	// clock forward by less, the times skip the difference. If it sets its clock back by less, the times stay constant
+	// until the clock reaches them again.
 	WritePacket(p *Packet, at time.Time)
 	// SetMuted reports that the publisher muted or unmuted the track. It is not called for a track that is muted when
 	// the LayerSink is started. No packets come until the track is unmuted; then video starts with a key frame.
@@ -34,7 +34,7 @@ type Consumer interface {
 
 // LayerSink is the Sink of a Consumer. It passes one simulcast layer of a track unchanged, and requests the key frames
 // that the layer needs to start. If the stream contains several spatial layers (SVC), it passes all of them. Audio in
-// RED (RFC 2198) is passed as it is; codec.ParseRED unpacks it.
+// RED (RFC 2198) is not unpacked; the Consumer can use codec.ParseRED.
 type LayerSink struct {
 	receiver *Receiver
 	consumer Consumer
@@ -47,7 +47,7 @@ type LayerSink struct {
 	// callback runs and no other lock is taken.
 	control sync.Mutex
 
-	// mu is held while the Consumer is called, which keeps its packets in order.
+	// mu is held while the Consumer is called, so that its packets stay in order.
 	mu                sync.Mutex
 	ssrc              uint32    // of the layer being passed
 	keyFrameRequested time.Time // time of the latest request
@@ -56,7 +56,8 @@ type LayerSink struct {
 	raw               []byte // scratch
 }
 
-// sinkState is the state of a LayerSink. The comments say what it passes to the Consumer.
+// sinkState is the state of a LayerSink. The comment on each constant says what the LayerSink passes to the Consumer in
+// that state.
 type sinkState = int32
 
 const (
@@ -78,7 +79,7 @@ func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 // clampLayer returns n limited to the valid layer indexes.
 func clampLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
 
-// Start begins to pass packets. Video starts with the next key frame, which Start requests. From then on the Receiver's
+// Start begins to pass packets. Video starts with the next key frame, which Start requests. After Start, the Receiver's
 // Demand includes the wanted layer. If the Receiver is closed, Start calls the Consumer's Ended before it returns.
 // Start and Stop must not be called concurrently.
 func (s *LayerSink) Start() {
@@ -95,8 +96,8 @@ func (s *LayerSink) Start() {
 	s.requestFirstKeyFrame(wanted)
 }
 
-// Stop ends what Start began. It does not wait: a call of the Consumer in progress may return after Stop does. No other
-// call follows, not even Ended.
+// Stop ends the calls of the Consumer. It does not wait for a call that is in progress, so that call may return after
+// Stop does. No other call follows, not even of Ended.
 func (s *LayerSink) Stop() {
 	s.control.Lock()
 	ends := s.state.Swap(sinkStopped) != sinkStopped
@@ -109,8 +110,8 @@ func (s *LayerSink) Stop() {
 	}
 }
 
-// SetLayer switches to the highest active layer up to wanted. It requests a key frame of that layer, because the switch
-// happens there.
+// SetLayer switches to the highest active layer up to wanted. The switch happens at a key frame of that layer, which
+// SetLayer requests.
 func (s *LayerSink) SetLayer(wanted int) {
 	wanted = clampLayer(wanted)
 	s.control.Lock()
@@ -125,7 +126,7 @@ func (s *LayerSink) SetLayer(wanted int) {
 	s.requestFirstKeyFrame(wanted)
 }
 
-// requestFirstKeyFrame requests the key frame that video starts with.
+// requestFirstKeyFrame requests the key frame that video starts with. It does nothing for audio.
 func (s *LayerSink) requestFirstKeyFrame(wanted int) {
 	if s.receiver.codec.HasKeyFrames() {
 		s.receiver.requestFirstKeyFrame(wanted)
@@ -135,8 +136,8 @@ func (s *LayerSink) requestFirstKeyFrame(wanted int) {
 // Layer returns the layer that is being passed, -1 if none is.
 func (s *LayerSink) Layer() int { return int(s.layer.Load()) }
 
-// RequestKeyFrame requests a key frame of the layer that is being passed. If none is, it requests one of the layer with
-// which passing starts.
+// RequestKeyFrame requests a key frame of the layer that is being passed. If none is being passed, it requests a key
+// frame of the layer with which passing will start.
 func (s *LayerSink) RequestKeyFrame() {
 	if n := s.Layer(); n >= 0 {
 		s.receiver.RequestKeyFrame(n)
@@ -160,8 +161,8 @@ func (s *LayerSink) WriteRTP(p *Packet) {
 	}
 }
 
-// switchLocked starts to pass another stream with its packet p, if the layer of p is selected and p is decodable
-// without earlier packets. It reports whether it started. If only a key frame is missing for that, it requests one.
+// switchLocked starts to pass the stream of p, and reports whether it did so. It starts only if p's layer is selected
+// and p is decodable without earlier packets. If p's layer is selected but p is not decodable, it requests a key frame.
 func (s *LayerSink) switchLocked(p *Packet) bool {
 	r := s.receiver
 	if p.Layer != r.bestLayer(int(s.wanted.Load())) || !r.isCurrent(p) {
@@ -189,7 +190,7 @@ func (s *LayerSink) writeLocked(p *Packet) {
 	s.consumer.WritePacket(p, s.timeline.next(p, clock, known))
 }
 
-// requestKeyFrameLocked requests a key frame of p's layer, at most once each minKeyFrameRetry.
+// requestKeyFrameLocked requests a key frame of p's layer, at most once per minKeyFrameRetry.
 func (s *LayerSink) requestKeyFrameLocked(p *Packet) {
 	if p.Arrival.Sub(s.keyFrameRequested) >= minKeyFrameRetry {
 		s.keyFrameRequested = p.Arrival
@@ -198,8 +199,8 @@ func (s *LayerSink) requestKeyFrameLocked(p *Packet) {
 }
 
 // catchUpLocked passes the packets that come after the key frame packet p in the stream but arrived before it; see
-// layer.replay. It leaves out packets that were stored until the structure in p arrived, because layer.deliverAwaiting
-// passes them.
+// layer.replay. It leaves out packets that were stored until the structure in p arrived: layer.deliverAwaiting passes
+// those.
 func (s *LayerSink) catchUpLocked(p *Packet) {
 	if !s.receiver.codec.HasKeyFrames() {
 		return

@@ -32,10 +32,10 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 	return d.reports.loss.fraction
 }
 
-// highestSinkLoss returns the highest loss of all sinks, in 1/256. A publisher of audio receives it in receiver reports
-// in place of the loss on its own path, so that it sends as much error correction as the worst path needs
-// (docs/protocol.md, 12.5). The count of lost packets in these reports remains that of the publisher's own path,
-// because the publisher estimates its bandwidth from it.
+// highestSinkLoss returns the highest loss of all sinks, in 1/256. In receiver reports on audio, the fraction lost is
+// at least this value, so that the publisher sends as much error correction as the worst path needs (docs/protocol.md,
+// 12.5). The number of lost packets in these reports is still that of the publisher's own path, because the publisher
+// estimates its bandwidth from it.
 func (r *Receiver) highestSinkLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {

@@ -8,12 +8,14 @@ import (
 )
 
 const (
-	// A NACK is repeated if its packet has not arrived after 5/4 of the usual repair time, within these bounds.
+	// A NACK is repeated if its packet has not arrived after 5/4 of the usual repair time. The NACK is repeated after
+	// at least minNACKInterval and at most maxNACKInterval.
 	minNACKInterval, maxNACKInterval = 100 * time.Millisecond, 300 * time.Millisecond
-	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. After nacksBeforeKeyFrame NACKs, a key
-	// frame is requested too, unless one has started after the packet. A decoder that waits for the packet would request
-	// a key frame much later: in libwebrtc, after three seconds. The remaining NACKs are sent only for packets after the
-	// start of the latest key frame, so an audio packet gets at most nacksBeforeKeyFrame.
+	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. If nacksBeforeKeyFrame NACKs for a
+	// packet were in vain and no later key frame has started, a key frame is requested too. A decoder that waits for
+	// the packet would request it much later: in libwebrtc, after three seconds. Further NACKs, up to maxNACKs, are
+	// sent only for packets after the start of the latest key frame. Audio has no key frames, so an audio packet gets
+	// at most nacksBeforeKeyFrame NACKs.
 	maxNACKs, nacksBeforeKeyFrame = 10, 5
 	// maxMissing bounds the number of packets that are requested at a time. A longer gap counts as an interruption, not
 	// as loss.
@@ -52,7 +54,7 @@ type missingPacket struct {
 	firstNACK, lastNACK time.Time // time of the first and the latest NACK
 }
 
-// add records packet seq. It returns the extended sequence number and whether the packet is new; a duplicate is not.
+// add records packet seq. ext is its extended sequence number. fresh is false if the packet is a duplicate.
 func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time) (ext uint64, fresh bool) {
 	if !l.started {
 		l.started = true
@@ -131,9 +133,9 @@ func (l *lossTracker) noteKeyFrame(ext uint64, timestamp uint32) {
 // hasUnrepairedLoss reports whether a packet after the start of the latest key frame may never arrive (givenUp).
 func (l *lossTracker) hasUnrepairedLoss() bool { return l.givenUp > l.keyFrame }
 
-// dueNACKs appends to pairs the packets that must be requested now. After nacksBeforeKeyFrame requests for a packet, it
-// calls giveUp. From then on it repeats the request only if the packet follows the start of the latest key frame, up to
-// maxNACKs requests in total, and only while the packet would not be too old for the history.
+// dueNACKs appends the packets that must be requested now to pairs. After nacksBeforeKeyFrame requests for a packet, it
+// calls giveUp. It continues the requests only if the packet follows the start of the latest key frame. It stops after
+// maxNACKs requests in total, or when the packet would be too old for the history.
 func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
 	repeat := max(minNACKInterval, min(l.repairTime*5/4, maxNACKInterval))
 	keep := l.missing[:0]
@@ -171,7 +173,8 @@ func appendNack(pairs []rtcp.NackPair, seq uint16) []rtcp.NackPair {
 	return append(pairs, rtcp.NackPair{PacketID: seq})
 }
 
-// report returns the reception report since the previous call, without the fields about the sender report.
+// report returns the next reception report. Its FractionLost covers the packets since the previous call. It leaves
+// LastSenderReport and Delay empty.
 func (l *lossTracker) report(ssrc uint32) rtcp.ReceptionReport {
 	expected := l.highest - l.baseSeq + 1
 	lost := int64(expected) - int64(l.received)

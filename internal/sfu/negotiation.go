@@ -26,8 +26,8 @@ type binding struct {
 }
 
 // Bind selects the track's codec among those that the connection has negotiated. pion calls it after each negotiation.
-// If the connection lacks the codec, Bind passes ErrCodec to OnBound, but returns the Receiver's own codec and no
-// error. If it returned an error, pion would undo the negotiation of all other tracks.
+// If the connection lacks the codec, Bind passes ErrCodec to OnBound. It still returns the Receiver's own codec and no
+// error, because on an error pion would undo the negotiation of all other tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	d.mu.Lock()
 	b := &d.binding

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// periodic calls a function at an interval, with the current members, from the first Add until Close.
+// periodic calls a function once per interval and passes it the current members. The calls start with the first Add and
+// end with Close.
 type periodic[T comparable] struct {
 	every time.Duration
 	call  func(now time.Time, members []T)
@@ -48,7 +49,7 @@ func (p *periodic[T]) Close() {
 	p.wg.Wait()
 }
 
-// run calls p.call at the interval until Close.
+// run calls p.call once per interval until Close.
 func (p *periodic[T]) run() {
 	t := time.NewTicker(p.every)
 	defer t.Stop()

@@ -19,7 +19,8 @@ const MaxLayers = forward.MaxLayers
 type ReceiverOptions struct {
 	Format
 	Sparse bool // a screen share: seconds may pass between two frames
-	// DemandChanged is called when Demand may have changed, from any goroutine. It must not block. It may be nil.
+	// DemandChanged is called when the result of Demand may have changed. It is called from any goroutine and must not
+	// block. It may be nil.
 	DemandChanged func()
 	// Counters are shared with other tracks. If nil, the Receiver has its own.
 	Counters *Counters
@@ -64,8 +65,8 @@ func (r *Receiver) MimeType() string { return r.options.MimeType }
 func (r *Receiver) ClockRate() uint32 { return r.options.ClockRate }
 
 // AddLayer starts forwarding packets from source as layer n of the track. The layer's goroutines read the source until
-// it returns an error. One of them then calls onEnd, which may be nil and must not call Close, because Close waits for
-// that goroutine. A layer with the same index is replaced, as after a renegotiation.
+// it returns an error. One of them then calls onEnd, unless it is nil. onEnd must not call Close, because Close waits
+// for that goroutine. If the track already has a layer n, for example after a renegotiation, the new layer replaces it.
 func (r *Receiver) AddLayer(n int, source TrackSource, onEnd func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,8 +85,8 @@ func (r *Receiver) AddLayer(n int, source TrackSource, onEnd func()) {
 	r.wg.Go(l.readRTCP)
 }
 
-// AddSink adds a sink that receives packets until RemoveSink or Close. It is notified of later mutes, but not of a
-// current one. If the Receiver is closed, AddSink calls s.Ended.
+// AddSink adds a sink that receives packets until RemoveSink or Close. The sink is notified of later mutes, but not of
+// a mute that has begun already. If the Receiver is closed, AddSink calls only s.Ended.
 func (r *Receiver) AddSink(s Sink) {
 	r.mu.Lock()
 	closed := r.closed
@@ -107,9 +108,9 @@ func (r *Receiver) RemoveSink(s Sink) {
 	r.sinks.Store(&sinks)
 }
 
-// SetMuted stops or resumes forwarding when the publisher mutes or unmutes the track, even if packets still arrive.
-// After a mute of audio, subscribers get a second of silence. When forwarding resumes, sequence numbers continue
-// without a gap, so that subscribers do not count the withheld packets as lost.
+// SetMuted stops or resumes forwarding when the publisher mutes or unmutes the track. Packets that still arrive during
+// the mute are not forwarded. When audio is muted, subscribers first get a second of silence. When forwarding resumes,
+// sequence numbers continue without a gap, so that subscribers do not count the withheld packets as lost.
 func (r *Receiver) SetMuted(muted bool) {
 	if r.muted.Load() == muted {
 		return
@@ -149,9 +150,9 @@ func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 	}
 }
 
-// requestFirstKeyFrame requests the key frame with which a sink starts if it wants layers up to wanted. It requests key
-// frames of no other layer. If it did, and the sink switched to a higher layer soon, the key frame that it needs then
-// would be delayed.
+// requestFirstKeyFrame requests a key frame of the layer with which a sink starts that wants layers up to wanted. It
+// does not request key frames of other layers too. If it did, and the sink switched to a higher layer soon afterwards,
+// keyFrameInterval would delay the request for that switch.
 func (r *Receiver) requestFirstKeyFrame(wanted int) {
 	if n := r.bestLayer(wanted); n >= 0 {
 		r.RequestKeyFrame(n)
@@ -167,8 +168,8 @@ func (r *Receiver) RequestKeyFrames() {
 	}
 }
 
-// Close removes all sinks, waits for the layers' goroutines, and then calls Ended of the sinks. Close the connection's
-// streams first: the goroutines end only when reading from their source fails.
+// Close removes all sinks, waits for the layers' goroutines, and then calls the Ended method of each sink. Before
+// calling Close, close the connection's streams: the goroutines end only when reading from their source fails.
 func (r *Receiver) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -222,8 +223,8 @@ func (r *Receiver) bestLayer(wanted int) int {
 	return -1
 }
 
-// receptionReports returns a reception report for each layer that has received packets. Reports on audio contain the
-// highest loss of the track's subscribers; see highestSinkLoss.
+// receptionReports returns a reception report for each layer that has received packets. In reports on audio, the
+// fraction lost is at least the highest loss of the track's subscribers; see highestSinkLoss.
 func (r *Receiver) receptionReports(now time.Time) []rtcp.ReceptionReport {
 	var reports []rtcp.ReceptionReport
 	for n := range r.layers {

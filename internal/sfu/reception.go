@@ -7,7 +7,7 @@ import (
 )
 
 // Reception sums up a subscriber's reports on a track since the first one: packets expected and lost, and the latest
-// round-trip time. Lost falls when a packet counted as lost arrives late.
+// round-trip time. Lost decreases when a packet that was counted as lost arrives late.
 type Reception struct {
 	Expected, Lost int64
 	RoundTrip      time.Duration
@@ -21,8 +21,8 @@ type receptionTracker struct {
 	sum     Reception // RoundTrip is not used
 }
 
-// maxReported bounds the number of packets that one report can add. Reports come about once a second; a malicious one
-// must not outweigh all others.
+// maxReported is the maximum number of packets that one report can add to the sums. Reports come about once a second. A
+// malicious report must not outweigh all others.
 const maxReported = 1 << 14
 
 // add adds a reception report (RFC 3550, section 6.4.1) to the sum.

@@ -66,8 +66,8 @@ func (d *DownTrack) requestKeyFrame() {
 	r.RequestKeyFrame(n)
 }
 
-// retransmit sends the packet that was sent as seq again, on the retransmission stream (RFC 4588) if there is one. It
-// requests a key frame instead if the packet is no longer stored or was retransmitted too often.
+// retransmit repeats the packet that was sent with sequence number seq. It uses the retransmission stream (RFC 4588) if
+// there is one. It requests a key frame instead if the packet is no longer stored or was retransmitted too often.
 func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

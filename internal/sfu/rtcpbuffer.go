@@ -14,10 +14,12 @@ const (
 	rtcpBufferSize = 100_000
 )
 
-// Buffer returns the buffer for incoming packets of one stream. It is pion's SettingEngine.BufferFactory. Buffers for
-// RTCP process a client's feedback themselves, whether it is about a DownTrack or about the whole connection. Feedback
-// about the connection may name the SSRC of any stream. A goroutine per subscription that reads feedback would be
-// expensive. If pion started one while the connection closes, it would never end.
+// Buffer returns the buffer for incoming packets of one stream. It is pion's SettingEngine.BufferFactory. A buffer for
+// RTCP processes the client's feedback itself, whether the feedback is about a DownTrack or about the whole connection.
+// Feedback about the connection may name the SSRC of any stream.
+//
+// The alternative would be a goroutine for each subscription that reads its feedback. That would be expensive, and a
+// goroutine that pion started while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	isFeedback := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
 	if !isFeedback && !t.streams.admit(time.Now()) {
@@ -37,9 +39,9 @@ type rtcpBuffer struct {
 	ssrc uint32
 }
 
-// Write handles one packet. Feedback about the connection or a DownTrack is processed immediately. Sender reports are
-// stored. All other packets are dropped, because nothing else is read. If a packet names several SSRCs, pion writes it
-// to the buffer of each of them.
+// Write handles one packet. Feedback about the connection or about a DownTrack is processed immediately. Sender reports
+// are stored. All other packets are dropped, because they would never be read. If a packet names several SSRCs, pion
+// writes it to the buffer of each of them.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	now := time.Now()
 	if b.tap.pacer.HandleRTCP(raw, now) {

@@ -39,7 +39,7 @@ func (d *DownTrack) SetAllowed(spatial, temporal int) {
 	d.setTarget(&d.selection.allowed, allowed)
 }
 
-// Current returns the highest layers that are forwarded, spatial -1 if none are.
+// Current returns the highest layers that are forwarded. If none are, spatial is -1.
 func (d *DownTrack) Current() (spatial, temporal int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -47,8 +47,8 @@ func (d *DownTrack) Current() (spatial, temporal int) {
 	return now.Spatial, now.Temporal
 }
 
-// setTarget stores value in limit, which must point to selection.wanted or selection.allowed. Then it updates the
-// target.
+// setTarget stores value in limit, which must point to selection.wanted or selection.allowed. It then updates
+// selection.target.
 func (d *DownTrack) setTarget(limit *forward.Target, value forward.Target) {
 	d.mu.Lock()
 	before := d.selection.target
@@ -66,8 +66,9 @@ func (d *DownTrack) setTarget(limit *forward.Target, value forward.Target) {
 	}
 }
 
-// abandon stops a layer above the allowed one without waiting for the allowed layer's key frame. It is for a path that
-// is far over its capacity, where the remaining packets would be lost and would delay those of the allowed layer.
+// abandon stops forwarding immediately if the forwarded layer is above the allowed one. It does not wait for the key
+// frame of the allowed layer. It is for a path that is far over its capacity: further packets of the higher layer would
+// be lost, and would delay those of the allowed layer.
 func (d *DownTrack) abandon() {
 	d.mu.Lock()
 	wanted, r := d.selection.target.Spatial, d.receiver
@@ -81,8 +82,9 @@ func (d *DownTrack) abandon() {
 	}
 }
 
-// A DownTrack repeats a key frame request after two round-trip times, within these bounds (docs/protocol.md, 12.1). In
-// addition, each layer limits the requests to the publisher.
+// A DownTrack repeats a key frame request after two round-trip times, but after at least minKeyFrameRetry and at most
+// maxKeyFrameRetry (docs/protocol.md, 12.1). In addition, each layer limits how often a request is sent to the
+// publisher.
 const minKeyFrameRetry, maxKeyFrameRetry = 200 * time.Millisecond, time.Second
 
 // requestKeyFrameLocked requests a key frame of p's layer, unless the key frame of the previous request may still

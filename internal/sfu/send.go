@@ -10,8 +10,8 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// findWriterLocked looks up the connection's writer, which exists once pion has started the sender, and reports whether
-// there is one.
+// findWriterLocked looks up the connection's writer and reports whether there is one. The writer exists once pion has
+// started the sender.
 func (d *DownTrack) findWriterLocked() bool {
 	if d.binding.writer == nil {
 		d.binding.writer = d.options.Tap.sentTracks.writer(d.binding.ssrc)
@@ -65,8 +65,8 @@ func (d *DownTrack) canSendProbePadding() bool {
 }
 
 // sendProbePadding sends a packet of about size bytes of padding on the retransmission stream, and returns its size. It
-// returns 0 if the track has no such stream. Receivers expect padding there, because every RFC 4588 payload starts with
-// a sequence number.
+// returns 0 if canSendProbePadding returns false. Receivers can distinguish the packet from a retransmission: it has no
+// payload, but every retransmission has a payload that starts with a sequence number (RFC 4588).
 func (d *DownTrack) sendProbePadding(now time.Time, size int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -12,12 +12,12 @@ import (
 // This file sends frames and packets made by the server (docs/protocol.md, 12.7 and 12.8).
 
 const (
-	// After a mute, the number of Opus packets that are sent is silencePackets. Each contains silence of the duration
+	// silencePackets is the number of Opus packets that are sent after a mute. Each contains silence of the duration
 	// silenceInterval. Together they last a second, in which decoders fade out and end their loss concealment.
 	silenceInterval = 20 * time.Millisecond
 	silencePackets  = 50
-	// When video ends, the number of black frames that are sent is blackFrames, so that one arrives even if others are
-	// lost. Their timestamps differ by blackFrameInterval.
+	// blackFrames is the number of black frames that are sent when video ends. There are several, so that one arrives
+	// even if others are lost. Their timestamps differ by blackFrameInterval.
 	blackFrames        = 6
 	blackFrameInterval = time.Second / 30
 )
@@ -100,8 +100,8 @@ func (d *DownTrack) SendBlackFrames() {
 	}
 }
 
-// SendWakeupPadding sends a padding packet if the track has sent nothing yet, and reports whether that was so. Some
-// clients report a track to the application only when its first packet arrives.
+// SendWakeupPadding sends a padding packet if the track has sent no media yet. It returns false if the track has sent
+// media or is not bound. Some clients report a track to the application only when its first packet arrives.
 func (d *DownTrack) SendWakeupPadding() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,11 +114,11 @@ func (d *DownTrack) SendWakeupPadding() bool {
 	return true
 }
 
-// sendServerFrameLocked sends a complete frame made by the server. Its timestamp is that of the previous frame plus the
-// duration after. The frame bypasses the Pacer's queue, because a black frame ends its track, and the queue of an ended
-// track is dropped.
-func (d *DownTrack) sendServerFrameLocked(now time.Time, after time.Duration, payload []byte) {
-	out := d.fwd.Insert(now, after)
+// sendServerFrameLocked sends a complete frame made by the server. Its timestamp is the previous frame's timestamp plus
+// distance. The frame bypasses the Pacer's queue: a black frame ends its track, and the queued packets of an ended
+// track are dropped.
+func (d *DownTrack) sendServerFrameLocked(now time.Time, distance time.Duration, payload []byte) {
+	out := d.fwd.Insert(now, distance)
 	out.Marker = true
 	d.scratch.serverFrame.Payload, d.scratch.serverFrame.Arrival = payload, now
 	d.reports.packets++

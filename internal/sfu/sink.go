@@ -18,10 +18,11 @@ type Packet struct {
 type Sink interface {
 	// WriteRTP receives one packet. Layers of one Receiver call it from different goroutines.
 	WriteRTP(p *Packet)
-	// SetMuted reports that the publisher muted or unmuted the track. While it is muted, no packets come, except those
-	// in progress.
+	// SetMuted reports that the publisher muted or unmuted the track. During a mute no new packets come, but a packet
+	// in progress still may.
 	SetMuted(muted bool)
-	// WriteSilence continues audio that was muted. It is called every 20 ms for a second.
+	// WriteSilence continues muted audio with a packet of silence. It is called every 20 ms for a second after the
+	// mute.
 	WriteSilence(now time.Time)
 	// Loss returns the loss on the path to the sink in 1/256, 0 if there is none.
 	Loss(now time.Time) uint8

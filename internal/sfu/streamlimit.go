@@ -11,17 +11,17 @@ import (
 	tokens "golang.org/x/time/rate"
 )
 
-// Limits on the streams that a client opens on one connection. For each SSRC, pion stores about 2 kB for media and,
-// from the first packet on, as much for feedback, until the connection ends. A publication of three layers with
-// retransmissions has up to twelve such streams. They cannot be limited to declared SSRCs, because browsers do not
-// declare those of simulcast layers.
+// Limits on the streams that a client opens on one connection. For each SSRC, pion stores about 2 kB for media until
+// the connection ends. After the first packet, it stores another 2 kB for feedback. A publication of three layers with
+// retransmissions has up to twelve such streams. Undeclared SSRCs cannot simply be refused, because browsers do not
+// declare the SSRCs of simulcast layers.
 const (
 	streamBurst = 1024 // at any time
 	streamRate  = 4    // more per second
 	maxStreams  = 8192 // in total
-	// maxUnread and maxUnreadRTCP bound the unread bytes of all streams of a connection together. Streams that belong
-	// to no track are never read. A stream with less than freeUnread unread bytes may exceed the bound, because it is
-	// being read.
+	// maxUnread and maxUnreadRTCP limit the unread bytes of all streams of a connection together. The limits exist
+	// because streams that belong to no track are never read. When a limit is reached, a packet is stored only if its
+	// own stream has less than freeUnread unread bytes: so few unread bytes mean that the stream is being read.
 	maxUnread     = 4 << 20
 	maxUnreadRTCP = 256 << 10
 	freeUnread    = 16 << 10
@@ -42,8 +42,8 @@ func newStreamLimit(onOverflow func()) streamLimit {
 	return streamLimit{onOverflow: onOverflow, bucket: tokens.NewLimiter(streamRate, streamBurst)}
 }
 
-// admit reports whether one more stream is allowed, and counts it. After it has returned false once, it always returns
-// false.
+// admit reports whether one more stream is allowed, and if so, counts it. After it has returned false once, it always
+// returns false.
 func (l *streamLimit) admit(now time.Time) bool {
 	l.mu.Lock()
 	ok := !l.exceeded && l.count < maxStreams && l.bucket.AllowN(now, 1)
@@ -88,7 +88,8 @@ func newSharedBuffer(limit int, total *unreadBytes) *sharedBuffer {
 	return b
 }
 
-// Write appends one packet. It returns packetio.ErrFull and drops the packet if the buffer or the total is full.
+// Write appends one packet. It returns packetio.ErrFull and drops the packet if the buffer is full. It does the same if
+// the total is full and the buffer has at least freeUnread unread bytes.
 func (b *sharedBuffer) Write(packet []byte) (int, error) {
 	size := int64(len(packet))
 	if b.total.bytes.Add(size) > b.total.limit && b.bytes.Load() >= freeUnread {
@@ -103,9 +104,9 @@ func (b *sharedBuffer) Write(packet []byte) (int, error) {
 	return n, err
 }
 
-// Read waits for a packet and copies it to the given slice. A packet that does not fit is lost.
-func (b *sharedBuffer) Read(to []byte) (int, error) {
-	n, err := b.Buffer.Read(to)
+// Read waits for a packet and copies it to dst. A packet that does not fit is lost.
+func (b *sharedBuffer) Read(dst []byte) (int, error) {
+	n, err := b.Buffer.Read(dst)
 	size := int64(n)
 	if errors.Is(err, io.ErrShortBuffer) { // the packet's size is unknown: compute it from the sizes before and after
 		size = b.bytes.Load() - int64(b.Size())
@@ -114,7 +115,7 @@ func (b *sharedBuffer) Read(to []byte) (int, error) {
 	return n, err
 }
 
-// Close ends reads, and removes the unread bytes from the total.
+// Close makes reads end, and subtracts the unread bytes from the total.
 func (b *sharedBuffer) Close() error {
 	err := b.Buffer.Close()
 	b.release(b.bytes.Load())

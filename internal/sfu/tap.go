@@ -20,8 +20,9 @@ type Tap struct {
 	rtp, rtcp unreadBytes
 }
 
-// NewTap returns a Tap to add to a connection's interceptor registry. onOverflow is called once when the client exceeds
-// the limits on its streams; the connection must be closed then. It must not block.
+// NewTap returns a Tap to add to a connection's interceptor registry. senderSSRC is the sender's SSRC in the Tap's
+// transport-wide feedback. onOverflow is called once if the client exceeds the limits on its streams. It must not
+// block. The connection must be closed after that call.
 func NewTap(senderSSRC uint32, onOverflow func()) *Tap {
 	return &Tap{
 		pacer: pacer.New(), streams: newStreamLimit(onOverflow), arrivals: newArrivals(senderSSRC), sentTracks: newTrackRouter(),

@@ -2,10 +2,10 @@ package sfu
 
 import "time"
 
-// maxClockStep bounds how much the time between two packets may differ between the publisher's clock and the server's.
-// A larger difference means that the publisher set its clock, or that its timestamps stopped or wrapped during a pause.
-// The packets' arrivals then decide. No path delays a packet by more than this, because the connection would be given
-// up before.
+// maxClockStep bounds how much the time between two packets may differ between the publisher's clock and the server's
+// clock. A larger difference means that the publisher set its clock, or that its timestamps stopped or wrapped during a
+// pause. The packets' times are then computed from their arrivals. A delay on the path cannot be the cause of such a
+// difference, because the connection would have ended before.
 const maxClockStep = 30 * time.Second
 
 // timeline computes the time of each packet of a LayerSink on the publisher's clock. The packets may come from several
@@ -26,8 +26,8 @@ type timeline struct {
 // restart marks the next packet as the first of another stream, with unrelated sequence numbers and timestamps.
 func (m *timeline) restart() { m.sameStream = false }
 
-// next returns the time of p on the publisher's clock. clock is the clock of p's layer, which is valid if known is set.
-// The time is zero while it cannot be computed.
+// next returns the time of p on the publisher's clock, or zero while it cannot be computed. If known is set, clock is
+// the clock of p's layer.
 func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	elapsed, stamp := p.Arrival.Sub(m.arrival), p.Header.Timestamp
 	follows := m.sameStream && elapsed <= maxClockStep // otherwise sequence numbers and timestamps may have wrapped
@@ -52,15 +52,15 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	return at
 }
 
-// correct returns the time of a packet. clock is that time according to the latest sender report, and arrived the time
-// estimated from the packet's arrival, zero if unknown. If the two differ by more than maxClockStep, the publisher has set
-// its clock to another time, and the result is corrected by the difference.
-func (m *timeline) correct(clock, arrived time.Time) time.Time {
-	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
-	if agrees(clock) {
+// correct returns the time of a packet on the publisher's clock. reported is that time according to the latest sender
+// report. estimated is that time according to the packet's arrival, or zero if unknown. If the two differ by more than
+// maxClockStep, the publisher has set its clock to another time. The result is then corrected by the difference.
+func (m *timeline) correct(reported, estimated time.Time) time.Time {
+	agrees := func(at time.Time) bool { return estimated.IsZero() || at.Sub(estimated).Abs() <= maxClockStep }
+	if agrees(reported) {
 		m.clockShift = 0
-	} else if !agrees(clock.Add(m.clockShift)) {
-		m.clockShift = arrived.Sub(clock)
+	} else if !agrees(reported.Add(m.clockShift)) {
+		m.clockShift = estimated.Sub(reported)
 	}
-	return clock.Add(m.clockShift)
+	return reported.Add(m.clockShift)
 }

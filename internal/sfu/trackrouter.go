@@ -10,8 +10,8 @@ import (
 // and hundreds of tracks may stop together.
 const maxRetired = 4096
 
-// trackRouter stores, for each SSRC sent on one connection, the writer for it and the DownTrack that handles RTCP about
-// it.
+// trackRouter stores the writer and the DownTrack of each SSRC that is sent on one connection. The DownTrack handles
+// RTCP about its SSRC.
 type trackRouter struct {
 	mu       sync.Mutex
 	writers  map[uint32]interceptor.RTPWriter // by SSRC
@@ -33,7 +33,7 @@ func (t *trackRouter) bind(info *interceptor.StreamInfo, w interceptor.RTPWriter
 	t.ownSSRCs[info.SSRC], t.ownSSRCs[info.SSRCRetransmission] = true, true
 }
 
-// unbind removes the writer of a stream, and retires its SSRCs.
+// unbind removes the writer of a stream. Its SSRCs still count as sent for a while; see maxRetired.
 func (t *trackRouter) unbind(info *interceptor.StreamInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -45,21 +45,21 @@ func (t *trackRouter) unbind(info *interceptor.StreamInfo) {
 	}
 }
 
-// isSent reports whether the connection sends ssrc, or did until recently.
+// isSent reports whether the connection sends packets with ssrc, or has sent them until recently.
 func (t *trackRouter) isSent(ssrc uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ownSSRCs[ssrc]
 }
 
-// writer returns the writer of a stream, nil until pion has started the sender.
+// writer returns the writer of a stream, or nil if pion has not started the sender yet.
 func (t *trackRouter) writer(ssrc uint32) interceptor.RTPWriter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.writers[ssrc]
 }
 
-// setTrack makes d handle the RTCP about ssrc. With nil nothing handles it.
+// setTrack makes d handle the RTCP about ssrc. If d is nil, nothing handles it.
 func (t *trackRouter) setTrack(ssrc uint32, d *DownTrack) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
