@@ -132,8 +132,8 @@ func TestAllocatorAllowsAllLayersIfNoNegotiatedTWCCArrives(t *testing.T) {
 	})
 }
 
-// Requests for all layers would delay the key frame of a higher layer, which is needed as soon as that layer is
-// allowed.
+// If key frames of all layers were requested, a later request for a higher layer would be delayed. But that key frame
+// is needed as soon as the higher layer is allowed.
 func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -150,7 +150,7 @@ func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 }
 
 // After the first feedback, padding is sent on the retransmission stream at several times the estimate, with
-// transport-wide sequence numbers. The feedback about it raises the estimate.
+// transport-wide sequence numbers. The feedback about the padding raises the estimate.
 func TestPaddingProbeRaisesTheBandwidthEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -203,7 +203,8 @@ func TestPaddingProbeRaisesTheBandwidthEstimate(t *testing.T) {
 	})
 }
 
-// The subscriber sends only REMB, which grows with the bitrate that it receives, so padding cannot probe the path.
+// The subscriber does not support transport-wide feedback and sends only REMB. So the path cannot be probed with
+// padding. The estimate in REMB grows with the bitrate that the subscriber receives.
 func TestAllocatorRaisesLayersOnTrialWithoutTWCC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)

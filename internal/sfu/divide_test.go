@@ -7,7 +7,8 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// layerBitrates returns the bitrates of a track with simulcast layers without temporal layers, given in kbit/s.
+// layerBitrates returns the bitrates of a track with simulcast layers. rates contains one bitrate for each layer, in
+// kbit/s. The layers have no temporal layers.
 func layerBitrates(rates ...uint32) *Bitrates {
 	var b Bitrates
 	for s, r := range rates {
@@ -50,7 +51,7 @@ func TestAllocatorLayerOptionsAreSortedByBitrate(t *testing.T) {
 	}
 }
 
-// The key frame was sent in the last second or some seconds ago.
+// In one case the key frame was sent in the last second, in the other case some seconds ago.
 func TestKeyFrameRaisesPeakBitrateButNotCostOfLayerOption(t *testing.T) {
 	usual, burst := layerBitrates(100, 400, 1500), layerBitrates(450, 600, 1500)
 	want := []layerOption{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, constantOption(2, 3, 1500)}

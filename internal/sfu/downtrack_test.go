@@ -61,7 +61,8 @@ func TestDownTrackStartsWithKeyFrame(t *testing.T) {
 	}
 }
 
-// The track goes up a layer, loses it and returns to it. The subscriber must get one unbroken stream.
+// The subscriber gets the upper layer, which then stops for a while and returns. The subscriber must get one unbroken
+// stream.
 func TestDownTrackSwitchesLayersAtKeyFrames(t *testing.T) {
 	g := newFixture(t, 2, false)
 	const frame = 33 * time.Millisecond

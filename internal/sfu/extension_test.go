@@ -14,7 +14,8 @@ const (
 	delayDown              = 6
 )
 
-// negotiateExtensions makes g's subscriber negotiate both extensions, and sets the track's playout delay.
+// negotiateExtensions makes g's subscriber negotiate the extensions for capture time and playout delay, and sets the
+// track's playout delay.
 func negotiateExtensions(t *testing.T, g *fixture, delay PlayoutDelay) {
 	t.Helper()
 	g.r.options.CaptureTimeID = captureUp

@@ -10,8 +10,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// The fuzzer minimizes each input that reaches new code, which takes time quadratic in its length. So inputs are short:
-// a few packets, and the seeds contain little more than headers.
+// The fuzzer minimizes each input that reaches new code, which takes time quadratic in its length. So inputs are
+// limited to a few packets, and the seeds contain little more than headers.
 const (
 	seedPackets, seedBytes = 6, 40
 	longestInput           = 1024

@@ -141,7 +141,7 @@ func (f *feedbackLog) take() []rtcp.Packet {
 	return packets
 }
 
-// keyFrameRequests returns the SSRCs of the key frame requests since the previous take.
+// keyFrameRequests takes the stored feedback and returns the SSRCs of the key frame requests in it.
 func (f *feedbackLog) keyFrameRequests() []uint32 {
 	var ssrcs []uint32
 	for _, p := range f.take() {
@@ -224,8 +224,8 @@ type fixtureOptions struct {
 	descriptor uint8 // extension id of the publisher's dependency descriptor; the subscriber's is descriptorDown
 }
 
-// newFixture returns a fixture with that many VP8 layers and a started DownTrack, with or without a retransmission
-// stream.
+// newFixture returns a fixture with the given number of VP8 layers and a started DownTrack, with or without a
+// retransmission stream.
 func newFixture(t *testing.T, layers int, retransmission bool) *fixture {
 	t.Helper()
 	return newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeVP8, layers: layers, rtx: retransmission})

@@ -27,7 +27,7 @@ func TestRoundTripTimesAreCountedInHistogramBuckets(t *testing.T) {
 }
 
 // Each subscriber's packets are sampled: one in forwardingSampleEvery is counted. The server sends to one subscriber
-// after the other, so the time of a packet includes the sending to the subscribers before.
+// after the other, so the time for one subscriber includes the sending to the previous ones.
 func TestForwardingTimeStatsSampleOnePacketInMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeOpus, 3)

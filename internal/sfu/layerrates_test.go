@@ -10,7 +10,8 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// meteredReceiver returns a Receiver whose layers are measured by the test.
+// meteredReceiver returns a Receiver whose layers receive no packets. The test calls the method count of their rate
+// meters instead.
 func meteredReceiver(layers int) *Receiver {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for n := range layers {
@@ -23,7 +24,8 @@ func meteredReceiver(layers int) *Receiver {
 // near reports whether got is within 10 % of want.
 func near(got uint32, want float64) bool { return math.Abs(float64(got)-want) <= want/10 }
 
-// Three streams have 30 frames/s each, half of them in the upper of two temporal layers. Then the highest stream stops.
+// Three streams have 30 frames/s each, half of them in the upper of two temporal layers. Then the highest stream stops,
+// and its bitrate must become 0.
 func TestLayerBitrateIncludesLowerTemporalLayers(t *testing.T) {
 	r, now := meteredReceiver(3), time.Now()
 	send := func(frames, layers int) {
@@ -55,7 +57,7 @@ func TestLayerBitrateIncludesLowerTemporalLayers(t *testing.T) {
 	}
 }
 
-// A camera that is switched off and on again must have its earlier bitrate immediately.
+// When a camera is switched off and on again, its measured bitrate must immediately be the one before the pause.
 func TestMeasuredCameraBitrateExcludesLongPauses(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	send := func(frames int) {

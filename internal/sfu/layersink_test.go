@@ -39,7 +39,7 @@ func (m *recordingConsumer) take() []consumed {
 	return all
 }
 
-// sequenceNumbers returns the sequence numbers of the packets since the previous take.
+// sequenceNumbers takes the stored packets and returns their sequence numbers.
 func (m *recordingConsumer) sequenceNumbers() []uint16 {
 	var all []uint16
 	for _, p := range m.take() {
@@ -139,16 +139,16 @@ func TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart(t *testing.T) {
 	}
 }
 
-// report makes layer n receive a sender report with the RTP timestamp ts and the wall clock time sent.
-func (g *fixture) report(n int, ts uint32, sent time.Time) {
+// report makes layer n receive a sender report with the RTP timestamp ts and the wall clock time wallClock.
+func (g *fixture) report(n int, ts uint32, wallClock time.Time) {
 	l := g.r.layer(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	since := sent.Unix() - ntpEpoch
-	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(sent.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
+	since := wallClock.Unix() - ntpEpoch
+	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(wallClock.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
-// The sender reports of the two layers differ by 20 ms. Times must be close to the real ones.
+// The sender reports of the two layers differ by 20 ms. The times must still be close to the real ones.
 func TestLayerSinkPacketTimesNeverDecreaseAcrossLayerSwitches(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 2, 0)
 	if _, ok := g.r.Clock(0); ok {
@@ -236,7 +236,8 @@ func TestReceiverDemandIsHighestLayerThatAnySinkWants(t *testing.T) {
 	check("both stopped", -1, 6)
 }
 
-// Packets that arrive before their structure are stored both by the layer and in its history.
+// A packet that arrives before its structure is stored both by the layer and in its history. The Consumer must get it
+// only once.
 func TestLayerSinkPassesPacketsAwaitingDependencyStructureOnce(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})
@@ -282,7 +283,7 @@ func TestRestartedLayerSinkStartsWithKeyFrame(t *testing.T) {
 	}
 }
 
-// A Receiver may still call the sink after Stop has returned.
+// A Receiver may still call the sink after Stop has returned. The sink must then not call its Consumer.
 func TestStoppedLayerSinkDoesNotCallItsConsumer(t *testing.T) {
 	g, s, m := newLayerSinkFixture(t, 1, 0)
 	g.receiveAll(1, true)

@@ -206,7 +206,7 @@ func TestNACKIntervalAdaptsToRetransmissionDelay(t *testing.T) {
 	}
 }
 
-// The request is repeated until the key frame arrives.
+// The request must be repeated until the key frame arrives.
 func TestUnrepairedPacketLossCausesKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string

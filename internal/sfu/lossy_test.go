@@ -20,7 +20,8 @@ type arrival struct {
 	picture uint16
 }
 
-// receivedPackets stores the packets that a subscriber received, by the publisher's packet count.
+// receivedPackets stores the packets that a subscriber received, by the number that the publisher wrote into the
+// payload.
 type receivedPackets struct {
 	mu       sync.Mutex
 	got      map[uint32]arrival
@@ -28,7 +29,7 @@ type receivedPackets struct {
 	broken   []string // descriptions of errors
 }
 
-// take stores a packet. repaired says that it came on the retransmission stream.
+// take stores a packet. repaired is set if the packet came on the retransmission stream.
 func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -39,15 +40,15 @@ func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	if repaired {
 		in.repaired++
 	}
-	count := binary.BigEndian.Uint32(p.Payload[8:])
+	number := binary.BigEndian.Uint32(p.Payload[8:])
 	a := arrival{p.SequenceNumber, p.Timestamp, binary.BigEndian.Uint16(p.Payload[2:]) & 0x7fff}
-	if before, ok := in.got[count]; ok && before != a {
-		in.broken = append(in.broken, fmt.Sprintf("packet %d arrived as %+v and as %+v", count, before, a))
+	if before, ok := in.got[number]; ok && before != a {
+		in.broken = append(in.broken, fmt.Sprintf("packet %d arrived as %+v and as %+v", number, before, a))
 	}
-	in.got[count] = a
+	in.got[number] = a
 }
 
-// missing returns the counts of the packets that have not arrived. It checks the counts from first to end - 1.
+// missing returns the numbers of the packets that have not arrived. It checks the numbers from first to end - 1.
 func (in *receivedPackets) missing(first, end uint32) []uint32 {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -126,12 +127,12 @@ func publish(t *testing.T, c *testCall) {
 	c.connect(c.publisher, c.up)
 }
 
-// send sends packet count of the track, as a key frame if key is set.
-func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, count uint32, key bool) {
+// send sends the packet with the given number, as a key frame if key is set.
+func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, number uint32, key bool) {
 	t.Helper()
 	err := track.WriteRTP(&rtp.Packet{
-		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(65500 + count), Timestamp: count * 360},
-		Payload: vp8Payload(0, count, key || count == 0),
+		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(65500 + number), Timestamp: number * 360},
+		Payload: vp8Payload(0, number, key || number == 0),
 	})
 	if err != nil {
 		t.Fatal(err)

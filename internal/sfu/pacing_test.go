@@ -60,7 +60,8 @@ func BenchmarkFanOutWithTWCC(b *testing.B) {
 	}
 }
 
-// Queued packets of a track that leaves the connection must not be sent or numbered, because they would count as lost.
+// When a track leaves the connection, its queued packets must be neither sent nor numbered. Otherwise they would count
+// as lost.
 func TestUnbindDropsPacketsQueuedByThePacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)

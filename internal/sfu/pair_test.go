@@ -119,7 +119,7 @@ func (p *publishedTrack) ReadRTCP(b []byte) (int, error) {
 
 func (p *publishedTrack) WriteRTCP(packets []rtcp.Packet) error { return p.call.up.WriteRTCP(packets) }
 
-// close closes connections, Receiver and reports in the required order.
+// close closes the connections first, then the Receiver, then the senders of reports.
 func (c *testCall) close() {
 	for _, pc := range []*webrtc.PeerConnection{c.publisher, c.subscriber, c.up, c.down} {
 		if err := pc.GracefulClose(); err != nil {
@@ -207,30 +207,30 @@ func (c *testCall) peer(media *webrtc.MediaEngine, registry *interceptor.Registr
 	return pc
 }
 
-// connect negotiates with a as the offerer, and waits until both are connected.
-func (c *testCall) connect(a, b *webrtc.PeerConnection) {
+// connect makes a connection between the two peers, and waits until it is established. offerer sends the offer.
+func (c *testCall) connect(offerer, answerer *webrtc.PeerConnection) {
 	c.t.Helper()
-	offer, err := a.CreateOffer(nil)
+	offer, err := offerer.CreateOffer(nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.setLocalDescription(a, offer)
-	if err := b.SetRemoteDescription(*a.LocalDescription()); err != nil {
+	c.setLocalDescription(offerer, offer)
+	if err := answerer.SetRemoteDescription(*offerer.LocalDescription()); err != nil {
 		c.t.Fatal(err)
 	}
-	answer, err := b.CreateAnswer(nil)
+	answer, err := answerer.CreateAnswer(nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.setLocalDescription(b, answer)
-	if err := a.SetRemoteDescription(*b.LocalDescription()); err != nil {
+	c.setLocalDescription(answerer, answer)
+	if err := offerer.SetRemoteDescription(*answerer.LocalDescription()); err != nil {
 		c.t.Fatal(err)
 	}
 	eventually(c.t, func() string {
-		if a.ConnectionState() == webrtc.PeerConnectionStateConnected && b.ConnectionState() == webrtc.PeerConnectionStateConnected {
+		if offerer.ConnectionState() == webrtc.PeerConnectionStateConnected && answerer.ConnectionState() == webrtc.PeerConnectionStateConnected {
 			return ""
 		}
-		return "connections are " + a.ConnectionState().String() + " and " + b.ConnectionState().String()
+		return "connections are " + offerer.ConnectionState().String() + " and " + answerer.ConnectionState().String()
 	})
 }
 
@@ -244,7 +244,8 @@ func (c *testCall) setLocalDescription(pc *webrtc.PeerConnection, d webrtc.Sessi
 	<-gathered
 }
 
-// subscribe connects the DownTrack to the subscriber, and calls take for each packet that arrives there.
+// subscribe connects the DownTrack to the subscriber, and passes each packet that arrives there to the function take.
+// repaired is set if the packet came on the retransmission stream.
 func (c *testCall) subscribe(take func(p *rtp.Packet, repaired bool)) {
 	c.t.Helper()
 	if _, err := c.down.AddTrack(c.track); err != nil {
@@ -263,13 +264,13 @@ func (c *testCall) subscribe(take func(p *rtp.Packet, repaired bool)) {
 	c.track.Start()
 }
 
-// vp8Payload returns the payload of a VP8 picture that contains its layer and its packet count.
-func vp8Payload(layer int, count uint32, key bool) []byte {
-	b := []byte{0x90, 0xf0, 0x80 | byte(count>>8)&0x7f, byte(count), byte(count), 0, 1, byte(layer), 0, 0, 0, 0}
+// vp8Payload returns the payload of a VP8 picture. It contains the picture's layer and number.
+func vp8Payload(layer int, number uint32, key bool) []byte {
+	b := []byte{0x90, 0xf0, 0x80 | byte(number>>8)&0x7f, byte(number), byte(number), 0, 1, byte(layer), 0, 0, 0, 0}
 	if key {
 		b[6] = 0
 	}
-	binary.BigEndian.PutUint32(b[8:], count)
+	binary.BigEndian.PutUint32(b[8:], number)
 	return append(b, make([]byte, 200)...)
 }
 

@@ -132,8 +132,8 @@ func TestLayerIsInactiveAfterTimeoutWithoutPackets(t *testing.T) {
 	}
 }
 
-// sliceReader returns a read function for the given packets, then io.EOF. A nil packet is one that is too large for the
-// buffer.
+// sliceReader returns a read function that returns the given packets, and then io.EOF. A nil packet stands for one that
+// is too large for the buffer.
 func sliceReader(packets ...[]byte) func([]byte) (int, error) {
 	return func(b []byte) (int, error) {
 		if len(packets) == 0 {

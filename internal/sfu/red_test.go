@@ -12,8 +12,8 @@ import (
 
 const opusFrame = 960 // 20 ms at 48 kHz
 
-// redPayload returns the RED payload of packet seq with the given number of redundant copies. Each encoding is one byte
-// with its packet's number.
+// redPayload returns the RED payload of packet seq with the given number of redundant copies. Each encoding is one
+// byte: the number of its packet.
 func redPayload(seq uint16, copies int) []byte {
 	var payload []byte
 	for age := copies; age > 0; age-- {
@@ -36,7 +36,8 @@ func redPacket(t *testing.T, seq uint16, copies int) []byte {
 	})
 }
 
-// newREDTrack returns a layer with RED, and its DownTrack to a connection with the given codecs, which writes to out.
+// newREDTrack returns a layer with RED, and a started DownTrack for a subscriber with the given codecs. The DownTrack
+// writes to out.
 func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out interceptor.RTPWriter) (*layer, *DownTrack) {
 	t.Helper()
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})

@@ -19,7 +19,7 @@ func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
 	return &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs)}
 }
 
-// The layer changes, so that the publisher's and the sent sequence numbers differ.
+// The layer changes first, so that the publisher's sequence numbers differ from the sent ones.
 func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 	for _, retransmission := range []bool{true, false} {
 		g := newFixture(t, 2, retransmission)
@@ -124,7 +124,7 @@ func TestPacketNoLongerStoredIsNotRetransmitted(t *testing.T) {
 	}
 }
 
-// The new stream has a packet with the same sequence number.
+// The new stream has another packet with the same sequence number.
 func TestPacketOfReplacedStreamIsNotRetransmitted(t *testing.T) {
 	g := newFixture(t, 1, true)
 	g.receive(0, vp8Packet{seq: 1, key: true})

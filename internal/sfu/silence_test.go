@@ -40,7 +40,8 @@ func opusPacket(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
 	return raw
 }
 
-// A second of silence has 50 packets of 20 ms. After the mute, sequence numbers continue without a gap.
+// Subscribers must get 50 packets of silence of 20 ms each. After the mute, sequence numbers must continue without a
+// gap.
 func TestMuteSendsASecondOfSilence(t *testing.T) {
 	opus, red := codecOf(webrtc.MimeTypeOpus, opusType, ""), codecOf("audio/red", 63, "111/111")
 	for _, tt := range []struct {
@@ -134,7 +135,8 @@ func TestSendBlackFramesSendsVP8(t *testing.T) {
 	}
 }
 
-// The queue is dropped when the track leaves the connection, which happens immediately afterwards.
+// The track leaves the connection immediately after the black frames, and its queue is dropped. Black frames in the
+// queue would be lost.
 func TestSendBlackFramesBypassesThePacersQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllocatorFixture(t, false)
@@ -169,7 +171,7 @@ func TestSendBlackFramesSendsH264(t *testing.T) {
 	}
 }
 
-// The publisher's first packet continues the sequence numbers of the padding.
+// The publisher's first packet must continue the sequence numbers of the padding.
 func TestSendWakeupPaddingSendsOnlyBeforeFirstPacket(t *testing.T) {
 	g := newFixture(t, 1, false)
 	if first, second := g.d.SendWakeupPadding(), g.d.SendWakeupPadding(); !first || !second {

@@ -27,7 +27,7 @@ type simulcastPublisher struct {
 	begin    time.Time
 }
 
-// newSimulcastPublisher adds the track to the call's publisher and connects it.
+// newSimulcastPublisher adds a simulcast track to the call's publisher, and connects the publisher to the server.
 func newSimulcastPublisher(t *testing.T, c *testCall) *simulcastPublisher {
 	t.Helper()
 	cam := &simulcastPublisher{begin: time.Now()}
@@ -95,7 +95,8 @@ func (cam *simulcastPublisher) send(t *testing.T) {
 	cam.count++
 }
 
-// streamChecker checks that the packets that arrive form one unbroken stream, and stores the layer of the latest one.
+// streamChecker checks that the packets that arrive form one unbroken stream, and stores the layer of the latest
+// packet.
 type streamChecker struct {
 	mu    sync.Mutex
 	layer int

@@ -22,8 +22,8 @@ type threeLayers struct {
 // jitter contains the additional delay of each picture in ms. It repeats after the last element.
 var jitter = []time.Duration{0, 9, 3, 14, 1, 6, 12, 2}
 
-// tick sends one picture of each layer except the layer with index dead.
-func (s *threeLayers) tick(dead int) {
+// tick sends one picture of each layer, but none of the layer whose index is stopped. With -1, all layers are sent.
+func (s *threeLayers) tick(stopped int) {
 	g := s.g
 	begin := g.now
 	for n := range MaxLayers {
@@ -33,7 +33,7 @@ func (s *threeLayers) tick(dead int) {
 		if key {
 			s.pending[n] = time.Time{}
 		}
-		if n != dead {
+		if n != stopped {
 			g.receive(n, vp8Packet{
 				seq: uint16(n*20000 + s.frame), ts: uint32(n)<<30 + uint32(s.frame)*3000, id: uint16(n*5000 + s.frame),
 				tl0: uint8(n*50 + s.frame), keyIdx: uint8(n), key: key,
@@ -161,7 +161,7 @@ func TestKeyFrameRequestIntervalIsLongerForHigherLayers(t *testing.T) {
 	}
 }
 
-// The second request comes before the key frame that the first one causes.
+// The second request is made before the key frame for the first request arrives.
 func TestOneKeyFrameAnswersAllPendingRequests(t *testing.T) {
 	g := newFixture(t, 1, false)
 	g.receive(0, vp8Packet{seq: 1, key: true})
@@ -258,7 +258,7 @@ func TestLatePacketOfReplacedDependencyStructureIsDropped(t *testing.T) {
 	}
 }
 
-// The first packet of a key frame arrives after that of the next key frame.
+// The first packet of a key frame is late: it arrives after the first packet of the next key frame.
 func TestLateKeyFrameDoesNotReplaceNewerDependencyStructure(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})

@@ -10,8 +10,9 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// temporalVP8 sends VP8 with three temporal layers as libvpx does: T0 T2 T1 T2, two packets per picture. In every
-// second group, the upper layers depend on pictures of their own layer in the group before.
+// temporalVP8 sends VP8 with three temporal layers as libvpx does: in groups of four pictures T0 T2 T1 T2, with two
+// packets per picture. In every second group, the upper layers depend on pictures of their own layer in the previous
+// group.
 type temporalVP8 struct {
 	t     *testing.T
 	g     *fixture
@@ -80,7 +81,7 @@ func temporalOf(t *testing.T, packets []written) []int {
 	return all
 }
 
-// The temporal layer goes down immediately, and up only at pictures whose dependencies were sent.
+// The temporal layer must go down immediately. It must go up only at pictures whose dependencies were sent.
 func TestVP8TemporalLayersAreSkippedWithoutSequenceNumberGaps(t *testing.T) {
 	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 65000, tl0: 250}
@@ -141,9 +142,9 @@ func TestVP8TemporalLayersAreSkippedWithoutSequenceNumberGaps(t *testing.T) {
 	}
 }
 
-// Both packets of a picture that is not wanted are lost. Before they arrive, the server does not know their layer and
-// leaves two numbers free for them. When they arrive, padding is sent with these numbers. A NACK for the padding is
-// answered too.
+// Both packets of a picture in an unwanted temporal layer arrive late. Until then the server does not know their layer,
+// and leaves two sequence numbers free for them. When they arrive, it must send padding with these numbers. It must
+// also answer a NACK for the padding.
 func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
 	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 100}

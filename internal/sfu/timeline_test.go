@@ -16,7 +16,7 @@ type timelineStep struct {
 	want      time.Duration // since the start on the publisher's clock; unknownTime for none
 }
 
-// unknownTime is the expected time of a packet that has none.
+// unknownTime as an expected time means that the packet's time is unknown.
 const unknownTime = -time.Hour
 
 func TestPacketTimesFollowThePublishersSenderReports(t *testing.T) {
