@@ -42,7 +42,7 @@ type Receiver struct {
 	demand [MaxLayers]atomic.Int32 // number of LayerSinks that want each layer
 
 	mu          sync.Mutex    // also held to replace sinks and layers
-	silenceStop chan struct{} // closed to stop the silence that follows a mute; nil if none is sent
+	silenceStop chan struct{} // closed to stop the silence at the start of a mute; nil if none is sent
 	closed      bool
 
 	wg sync.WaitGroup
