@@ -25,13 +25,13 @@ const (
 	// Otherwise it is sent until the key frame of the smaller layer arrives, because most of its packets still reach
 	// the subscriber.
 	abandonFactor = 1.3
-	// A track that was lowered is not raised again for holdoffMin, unless there is ample bandwidth. The wait doubles,
-	// up to holdoffMax, each time the track is lowered again within holdoffMemory.
+	// A track that was lowered is not raised again for holdoffMin, unless there is ample bandwidth (holdoffOverride).
+	// If it is lowered again within holdoffMemory, that wait doubles, up to holdoffMax.
 	holdoffMin, holdoffMax = 2 * time.Second, 16 * time.Second
 	holdoffMemory          = 10 * time.Second
-	// If no padding can be sent to probe the path, a track is raised on trial after trialWait without congestion. The
-	// estimate then has trialTime to grow enough for the higher layer. The wait doubles, up to maxTrialWait, after each
-	// trial.
+	// If no padding can be sent to probe the path, a track is raised on trial when there was no congestion for
+	// trialWait. During trialTime, the estimate must then grow enough for the higher layer. After each trial the wait
+	// doubles, up to maxTrialWait.
 	trialWait, maxTrialWait = 4 * time.Second, time.Minute
 	trialTime               = 3 * time.Second
 )
@@ -195,8 +195,8 @@ func (a *Allocator) Divide(now time.Time) {
 	}
 }
 
-// collectRequests sorts the tracks that the subscriber wants into measured and unmeasured, and builds the requests of
-// the measured ones, highest priority first.
+// collectRequests divides the tracks that the subscriber wants into measured and unmeasured ones. It builds the
+// requests of the measured tracks, those with the highest priority first.
 func (a *Allocator) collectRequests(allocations []*allocation, capacity pacer.Capacity, now time.Time) {
 	a.requests, a.measured, a.unmeasured = a.requests[:0], a.measured[:0], a.unmeasured[:0]
 	for _, s := range allocations {
@@ -332,8 +332,8 @@ func (s *allocation) setAllowed(target forward.Target, changed []PauseChange) []
 }
 
 // updateTrial ends the current trial if there is congestion or if its time has passed. It starts the next trial when
-// that is due, but only if useful is set: more layers are wanted than allowed, and the path cannot be probed with
-// padding.
+// that is due, but only if useful is set. useful means that more layers are wanted than allowed, and that the path
+// cannot be probed with padding.
 func (a *Allocator) updateTrial(capacity pacer.Capacity, useful bool, now time.Time) {
 	t := &a.trial
 	if !capacity.DelayStable {

@@ -14,8 +14,8 @@ type Clock struct {
 	Rate          uint32 // Hz, of the RTP timestamps
 }
 
-// Clock returns the clock of layer n by its latest sender report. It returns false if there was no report yet, or if
-// the latest one has no wall clock time.
+// Clock returns the clock of layer n according to its latest sender report. It returns false if there was no report
+// yet, or if the latest report contains no wall clock time.
 func (r *Receiver) Clock(n int) (Clock, bool) {
 	l := r.layer(n)
 	if l == nil {
@@ -33,8 +33,8 @@ func (l *layer) clock() (Clock, bool) {
 	return Clock{Sent: ntpTime(sr.ntp), Arrived: sr.at, Timestamp: sr.rtp, Rate: l.r.options.ClockRate}, true
 }
 
-// Time returns the publisher's wall clock time of an RTP timestamp, which may be up to half of the 32-bit range before
-// or after the report.
+// Time returns the publisher's wall clock time for an RTP timestamp. The timestamp may be up to half of the 32-bit
+// range before or after the report.
 func (c Clock) Time(timestamp uint32) time.Time {
 	since := int64(int32(timestamp - c.Timestamp))
 	return c.Sent.Add(time.Duration(since * int64(time.Second) / int64(max(1, c.Rate))))

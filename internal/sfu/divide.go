@@ -141,7 +141,8 @@ func anyDowngrade(requests []request, indexes []int) bool {
 }
 
 // upgradeCost returns how much more bitrate the next option needs than the option with the given index. ok is false if
-// there is no next option, if the budget is too low for it, or if the track's hold-off forbids it.
+// the index is currentPaused, if there is no next option, if the budget is too low for it, or if the track's hold-off
+// forbids it.
 func (c *request) upgradeCost(index, budget int) (step int, ok bool) {
 	if index == currentPaused || index+1 >= len(c.options) {
 		return 0, false

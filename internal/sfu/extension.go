@@ -13,8 +13,8 @@ import (
 
 // Header extensions that are forwarded or added, besides the dependency descriptor (docs/protocol.md, 12.4).
 const (
-	// CaptureTimeURI is the extension with the capture time of a frame on the publisher's clock. It is forwarded
-	// unchanged, because sender reports to subscribers use the publisher's clock too.
+	// CaptureTimeURI is the extension with a frame's capture time on the publisher's clock. It is forwarded unchanged,
+	// because sender reports to subscribers use the publisher's clock too.
 	CaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
 	// PlayoutDelayURI is the extension that bounds how long a subscriber may delay frames before it shows them.
 	PlayoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
@@ -74,16 +74,16 @@ func (d *DownTrack) addExtensionsLocked(h *rtp.Header, p *Packet, out *forward.R
 	_ = h.SetExtension(x.playoutDelay, x.delay[:])
 }
 
-// acknowledge handles a reception report: once the subscriber has received a packet with the playout delay, later
-// packets omit it.
+// acknowledge handles a reception report. When it shows that the subscriber has received a packet with the playout
+// delay, later packets omit the delay.
 func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
 	if x.delaySent && int16(uint16(r.LastSequenceNumber)-x.delaySeq) >= 0 {
 		x.delayReceived = true
 	}
 }
 
-// trailerMagic ends the trailer that some clients append to a frame: data, one byte with the trailer's length inverted,
-// and this string (docs/protocol.md, 12.4).
+// trailerMagic is the end of the trailer that some clients append to a frame. The trailer consists of data, one byte
+// with the trailer's length (inverted), and this string (docs/protocol.md, 12.4).
 const trailerMagic = "LKTS"
 
 // withoutTrailer returns payload without its trailer, if it has one. payload is that of the last packet of a frame.

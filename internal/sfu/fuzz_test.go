@@ -17,8 +17,8 @@ const (
 	longestInput           = 1024
 )
 
-// FuzzForwarding sends a malicious publisher's packets to a subscriber that keeps changing its wanted layer. In the
-// input, each packet follows its length. No more sequence numbers may be sent than packets arrived.
+// FuzzForwarding sends a malicious publisher's packets to a subscriber whose allowed layers keep changing. The input
+// contains the packets, each after its length. The subscriber must not get more sequence numbers than packets arrived.
 func FuzzForwarding(f *testing.F) {
 	mimes := []string{webrtc.MimeTypeVP8, webrtc.MimeTypeVP9, webrtc.MimeTypeAV1, webrtc.MimeTypeH264}
 	for i, name := range []string{"vp8-l1t3-2", "vp9-l2t2", "av1-l3t3key"} {

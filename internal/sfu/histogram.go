@@ -20,9 +20,9 @@ var forwardingBounds = [...]time.Duration{
 	100 * time.Millisecond,
 }
 
-// forwardingSampleEvery is the sampling interval of forwarding times, as a number of packets: each DownTrack measures
-// one packet out of so many. With audio, that is one packet every few seconds. Measuring every packet would be
-// expensive, because reading the clock costs half as much as forwarding.
+// forwardingSampleEvery is the sampling interval of forwarding times, as a number of packets: of each
+// forwardingSampleEvery packets, a DownTrack measures one. With audio, that is one packet every few seconds. Measuring
+// every packet would be expensive, because reading the clock costs half as much as forwarding.
 const forwardingSampleEvery = 256
 
 // RoundTrips is a histogram of the round-trip times to subscribers.

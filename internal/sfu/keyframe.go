@@ -73,8 +73,8 @@ func (l *layer) awaitStructure(seq uint16, now time.Time) {
 	}
 }
 
-// deliverAwaiting delivers the packets that were stored because their structure had not arrived. The packet that was
-// just delivered, l.pkt, has that structure. Stored packets that precede it are dropped.
+// deliverAwaiting delivers the packets that were stored because their structure had not arrived. The structure is in
+// l.pkt, the packet that was just delivered. Stored packets that precede l.pkt are dropped.
 func (l *layer) deliverAwaiting(now time.Time) {
 	began := l.pkt.Header.SequenceNumber
 	p := &l.late

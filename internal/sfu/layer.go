@@ -18,12 +18,12 @@ const (
 	// to the MTU of Ethernet.
 	mtu = 1500
 	// keyFrameInterval is the minimum time between two key frame requests for the lowest layer. keyFrameIntervalUp is
-	// that for higher layers. A key frame is about ten times as large as another frame, so the requests of many
-	// subscribers must be combined (docs/protocol.md, 12.1).
+	// the minimum time for a higher layer. A key frame is about ten times as large as another frame, so the requests of
+	// many subscribers must be combined (docs/protocol.md, 12.1).
 	keyFrameInterval, keyFrameIntervalUp = 500 * time.Millisecond, time.Second
-	// layerTimeout is the time without packets after which subscribers switch to another layer. Cameras send at least 5
-	// frames/s, and video must recover within a second. sparseTimeout replaces layerTimeout for screen shares, which may
-	// send a frame only every few seconds.
+	// layerTimeout is the time without packets after which subscribers switch to another layer. It is longer than the
+	// time between two frames of a camera, which sends at least 5 frames/s. It is so short that video recovers within a
+	// second. sparseTimeout replaces layerTimeout for screen shares, which may send a frame only every few seconds.
 	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
 	// longLayerTimeout replaces layerTimeout in two cases where waiting is better than switching. The first case is the
 	// lowest active layer: higher layers may exceed a subscriber's bandwidth, and publishers stop the lowest layer

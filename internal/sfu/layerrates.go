@@ -166,7 +166,7 @@ func (r *Receiver) frameRates(now time.Time) FrameRates {
 	return all
 }
 
-// cumulativeRates returns, for each temporal layer, its rate including all lower temporal layers.
+// cumulativeRates returns, for each temporal layer, the sum of its rate and the rates of all lower temporal layers.
 func (m *rateMeter) cumulativeRates(layer *[MaxTemporals]rate) (all [MaxTemporals]float64) {
 	sums, before := m.cumulative.Load(), 0.0
 	for t := range layer {
@@ -180,9 +180,9 @@ func (m *rateMeter) cumulativeRates(layer *[MaxTemporals]rate) (all [MaxTemporal
 	return all
 }
 
-// eachLayer calls f for every spatial layer that is active. row is the index of the layer in the track. s is its index
-// in the stream that m measures. A simulcast stream has one spatial layer. The single stream of SVC has all of them,
-// the lowest first.
+// eachLayer calls f for every spatial layer that is active. row is the layer's index in the track, and s is its index
+// in the stream that m measures. A simulcast stream has one spatial layer, with s = 0. The single stream of SVC has all
+// spatial layers, the lowest first.
 func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *rateMeter)) {
 	for n := range MaxLayers {
 		l := r.layer(n)

@@ -11,14 +11,14 @@ const (
 	// A NACK is repeated if its packet has not arrived after 5/4 of the usual repair time. The NACK is repeated after
 	// at least minNACKInterval and at most maxNACKInterval.
 	minNACKInterval, maxNACKInterval = 100 * time.Millisecond, 300 * time.Millisecond
-	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. If nacksBeforeKeyFrame NACKs for a
-	// packet were in vain and no later key frame has started, a key frame is requested too. A decoder that waits for
-	// the packet would request it much later: in libwebrtc, after three seconds. Further NACKs, up to maxNACKs, are
+	// maxNACKs is the maximum number of NACKs for one packet, as in libwebrtc. If a packet does not arrive after
+	// nacksBeforeKeyFrame NACKs and no later key frame has started, a key frame is requested too. A decoder that waits
+	// for the packet would request it much later: in libwebrtc, after three seconds. Further NACKs, up to maxNACKs, are
 	// sent only for packets after the start of the latest key frame. Audio has no key frames, so an audio packet gets
 	// at most nacksBeforeKeyFrame NACKs.
 	maxNACKs, nacksBeforeKeyFrame = 10, 5
-	// maxMissing bounds the number of packets that are requested at a time. A longer gap counts as an interruption, not
-	// as loss.
+	// maxMissing bounds the number of packets that are requested at a time. A gap of more packets counts as an
+	// interruption, not as loss.
 	maxMissing = 64
 	// firstCycle is the first extended sequence number. It is one cycle above 0, because extended numbers are unsigned:
 	// a packet that precedes the first one would otherwise have a negative number.
@@ -86,8 +86,8 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 	return ext, true
 }
 
-// noteLate records packet ext, which is older than the newest one, and reports whether it was missing. If it was not,
-// it is a duplicate or a packet that is not requested anymore.
+// noteLate records packet ext, which is older than the newest one, and reports whether it was missing. If it was not
+// missing, it is a duplicate, or the server no longer requests it.
 func (l *lossTracker) noteLate(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {

@@ -132,7 +132,7 @@ func (r *Receiver) SetMuted(muted bool) {
 	}
 }
 
-// stopSilenceLocked ends the goroutine that sends silence, if it runs.
+// stopSilenceLocked ends the goroutine that sends silence, if it is running.
 func (r *Receiver) stopSilenceLocked() {
 	if r.silenceStop != nil {
 		close(r.silenceStop)

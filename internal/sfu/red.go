@@ -2,8 +2,9 @@ package sfu
 
 import "meet/internal/sfu/codec"
 
-// unpackREDLocked forwards the Opus in p, a RED packet (RFC 2198), to a subscriber that cannot decode RED. It first
-// sends the older encodings in p whose own packets were lost on the publisher's path, then the newest encoding.
+// unpackREDLocked forwards the Opus packets in p, a RED packet (RFC 2198), to a subscriber that cannot decode RED. p
+// contains older encodings and the newest one. Older encodings are sent only if their own packets were lost on the
+// publisher's path. The newest encoding is sent last.
 func (d *DownTrack) unpackREDLocked(p *Packet) {
 	blocks, err := codec.ParseRED(p.Payload, d.scratch.blocks[:0])
 	if err != nil {

@@ -87,8 +87,8 @@ func (d *DownTrack) abandon() {
 // publisher.
 const minKeyFrameRetry, maxKeyFrameRetry = 200 * time.Millisecond, time.Second
 
-// requestKeyFrameLocked requests a key frame of p's layer, unless the key frame of the previous request may still
-// arrive.
+// requestKeyFrameLocked requests a key frame of p's layer. It does nothing if the key frame of the previous request may
+// still arrive.
 func (d *DownTrack) requestKeyFrameLocked(p *Packet) {
 	if p.Arrival.Sub(d.selection.keyFrameRequested) < max(minKeyFrameRetry, min(2*d.reports.roundTrip, maxKeyFrameRetry)) {
 		return
@@ -97,7 +97,7 @@ func (d *DownTrack) requestKeyFrameLocked(p *Packet) {
 	d.receiver.requestKeyFrame(p.Layer, p.Arrival)
 }
 
-// wantedLayers returns the layers that the subscriber wants, and the track's Receiver.
+// wantedLayers returns the layers that the subscriber wants. It also returns the track's Receiver.
 func (d *DownTrack) wantedLayers() (forward.Target, *Receiver) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

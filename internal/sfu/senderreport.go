@@ -16,8 +16,8 @@ type reportState struct {
 	roundTrip       time.Duration // 0 while unknown
 }
 
-// sentReport is a sender report that a subscriber's report may refer to. Several are stored, because the reports of
-// both sides come each second and often cross.
+// sentReport is a sender report that a subscriber's receiver report may refer to. Several are stored: both sides send a
+// report each second, so a receiver report often refers to a sender report that is no longer the latest.
 type sentReport struct {
 	ntp uint32    // middle 32 bits of the NTP timestamp
 	at  time.Time // when it was sent
@@ -44,8 +44,9 @@ func (d *DownTrack) handleReceiverReport(r *rtcp.ReceptionReport, now time.Time)
 	}
 }
 
-// senderReport returns a sender report and a source description, or nothing before the publisher's first sender report.
-// The report maps the current RTP timestamp to the publisher's clock, which audio and video of one publisher share.
+// senderReport returns a sender report and a source description. It returns nothing before the publisher's first sender
+// report. The returned report maps the current RTP timestamp to the publisher's clock, which audio and video of one
+// publisher share.
 func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
 	d.mu.Lock()
 	defer d.mu.Unlock()

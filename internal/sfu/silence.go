@@ -12,8 +12,8 @@ import (
 // This file sends frames and packets made by the server (docs/protocol.md, 12.7 and 12.8).
 
 const (
-	// silencePackets is the number of Opus packets that are sent after a mute. Each contains silence of the duration
-	// silenceInterval. Together they last a second, in which decoders fade out and end their loss concealment.
+	// silencePackets is the number of Opus packets that are sent when audio is muted. Each contains silence of the
+	// duration silenceInterval. Together they last a second, in which decoders fade out and end their loss concealment.
 	silenceInterval = 20 * time.Millisecond
 	silencePackets  = 50
 	// blackFrames is the number of black frames that are sent when video ends. There are several, so that one arrives
@@ -42,7 +42,7 @@ var (
 	}
 )
 
-// sendSilence sends a second of silence to all sinks. It ends early when stop is closed.
+// sendSilence sends a second of silence to all sinks. It ends earlier if stop is closed.
 func (r *Receiver) sendSilence(stop <-chan struct{}) {
 	tick := time.NewTicker(silenceInterval)
 	defer tick.Stop()
@@ -59,7 +59,7 @@ func (r *Receiver) sendSilence(stop <-chan struct{}) {
 	}
 }
 
-// WriteSilence sends a packet of silence, unless the track has sent nothing yet.
+// WriteSilence sends a packet of silence. It does nothing if the track has sent no packet yet.
 func (d *DownTrack) WriteSilence(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

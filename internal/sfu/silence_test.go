@@ -40,8 +40,8 @@ func opusPacket(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
 	return raw
 }
 
-// Subscribers must get 50 packets of silence of 20 ms each. After the mute, sequence numbers must continue without a
-// gap.
+// When audio is muted, subscribers must get 50 packets of silence of 20 ms each. When the mute ends, sequence numbers
+// must continue without a gap.
 func TestMuteSendsASecondOfSilence(t *testing.T) {
 	opus, red := codecOf(webrtc.MimeTypeOpus, opusType, ""), codecOf("audio/red", 63, "111/111")
 	for _, tt := range []struct {

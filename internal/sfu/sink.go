@@ -21,7 +21,7 @@ type Sink interface {
 	// SetMuted reports that the publisher muted or unmuted the track. During a mute no new packets come, but a packet
 	// in progress still may.
 	SetMuted(muted bool)
-	// WriteSilence continues muted audio with a packet of silence. It is called every 20 ms for a second after the
+	// WriteSilence continues muted audio with a packet of silence. It is called every 20 ms in the first second of a
 	// mute.
 	WriteSilence(now time.Time)
 	// Loss returns the loss on the path to the sink in 1/256, 0 if there is none.

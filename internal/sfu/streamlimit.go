@@ -21,7 +21,7 @@ const (
 	maxStreams  = 8192 // in total
 	// maxUnread and maxUnreadRTCP limit the unread bytes of all streams of a connection together. The limits exist
 	// because streams that belong to no track are never read. When a limit is reached, a packet is stored only if its
-	// own stream has less than freeUnread unread bytes: so few unread bytes mean that the stream is being read.
+	// own stream has less than freeUnread unread bytes. Such a stream is being read, or it has just begun.
 	maxUnread     = 4 << 20
 	maxUnreadRTCP = 256 << 10
 	freeUnread    = 16 << 10

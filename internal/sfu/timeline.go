@@ -8,12 +8,12 @@ import "time"
 // difference, because the connection would have ended before.
 const maxClockStep = 30 * time.Second
 
-// timeline computes the time of each packet of a LayerSink on the publisher's clock. The packets may come from several
+// timeline computes the times of a LayerSink's packets on the publisher's clock. The packets may come from several
 // streams, one after another.
 type timeline struct {
 	rate uint32 // of RTP timestamps, Hz
 
-	// Values of the newest packet.
+	// The fields below describe the newest packet.
 	at         time.Time // on the publisher's clock; zero while unknown
 	arrival    time.Time
 	seq        uint16
@@ -23,7 +23,7 @@ type timeline struct {
 	clockShift time.Duration // correction for steps that the publisher set its clock by
 }
 
-// restart marks the next packet as the first of another stream, with unrelated sequence numbers and timestamps.
+// restart says that the next packet is the first of another stream, with unrelated sequence numbers and timestamps.
 func (m *timeline) restart() { m.sameStream = false }
 
 // next returns the time of p on the publisher's clock, or zero while it cannot be computed. If known is set, clock is

@@ -5,7 +5,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TrackSource is an RTP stream that a Receiver reads: one layer of a client's track, or a stream that an ingress makes.
+// TrackSource is an RTP stream that a Receiver reads. It is one layer of a client's track, or a stream that an ingress
+// makes.
 type TrackSource interface {
 	// Info describes the stream.
 	Info() SourceInfo
