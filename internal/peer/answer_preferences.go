@@ -26,9 +26,10 @@ type SendPreference struct {
 	DTX         bool // discontinuous transmission: send nothing during silence
 }
 
-// apply changes answer according to the preferences. Browsers take stereo and DTX from the remote description (RFC 7587,
-// section 6.1), and send the first codec in it (docs/protocol.md, 2.8). apply removes the disabled codecs from the sections
-// on which the client sends.
+// apply changes answer according to the preferences. It adds stereo and DTX, because browsers take both from the remote
+// description (RFC 7587, section 6.1). It moves the preferred codec to the front, because browsers send the first codec in
+// the remote description (docs/protocol.md, 2.8). It removes the disabled codecs from the sections on which the client
+// sends.
 func (p AnswerPreferences) apply(answer, offer *sdp.SessionDescription) {
 	matched := p.matchTracks(offer)
 	sending := sendingSections(offer)
@@ -61,10 +62,10 @@ func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 	return mids
 }
 
-// matchTracks returns a map from the mid of each media section on which the client sends or wants to send to the section's
-// track. First, it matches sections and tracks of the same kind by the track ID in the SDP. Some browsers put other IDs into
-// the SDP (docs/protocol.md, 3.2). Each section with an unknown ID then gets the first unmatched track of its kind that has
-// CIDs.
+// matchTracks finds the track of each media section on which the client sends or wants to send. The keys of the returned map
+// are the mids of the sections. First, it matches sections and tracks of the same kind by the track ID in the SDP. Some
+// browsers put other IDs into the SDP (docs/protocol.md, 3.2). Each section with an unknown ID then gets the first unmatched
+// track of its kind that has CIDs.
 func (p AnswerPreferences) matchTracks(offer *sdp.SessionDescription) map[string]*SendPreference {
 	matched := map[string]*SendPreference{}
 	taken := make([]bool, len(p.Tracks))

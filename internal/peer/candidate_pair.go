@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	// pairTimeout is the time without a connectivity check on the current pair after which the tracker switches to another
-	// pair that receives a check. Clients check their pair every 2 to 3 s, so the loss of one check does not cause a switch.
+	// pairTimeout is how long the current pair may receive no connectivity check. After this time, the tracker switches to
+	// another pair as soon as the other pair receives a check. Clients check their pair every 2 to 3 s, so the loss of one
+	// check does not cause a switch.
 	pairTimeout = 5 * time.Second
-	// newPairTimeout replaces pairTimeout if the check on the other pair is the first on that pair, because then the
-	// client's address has just changed. It is shorter than the interval of checks, so the tracker switches on the first
-	// check.
+	// newPairTimeout replaces pairTimeout for the first check on another pair, because such a check means that the client's
+	// address has just changed. It is shorter than the interval of checks, so the tracker switches to the other pair at that
+	// first check.
 	newPairTimeout = 1500 * time.Millisecond
 	// maxKnownPairs bounds pairTracker.known.
 	maxKnownPairs = 32
@@ -54,7 +55,7 @@ func (p *pairTracker) observeCheck(m *stun.Message, pair *ice.CandidatePair, now
 	return true
 }
 
-// RestartICEIfSilent restarts ICE if nothing has been received from the client since the given time.
+// RestartICEIfSilent restarts ICE unless something has been received from the client since the time since.
 func (t *Transport) RestartICEIfSilent(since time.Time) {
 	t.work.Post(func() {
 		if t.closed || t.pc.pairs.lastCheck.Load() >= since.UnixNano() {

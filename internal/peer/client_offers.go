@@ -16,20 +16,20 @@ import (
 type clientOffers struct {
 	// free is the number of receive-only sections of the client, for each kind, that carried no track in the latest answer.
 	free map[webrtc.RTPCodecType]int
-	// carried has the track ID of each section that carries a track in the latest answer, by mid.
+	// carried has the sections that carry a track in the latest answer. The keys are mids, the values are track IDs.
 	carried map[string]string
 	// requested is the number of sections, for each kind, that the server has requested since the client's latest offer.
 	requested map[webrtc.RTPCodecType]uint32
 	// needsOffer is set when a track was added to or removed from an existing section. Then a new offer is needed even if no
 	// further section is needed.
 	needsOffer bool
-	// queued are the tracks that wait until the client adds a section. The server does not add sections itself, because Pion
-	// can never receive on a section that it has added for sending, but clients publish on any section. For example,
-	// LiveKit's Go SDK publishes on the first.
+	// queued are the tracks that wait until the client adds a section. The server does not add sections itself. Clients may
+	// publish on any section, but Pion can never receive on a section that it has added for sending. For example, LiveKit's
+	// Go SDK publishes on the first.
 	queued []*sfu.DownTrack
 }
 
-// HandleOffer answers the client's offer, with an answer that follows preferences.
+// HandleOffer answers the client's offer. The answer follows preferences.
 func (t *Transport) HandleOffer(d *livekit.SessionDescription, preferences AnswerPreferences) {
 	t.work.Post(func() {
 		if t.closed {

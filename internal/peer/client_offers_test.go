@@ -46,8 +46,8 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 	})
 }
 
-// A media section is free only when an answer has been sent in which it carries no track. Before that, Pion would put a
-// track on a new section, which is not in the client's offer.
+// A media section becomes free when the server has sent an answer in which the section carries no track. Before that, Pion
+// would put another track on a new section, which is not in the client's offer. So the track must wait.
 func TestTrackWaitsUntilAnAnswerFreesAMediaSection(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
@@ -73,7 +73,7 @@ func TestTrackWaitsUntilAnAnswerFreesAMediaSection(t *testing.T) {
 	})
 }
 
-// The server must not request another section.
+// The server must put the track on the free section and must not request another section.
 func TestTrackUsesFreeMediaSectionOfTheClientsOffer(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {

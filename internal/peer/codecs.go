@@ -87,8 +87,8 @@ func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 	}
 }
 
-// audioFeedback returns the RTCP feedback types of an audio codec. These are NACK, except for RED, which has no feedback,
-// because the next packet repeats a lost one.
+// audioFeedback returns the RTCP feedback types of an audio codec. An audio codec has the type NACK. But RED has no
+// feedback, because the next packet repeats the audio of a lost packet.
 func audioFeedback(mime string) []webrtc.RTCPFeedback {
 	if mime == MimeTypeRED {
 		return nil

@@ -8,10 +8,10 @@
 //	room loop ─HandleOffer, AddTrack, Negotiate─▶ worker ─▶ pion
 //	     ◀───────────────── Hooks ───────────────────┴────────┘
 //
-// Goroutines: each Transport has a worker, a loop that runs calls into Pion that may take milliseconds, one at a time. The
-// worker ends when Close has been called and its queue is empty. Wait waits for the worker and for the goroutines of
-// sfu.Feedback and sfu.Reports. Hooks are called by the worker and by Pion's goroutines, so they must not wait for the
-// Transport, nor for a loop that waits for it.
+// Goroutines: each Transport has a worker. This is a loop that makes the calls into Pion, one at a time, because such calls
+// may take milliseconds. The worker ends when Close has been called and its queue is empty. Wait waits for the worker and
+// for the goroutines of sfu.Feedback and sfu.Reports. Hooks are called by the worker and by Pion's goroutines, so they must
+// not wait for the Transport, nor for a loop that waits for it.
 //
 // Locks: TCPFallback.mu and rtcpSenders.mu are never held together, and nothing is called under them.
 package peer

@@ -20,8 +20,8 @@ import (
 )
 
 // ICE timeouts, with the values of the LiveKit server (docs/protocol.md, 7.3). A connection is disconnected when nothing has
-// been received for iceDisconnected. It has failed when nothing has been received for another iceFailed. A keepalive is sent
-// every iceKeepAlive.
+// been received for iceDisconnected. When nothing has been received for iceFailed after that, it has failed. A keepalive is
+// sent every iceKeepAlive.
 const (
 	iceDisconnected = 10 * time.Second
 	iceFailed       = 5 * time.Second

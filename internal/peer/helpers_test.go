@@ -150,7 +150,7 @@ func (p *pair) offer() {
 	p.remote(webrtc.SDPTypeAnswer, answer.Sdp)
 }
 
-// onWorker runs f on the worker of the Transport, where f may use its internal state.
+// onWorker runs f on the worker of the Transport. There f may use the internal state of the Transport.
 func (p *pair) onWorker(f func()) {
 	p.t.Helper()
 	if err := p.work.Do(context.Background(), f); err != nil {

@@ -26,7 +26,8 @@ const (
 	maxCandidates = 32
 	// maxCandidate bounds the length of a candidate in bytes. Browsers write about 200.
 	maxCandidate = 2048
-	// restartInterval is the minimum time between two ICE restarts after which a client may add further candidates.
+	// restartInterval is how often an ICE restart may allow the client to add further candidates. A restart within this time
+	// after an earlier one does not allow it.
 	restartInterval = time.Second
 )
 
@@ -36,7 +37,7 @@ var (
 )
 
 // limitDescription returns an error if a client's description exceeds the limits. d and parsed are two forms of the same
-// description. limitDescription removes candidates that must not be used from both.
+// description. From both forms, limitDescription removes the candidates that must not be used.
 func (t *Transport) limitDescription(d *webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
 	if len(parsed.MediaDescriptions) > maxSections {
 		return errTooManySections
@@ -68,8 +69,8 @@ func (t *Transport) limitDescription(d *webrtc.SessionDescription, parsed *sdp.S
 }
 
 // detectICERestart clears remoteCandidates if the client restarts ICE, so the client may add further candidates. An ICE
-// restart changes the username fragment that Pion uses. That is the username fragment of the session. If the session has
-// none, it is that of the section that bundleSection returns.
+// restart changes the username fragment. Pion uses the username fragment of the session. If the session has none, Pion uses
+// that of the section that bundleSection returns.
 func (t *Transport) detectICERestart(parsed *sdp.SessionDescription) {
 	ufrag, _ := parsed.Attribute("ice-ufrag")
 	if m := bundleSection(parsed); ufrag == "" && m != nil {

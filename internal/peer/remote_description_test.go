@@ -59,7 +59,7 @@ func TestSDPWithTooManySectionsOrAttributesIsRefused(t *testing.T) {
 	}
 }
 
-// Special addresses are loopback, link-local, multicast, broadcast and unspecified ones.
+// Special addresses are loopback, link-local, multicast, broadcast and unspecified addresses.
 func TestExcessICECandidatesAndSpecialAddressesAreRefused(t *testing.T) {
 	candidate := func(address string) string {
 		return "1 1 udp 2130706431 " + address + " 40000 typ host"

@@ -34,8 +34,8 @@ func newRTCPSenders() *rtcpSenders {
 	return &rtcpSenders{bucket: rate.NewLimiter(senderRate, senderBurst), known: map[uint32]bool{}}
 }
 
-// admit reports whether packet may pass. Packets that are not RTCP always pass. now is called only for the first packet of a
-// sender.
+// admit reports whether packet may pass. Packets that are not RTCP always pass. The function now is called only if the
+// sender of packet has not been accepted yet.
 func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	if len(packet) < 8 || packet[0]>>6 != 2 || packet[1] < 192 || packet[1] > 223 { // RFC 5761, section 4
 		return true

@@ -9,10 +9,10 @@ import (
 	"meet/internal/sfu"
 )
 
-// AddTrack adds d to the connection. It takes effect with the next Negotiate. If the server makes the offers, d gets a media
-// section that offers the codecs with the given MIME types, in the order of preference. If the client makes the offers,
-// mimes is ignored, and d is put on a free receive-only section, or waits until the client adds one. If the client supports
-// none of the codecs, d is rejected.
+// AddTrack adds d to the connection. The addition takes effect with the next Negotiate. If the server makes the offers, d
+// gets a media section that offers the codecs with the given MIME types, in the order of preference. If the client supports
+// none of the codecs, d is rejected. If the client makes the offers, AddTrack ignores mimes. It then puts d on a free
+// receive-only section. Without a free section, d waits until the client adds one.
 func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 	t.work.Post(func() {
 		if t.closed {
@@ -35,8 +35,8 @@ func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 	})
 }
 
-// RemoveTrack removes d, which has been stopped, from the connection. It takes effect with the next Negotiate. If ended is
-// set, the track itself has ended, so a black frame replaces the last frame of a video.
+// RemoveTrack removes d, which has been stopped, from the connection. The removal takes effect with the next Negotiate. The
+// parameter ended is set if the track itself has ended. A black frame then replaces the last frame of a video.
 func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 	t.work.Post(func() {
 		if ended {

@@ -26,13 +26,14 @@ type serverOffers struct {
 	sent        time.Time
 	answerTimer *time.Timer // fires when the answer is overdue
 	reuse       reuse
-	// clientCodecs is the set of MIME types in the client's answers, in lower case, for each kind. It has no set for a kind
-	// before the first answer with that kind.
+	// clientCodecs has a set of MIME types for each kind of media: the codecs in the client's answers, in lower case. There
+	// is no set for a kind before the first answer with a section of that kind.
 	clientCodecs map[webrtc.RTPCodecType]map[string]bool
 }
 
-// reuse tracks which media sections carry no track and can carry another one. Without reuse the SDP would grow in a long
-// meeting with many arrivals. A section is free when the client has answered the offer in which the section is inactive.
+// reuse tracks which media sections carry no track and can carry another one. Without reuse of sections, the SDP would grow
+// in a long meeting in which participants come and go. A section is free when the client has answered the offer in which the
+// section is inactive.
 type reuse struct {
 	dropped []webrtc.RTPCodecType       // kinds of the sections whose track was removed since the latest offer
 	leaving []webrtc.RTPCodecType       // kinds of the sections that are inactive in the unanswered offer
@@ -163,7 +164,7 @@ func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error)
 	return t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 }
 
-// sendOffer sends an offer. If an earlier offer is unanswered, it only records that another one is needed.
+// sendOffer sends an offer. If an earlier offer is unanswered, sendOffer only records that another offer is needed.
 func (t *Transport) sendOffer() {
 	if t.closed {
 		return
@@ -190,8 +191,8 @@ func (t *Transport) sendOffer() {
 }
 
 // Resume continues negotiation after the client has opened a new signal connection. It repeats a pending offer, because the
-// offer or its answer may have been lost with the old signal connection. If restartICE is set, it also restarts ICE: with a
-// new offer if no offer is pending, otherwise with the offer after the pending one.
+// offer or its answer may have been lost with the old signal connection. If restartICE is set, Resume also restarts ICE. If
+// no offer is pending, a new offer restarts ICE. Otherwise the offer after the pending one does so.
 func (t *Transport) Resume(restartICE bool) {
 	t.work.Post(func() { t.resumeOffers(restartICE) })
 }

@@ -6,8 +6,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Until the answer arrives, Pion does not consider the media section free. If a track were added, Pion would add a new
-// section.
+// The media section of a removed track is free only when the client has answered the offer without the track. Until then,
+// Pion would not use the section for another track, but add a section for both directions. So the server must add a
+// send-only section itself.
 func TestRemovedTracksMediaSectionIsNotReusedBeforeTheAnswer(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, ReusesSections: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})

@@ -11,8 +11,8 @@ import (
 const (
 	// minConnectionTime is the minimum duration of a connection. If a connection fails earlier, its client is moved to TCP.
 	minConnectionTime = 90 * time.Second
-	// failureWindow is the minimum time between two failures. If a second failure follows earlier, the client is moved to
-	// TCP, regardless of how long the connections lasted.
+	// failureWindow is the minimum time between two failures. If the second failure comes earlier, the client is moved to
+	// TCP, even if both connections lasted long.
 	failureWindow = time.Minute
 	// preferenceTTL is how long a preference is remembered. Later, the client may be on another network.
 	preferenceTTL = 10 * time.Minute
@@ -23,7 +23,8 @@ const (
 // ClientKey identifies a client across its connections.
 type ClientKey struct{ Room, Identity string }
 
-// transportPreference is the transport that a client has to use, and the failures that led to it.
+// transportPreference is the transport that a client has to use, with the time of the latest failure of a connection of the
+// client.
 type transportPreference struct {
 	tcp     bool      // only TCP
 	failed  time.Time // latest failure; zero if there was none

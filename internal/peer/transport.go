@@ -41,8 +41,8 @@ type Options struct {
 // Hooks are called by a Transport when something happens. The worker and Pion's goroutines call them, so they must not
 // block. All hooks except DataChannel may only post to a loop.
 type Hooks struct {
-	// Offer and Answer send a description to the client. Its MidToTrackId has the track ID for each media section on which
-	// the server sends.
+	// Offer and Answer send a description to the client. MidToTrackId of the description has the track ID of each media
+	// section on which the server sends.
 	Offer, Answer func(*livekit.SessionDescription)
 	// NeedSections asks the client for a new offer with the given numbers of additional receive-only media sections. Both
 	// may be 0.
@@ -275,8 +275,8 @@ func (t *Transport) midToTrack() map[string]string {
 }
 
 // OpenDataChannel opens a data channel. It has to be called before the first offer. If reliable is false, messages are
-// unordered and never retransmitted. Pion calls the function opened when the channel is open.
-func (t *Transport) OpenDataChannel(label string, reliable bool, opened func(*webrtc.DataChannel)) {
+// unordered and never retransmitted. When the channel is open, Pion calls onOpen.
+func (t *Transport) OpenDataChannel(label string, reliable bool, onOpen func(*webrtc.DataChannel)) {
 	never := uint16(0)
 	init := &webrtc.DataChannelInit{Ordered: &reliable}
 	if !reliable {
@@ -288,7 +288,7 @@ func (t *Transport) OpenDataChannel(label string, reliable bool, opened func(*we
 			t.fail(err)
 			return
 		}
-		dc.OnOpen(func() { opened(dc) })
+		dc.OnOpen(func() { onOpen(dc) })
 		t.hooks.DataChannel(dc)
 	})
 }

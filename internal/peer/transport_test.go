@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Without Close, the DTLS handshake would give up only after 30 s.
+// Close must end the DTLS handshake, which would otherwise give up only after 30 s.
 func TestCloseInterruptsTheDTLSHandshake(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})
@@ -58,7 +58,8 @@ func TestWaitBackpressureBoundsQueueDuringCandidateFlood(t *testing.T) {
 	}
 }
 
-// Pion calls its state handler on a new goroutine for each change, so a call may come late.
+// Pion calls its state handler on a new goroutine for each change, so a call may come late. A late call must not report a
+// state that has been reported already.
 func TestLateCallbackDoesNotReportTheSameConnectionStateAgain(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Loopback: true})
 	if _, err := p.pc.CreateDataChannel("data", nil); err != nil {

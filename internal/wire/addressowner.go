@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	// ownerSilence is the time after which another connection replaces the owner of an address if no request for the owner
-	// arrives from the address. Clients send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE
-	// itself declares a connection failed after 15 s (peer/engine.go).
+	// ownerSilence is how long no request for the owner of an address may arrive from that address. After this time, another
+	// connection may replace the owner. Clients send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and
+	// ICE itself declares a connection failed after 15 s (peer/engine.go).
 	ownerSilence = 15 * time.Second
 	// maxSharers bounds the connections that share a client address with its owner (see addressOwner), because most packets
 	// from the address are copied for each of them. If there are more, the oldest is removed.
 	maxSharers = 8
 )
 
-// addressOwner is the connection that owns one client address: it receives the packets from the address. Its sharers are
-// other connections that claim the address. They receive copies.
+// addressOwner is the connection that owns one client address. This means that it receives the packets from the address.
+// Other connections may claim the address, by sending a STUN response to it. They are called sharers and receive copies of
+// the packets.
 //
 // A second connection claims an address when a NAT reassigns the port of one client to another, or when a client is killed
 // and restarted with the same port. ICE needs seconds to notice that the first connection is dead, but the second one has to
@@ -35,9 +36,9 @@ type addressOwner struct {
 	sharers     []*UDPMuxedConn // oldest first; copied on change, guarded by UDPMux.mu
 }
 
-// route returns the connection that receives the packet b, or nil, and the sharers that receive copies. A Binding request
-// goes to the connection with its username fragment. All other packets go to the owner and the sharers of the source
-// address.
+// route returns the connection that receives the packet b, and the sharers that receive copies. The connection is nil if
+// none is to receive b. A Binding request goes to the connection with its username fragment. All other packets go to the
+// owner and the sharers of the source address.
 func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxedConn) {
 	from = unmapped(from)
 	request := stunType(b) == stunBinding
@@ -65,8 +66,8 @@ func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxe
 }
 
 // claim records that c sends a STUN message to addr. If addr has no owner, c becomes the owner. Otherwise, if the message is
-// a response (isResponse), c becomes a sharer, or replaces an owner that is silent. Pion responds to a request only after it
-// has authenticated the client of c as the sender.
+// a response (isResponse), c becomes a sharer, or replaces an owner that is silent. A request of the server has no such
+// effect. But Pion sends a response only to a request of which it has verified that the client of c has sent it.
 func (m *UDPMux) claim(c *UDPMuxedConn, addr netip.AddrPort, isResponse bool) {
 	addr = unmapped(addr)
 	m.mu.RLock()
@@ -118,8 +119,8 @@ func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, addr netip.Addr
 	m.ownLocked(c, addr, without(o.sharers, c))
 }
 
-// ownLocked makes c the owner of addr, which is then shared by sharers. If c owns maxOwned addresses already, c loses the
-// oldest of them.
+// ownLocked makes c the owner of addr. The connections in the list sharers become its sharers. If c owns maxOwned addresses
+// already, c first loses the oldest of them.
 func (m *UDPMux) ownLocked(c *UDPMuxedConn, addr netip.AddrPort, sharers []*UDPMuxedConn) {
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// receivers returns the username fragments of the connections that receive a packet b from the client: the owner, then the
-// sharers.
+// receivers returns the username fragments of the connections that receive a packet b from the client. The sharers come
+// last.
 func (m *muxed) receivers(b []byte) []string {
 	to, sharers := m.route(b, m.address)
 	var all []string
@@ -21,7 +21,7 @@ func (m *muxed) receivers(b []byte) []string {
 	return all
 }
 
-// expectReceivers checks that receivers returns want for the packet b. Failure messages contain situation.
+// expectReceivers checks that m.receivers(b) returns the list want. Failure messages contain the text situation.
 func (m *muxed) expectReceivers(situation string, b []byte, want ...string) {
 	m.t.Helper()
 	if got := m.receivers(b); !slices.Equal(got, want) {
@@ -29,23 +29,23 @@ func (m *muxed) expectReceivers(situation string, b []byte, want ...string) {
 	}
 }
 
-// shakeHands sends the server's side of a DTLS handshake on c. It sends one plaintext record to the address first, and then
-// one plaintext record and one encrypted record to the address last.
-func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
+// shakeHands sends the server's side of a DTLS handshake on c. It sends one plaintext record to addr1. Then it sends one
+// plaintext record and one encrypted record to addr2.
+func (m *muxed) shakeHands(c *UDPMuxedConn, addr1, addr2 netip.AddrPort) {
 	m.t.Helper()
 	for _, part := range []struct {
 		epoch uint16
 		to    netip.AddrPort
-	}{{0, first}, {0, last}, {1, last}} {
+	}{{0, addr1}, {0, addr2}, {1, addr2}} {
 		if _, err := c.WriteToAddrPort(dtlsRecord(recordHandshake, part.epoch, 40), part.to); err != nil {
 			m.t.Fatal(err)
 		}
 	}
 }
 
-// An attacker makes its own connection respond to requests with the spoofed address of a victim. The attacker's connection
-// then receives copies of the packets from there, but the victim's connection stays the owner, even if the victim sends no
-// media for a minute.
+// An attacker sends requests for its own connection with the spoofed address of a victim, and the server responds to them.
+// The attacker's connection then receives copies of the victim's packets. But the victim's connection must stay the owner of
+// the address, even if the victim sends no media for a minute.
 func TestICERequestFromSpoofedAddressDoesNotTakeOverThatAddress(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
@@ -69,6 +69,7 @@ func TestICERequestFromSpoofedAddressDoesNotTakeOverThatAddress(t *testing.T) {
 }
 
 // A client that received a part of the DTLS handshake over TCP has not proved that it receives UDP packets at the address.
+// So its connection must not become the owner.
 func TestDTLSHandshakePartlyOverTCPDoesNotTakeOverUDPAddress(t *testing.T) {
 	m, s := newMuxed(t), newTestMux(t, ProtocolMuxOptions{})
 	m.SetTCPMux(s.TCPMux())
@@ -114,7 +115,8 @@ func TestCompletedDTLSHandshakeTakesOverTheRemoteAddress(t *testing.T) {
 	m.expectReceivers("without the owner", media, "third")
 }
 
-// A client receives the address of another client that has disappeared and sends no more requests.
+// A client has disappeared and sends no more requests, and another client is given its address. After ownerSilence, the
+// connection of the other client must become the owner.
 func TestRemoteAddressIsTakenOverFromSilentConnection(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()

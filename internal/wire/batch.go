@@ -6,9 +6,11 @@ const (
 	// batchPackets and batchBytes bound a batch. One packet of 1,200 bytes for each of 400 subscribers fits into a batch.
 	batchPackets = 512
 	batchBytes   = 512 << 10
-	// runPackets bounds the packets of a run: UDP_MAX_SEGMENTS of Linux up to 6.8. Later versions allow 128.
+	// runPackets is the maximum number of packets in a run. Linux up to version 6.8 allows 64 (UDP_MAX_SEGMENTS), later
+	// versions allow 128.
 	runPackets = 64
-	// runBytes bounds a run in bytes: a message may carry 64 KiB, including headers.
+	// runBytes is the maximum number of bytes in a run. The kernel accepts at most 64 KiB, including headers, in a message
+	// that it has to split into packets.
 	runBytes = 65000
 )
 

@@ -7,11 +7,12 @@ import (
 )
 
 // Limits of connectivity checks (RFC 8445, section 7.2.4) to addresses from which nothing has been received. A client
-// chooses the addresses that the server checks, so they may be addresses of a victim, and a check is larger than the
-// candidate that causes it. The server does not depend on these checks: clients send checks themselves, which are always
-// answered.
+// chooses the addresses that the server checks, so an attacker can choose the address of a victim. Without limits, this
+// would amplify the attacker's traffic, because a check is larger than the candidate that causes it. The server does not
+// depend on these checks: clients send checks themselves, and the server always answers them.
 const (
-	// maxConnChecks bounds the checks of one connection until ICE restarts: about ten candidates with a few checks each.
+	// maxConnChecks bounds the checks of one connection until ICE restarts. It allows a few checks for each of about ten
+	// candidates.
 	maxConnChecks = 100
 	// checkRate (tokens per second) and checkBurst are the parameters of the token bucket that all connections share. They
 	// limit checks to 56 KB/s in the long run.

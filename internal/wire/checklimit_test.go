@@ -20,7 +20,8 @@ func (m *muxed) sendChecks(c *UDPMuxedConn, addr netip.AddrPort, n int) (sent in
 	return int(m.conn.Stats().PacketsOut - before)
 }
 
-// A client names the address of a victim as its candidate. Checks to a client that responds are not limited.
+// A client names the address of a victim as its candidate. The server may send only a few checks to that address. Checks to
+// a client that responds must not be limited.
 func TestICEChecksToSilentAddressesAreLimited(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()

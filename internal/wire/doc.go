@@ -31,8 +31,9 @@
 //	            └─▶ STUNConn: STUN and TURN
 //
 // Packets from an address go to its owner: the connection that first sent a STUN message to the address. Another connection
-// that claims the address receives copies. It becomes the owner when it has proved that its client receives packets at the
-// address, or when no request for the owner has arrived from there for ownerSilence; see addressOwner.
+// that sends a STUN response to the address receives copies. It becomes the owner when it has proved that its client
+// receives packets at the address, or when no request for the owner has arrived from there for ownerSilence; see
+// addressOwner.
 //
 // When the DTLS handshake of a peer connection has completed, its connections drop unencrypted DTLS records, which anybody
 // can forge; see dtlsFilter.
@@ -51,12 +52,11 @@
 // connection whose client reads too slowly drops packets, as UDP would: its queue is bounded, and no writer waits for it.
 //
 // Goroutines of UDP: each PacketConn has one flusher, and each UDPMux has one goroutine that distributes received packets.
-// Close ends them. Locks: PacketConn.sendMu is held while a batch is sent, and PacketConn.mu is taken under it for the
-// moment in which batches are swapped; writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter
-// are held alone.
+// Close ends them. Locks: PacketConn.sendMu is held while a batch is sent. PacketConn.mu is taken under sendMu only to swap
+// batches. Writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter are held alone.
 //
-// Goroutines of TCP: one that accepts connections, one for each connection whose protocol is not yet known or that carries
-// ICE, and one that writes to each connection that carries ICE. ProtocolMux.Close ends all of them and waits. Locks:
-// TCPMuxedConn.mu is held while its streams are closed, each under its own tcpStream.mu. The locks of ProtocolMux,
-// connCounter, prefixConn and TCPMux are held alone.
+// Goroutines of TCP: one accepts connections. Each connection has one until its protocol is known. A connection that carries
+// ICE keeps it, and has another one for writes. ProtocolMux.Close ends all of them and waits. Locks: TCPMuxedConn.mu is held
+// while its streams are closed. To close a stream, tcpStream.mu is taken under it. The locks of ProtocolMux, connCounter,
+// prefixConn and TCPMux are held alone.
 package wire

@@ -13,8 +13,8 @@ const (
 	recordHeader = 13
 	// recordChangeCipherSpec to recordData are the types of DTLS records (RFC 5246, section 6.2.1).
 	recordChangeCipherSpec, recordAlert, recordHandshake, recordData = 20, 21, 22, 23
-	// firstDTLS and lastDTLS bound the first byte of DTLS packets. firstMedia and lastMedia bound the first byte of RTP and
-	// RTCP packets (RFC 7983, section 7).
+	// The first byte of a DTLS packet is in the range from firstDTLS to lastDTLS. The first byte of an RTP or RTCP packet is
+	// in the range from firstMedia to lastMedia (RFC 7983, section 7).
 	firstDTLS, lastDTLS   = 20, 63
 	firstMedia, lastMedia = 128, 191
 	// maxHandshake bounds the total size in bytes of the handshake records of one connection. A handshake has 2 to 4 KB in
@@ -22,7 +22,7 @@ const (
 	maxHandshake = 64 << 10
 )
 
-// dtlsFilter drops DTLS records with which an attacker who spoofs a client's address could break its connection.
+// dtlsFilter drops DTLS records with which an attacker who spoofs a client's address could break the client's connection.
 //
 // DTLS encrypts and authenticates records of epoch 1. Records of epoch 0 are plaintext. They are needed during the
 // handshake, but Pion still processes them afterwards. An alert closes the connection. Application data, a record of unknown
@@ -32,8 +32,8 @@ const (
 // The filter detects the end of the handshake by packets that the server sends, which nobody else can forge: media,
 // encrypted application data, or a Finished message if encrypted records of the client have arrived too. From then on it
 // passes only encrypted records and the one valid ChangeCipherSpec. A client that has not received the server's last flight
-// repeats its own, which ends with an encrypted Finished message. This message alone makes Pion repeat the server's flight,
-// so the filter can remove the plaintext records from the client's flight.
+// repeats its own last flight. That flight ends with an encrypted Finished message. This message alone makes Pion repeat the
+// server's flight, so the filter can remove the plaintext records from the client's flight.
 //
 // The filter also limits authenticated but hostile clients. Pion stores every handshake message until the connection ends,
 // so the filter passes only maxHandshake bytes of handshake records.
@@ -50,9 +50,9 @@ type dtlsFilter struct {
 }
 
 // observeSent records that the server sends the packet b. It reports whether b completes the server's side of a handshake
-// whose records were all sent to one address. If so, the client of the handshake can read packets at that address: it has
-// signed the random number in the server's first message, or has derived its keys from that number. The server sends
-// Finished only after verifying this.
+// whose records were all sent to one address. If so, the client of the handshake has proved that it can read packets at that
+// address. It has signed the random number in the server's first message, or has derived its keys from that number. The
+// server sends Finished only after it has verified this.
 func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
@@ -127,7 +127,7 @@ func (f *dtlsFilter) filter(b []byte) int {
 	return kept // without an incomplete record at the end, which would make Pion drop the whole datagram
 }
 
-// allows reports whether a received record may pass, and counts it.
+// allows reports whether a received record may pass. It also updates receivedEncrypted and handshakeBytes.
 func (f *dtlsFilter) allows(record []byte) bool {
 	kind, epoch := record[0], recordEpoch(record)
 	if epoch > 0 && !f.receivedEncrypted.Load() {

@@ -86,7 +86,8 @@ func TestDTLSFilterRemovesPlaintextRecords(t *testing.T) {
 	}
 }
 
-// Pion stores handshake messages, encrypted or not, until the connection ends.
+// The filter must bound the size of handshake messages, encrypted or not, because Pion stores them until the connection
+// ends.
 func TestTotalSizeOfDTLSHandshakeRecordsIsBounded(t *testing.T) {
 	for _, epoch := range []uint16{0, 1} {
 		f, passed := &dtlsFilter{}, 0
@@ -102,7 +103,8 @@ func TestTotalSizeOfDTLSHandshakeRecordsIsBounded(t *testing.T) {
 	}
 }
 
-// The connections of one username fragment, for both IP versions, have one handshake.
+// One username fragment has a connection for each IP version, but only one DTLS handshake. So its connections must share a
+// filter.
 func TestConnectionsOfOneICEUfragShareADTLSFilter(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")

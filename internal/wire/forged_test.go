@@ -35,7 +35,7 @@ func fragments() (datagrams [][]byte) {
 	return datagrams
 }
 
-// An attacker who spoofs the client's address sends plaintext records after the handshake.
+// After the handshake, an attacker sends plaintext records with the spoofed address of the client. They must have no effect.
 func TestForgedDTLSRecordsDoNotBreakTheConnection(t *testing.T) {
 	const forged = 0x7f000002 // a sequence number that the client has not used yet
 	data := record(23, forged, 1, 2, 3)
@@ -73,9 +73,9 @@ func TestForgedDTLSRecordsDoNotBreakTheConnection(t *testing.T) {
 	}
 }
 
-// connect connects two peers and returns an open data channel of the offerer. The answerer echoes each message, and the echo
-// is sent to received.
-func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, received chan<- string) *webrtc.DataChannel {
+// connect connects two peers and returns an open data channel of the offerer. The answerer echoes each message. The channel
+// echoes receives each echo.
+func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, echoes chan<- string) *webrtc.DataChannel {
 	t.Helper()
 	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {
 		dc.OnMessage(func(m webrtc.DataChannelMessage) { _ = dc.SendText(string(m.Data)) })
@@ -86,7 +86,7 @@ func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, received ch
 	}
 	open := make(chan struct{})
 	dc.OnOpen(func() { close(open) })
-	dc.OnMessage(func(m webrtc.DataChannelMessage) { received <- string(m.Data) })
+	dc.OnMessage(func(m webrtc.DataChannelMessage) { echoes <- string(m.Data) })
 	offer, err := offerer.CreateOffer(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -106,13 +106,13 @@ func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, received ch
 }
 
 // exchange sends text on dc and waits for its echo.
-func exchange(t *testing.T, dc *webrtc.DataChannel, received <-chan string, text string) {
+func exchange(t *testing.T, dc *webrtc.DataChannel, echoes <-chan string, text string) {
 	t.Helper()
 	if err := dc.SendText(text); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case got := <-received:
+	case got := <-echoes:
 		if got != text {
 			t.Fatalf("the echo is %q, want %q", got, text)
 		}
@@ -139,7 +139,7 @@ func (l *lossyConn) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // The server's last flight is lost twice. The client repeats its own flight, and the dtlsFilter passes only the encrypted
-// end of that flight.
+// end of that flight. This must be enough to make the server repeat its flight.
 func TestLostDTLSFinishedMessageIsRetransmitted(t *testing.T) {
 	server := peer(t)
 	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))

@@ -114,15 +114,16 @@ func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
 	return pc
 }
 
-// describe applies desc to both peers, with all candidates of the peer local, which has created desc.
-func describe(t *testing.T, local, remote *webrtc.PeerConnection, desc webrtc.SessionDescription) {
+// describe applies desc to the peer creator, which has created it, and then to the peer other. By then desc contains all
+// candidates of creator.
+func describe(t *testing.T, creator, other *webrtc.PeerConnection, desc webrtc.SessionDescription) {
 	t.Helper()
-	gathered := webrtc.GatheringCompletePromise(local)
-	if err := local.SetLocalDescription(desc); err != nil {
+	gathered := webrtc.GatheringCompletePromise(creator)
+	if err := creator.SetLocalDescription(desc); err != nil {
 		t.Fatal(err)
 	}
 	<-gathered
-	if err := remote.SetRemoteDescription(*local.LocalDescription()); err != nil {
+	if err := other.SetRemoteDescription(*creator.LocalDescription()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkUDPMux sends bursts of packets from 40 clients through a mux to its readers, and reports the CPU time of the
-// process for each packet. The mux is Pion's or Meet's. The CPU time includes sending the packets and the socket.
+// process for each packet. The mux is Pion's or Meet's. The CPU time includes the work of the clients and of the socket.
 func BenchmarkUDPMux(b *testing.B) {
 	type conn interface {
 		ReadFromAddrPort([]byte) (int, netip.AddrPort, error)

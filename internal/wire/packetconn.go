@@ -120,7 +120,7 @@ func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
-// WriteTo queues one packet. b may be reused when it returns.
+// WriteTo queues one packet. The caller may reuse b afterwards.
 func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	addr, ok := to.(*net.UDPAddr)
 	if !ok {
@@ -129,8 +129,8 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, addr.AddrPort())
 }
 
-// WriteToAddrPort queues one packet without allocating. b may be reused when it returns. It waits only if the batch is full,
-// until the network has accepted that batch.
+// WriteToAddrPort queues one packet without allocating. The caller may reuse b afterwards. If the batch is full,
+// WriteToAddrPort waits until that batch has been sent. Otherwise it does not wait.
 func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	to = unmapped(to)
 	if !to.Addr().IsValid() || len(b) > maxDatagram {
@@ -236,7 +236,7 @@ func (c *PacketConn) LocalAddr() net.Addr { return c.udp.LocalAddr() }
 // SetReadDeadline sets the deadline of reads.
 func (c *PacketConn) SetReadDeadline(t time.Time) error { return c.udp.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing: writes only queue, and the deadline of one writer must not drop packets of another.
+// SetWriteDeadline does nothing: writes only queue packets, and the deadline of one writer must not drop packets of another.
 func (c *PacketConn) SetWriteDeadline(time.Time) error { return nil }
 
 // SetDeadline sets the deadline of reads.

@@ -80,7 +80,7 @@ func TestUnreadHTTPResponseFailsAfterWriteTimeout(t *testing.T) {
 	}
 }
 
-// The client reads all the time, but the whole response takes longer than WriteTimeout.
+// A client that reads all the time must receive the whole response, even if this takes longer than WriteTimeout.
 func TestSlowHTTPClientReceivesTheWholeResponse(t *testing.T) {
 	const timeout = 300 * time.Millisecond                     // longer than TCP takes to resume after a zero window
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MB
@@ -200,7 +200,7 @@ func TestTURNConnectionWithoutRelayIsClosed(t *testing.T) {
 	}
 }
 
-// When one of the accepted connections has ended, a further connection is accepted.
+// When one of the accepted connections has ended, a further connection must be accepted.
 func TestTCPConnectionBeyondTheLimitIsClosed(t *testing.T) {
 	two := ConnLimits{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)

@@ -18,7 +18,8 @@ const (
 	defaultMaxUnsniffed = 1024
 	// retryDelay is the pause after a failed accept or read, for example because too many files are open.
 	retryDelay = 50 * time.Millisecond
-	// defaultWriteTimeout is the default of ProtocolMuxOptions.WriteTimeout. A handover between mobile networks takes less.
+	// defaultWriteTimeout is the default of ProtocolMuxOptions.WriteTimeout. A handover between mobile networks takes less
+	// time.
 	defaultWriteTimeout = 30 * time.Second
 )
 
@@ -30,8 +31,8 @@ type ProtocolMuxOptions struct {
 	// MaxUnsniffed is the maximum number of open connections whose protocol is not yet known; 1024 if zero. A further
 	// connection replaces the oldest, so that connections without data cannot keep others out.
 	MaxUnsniffed int
-	// WriteTimeout is how long the client of an HTTP or TURN connection may read nothing while data waits for it; 30 s if
-	// zero.
+	// WriteTimeout is how long the client of an HTTP or TURN connection may read nothing while the server has data to send;
+	// 30 s if zero.
 	WriteTimeout time.Duration
 
 	// IsProxy reports whether an address belongs to a reverse proxy. A proxy carries the connections of many clients, so
@@ -83,8 +84,8 @@ func NewProtocolMux(listener net.Listener, o ProtocolMuxOptions) *ProtocolMux {
 	return s
 }
 
-// HTTPListener returns the listener that accepts HTTP connections. Closing it refuses further HTTP connections; ICE and TURN
-// are not affected.
+// HTTPListener returns the listener that accepts HTTP connections. After the listener has been closed, further HTTP
+// connections are refused. ICE and TURN are not affected.
 func (s *ProtocolMux) HTTPListener() net.Listener { return s.http }
 
 // TURNListener returns the listener that accepts TURN connections.
@@ -133,8 +134,8 @@ func (s *ProtocolMux) accept() {
 	}
 }
 
-// addUnsniffed adds conn to unsniffed and returns its element. If the list is full, it closes the oldest connection. It
-// closes conn and returns nil if s is closed.
+// addUnsniffed adds conn to the list unsniffed and returns the list element. If the list is full, it closes the oldest
+// connection. It closes conn and returns nil if s is closed.
 func (s *ProtocolMux) addUnsniffed(conn net.Conn) *list.Element {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -208,7 +208,8 @@ func TestTCPConnectionWithoutValidFirstBytesIsClosed(t *testing.T) {
 	}
 }
 
-// Connections that send nothing must not keep others out.
+// Connections that send nothing must not keep others out. So the oldest of them are closed when their number reaches the
+// limit.
 func TestOldestSilentTCPConnectionsAreClosedAtTheLimit(t *testing.T) {
 	s := newTestMux(t, ProtocolMuxOptions{SniffTimeout: time.Hour, MaxUnsniffed: 4})
 	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))

@@ -16,13 +16,14 @@ import (
 const (
 	// ringMessages is the number of messages that one recvmmsg call can return. With UDP_GRO, each may hold many packets.
 	ringMessages = 32
-	// ringBytes is the size in bytes of the buffer for one message with UDP_GRO. ringBytesPlain is the size without UDP_GRO,
-	// which exceeds any MTU in use.
+	// ringBytes is the size in bytes of the buffer for one message with UDP_GRO. ringBytesPlain is the size of that buffer
+	// without UDP_GRO. It exceeds any MTU in use.
 	ringBytes      = 64 << 10
 	ringBytesPlain = 10 << 10
 )
 
-// groControl is the control message with which UDP_GRO reports the size of the packets that it joined into one message.
+// groControl is the control message with which UDP_GRO reports the size of the packets that the kernel has joined into one
+// message.
 type groControl struct {
 	unix.Cmsghdr
 	size int32
@@ -80,8 +81,8 @@ func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
 	return nil
 }
 
-// read reads the next packet into b and adds to the counts of packets and system calls. As with recvfrom, bytes that do not
-// fit into b are lost.
+// read reads the next packet into b. It adds the packet to the count packets and each system call to the count calls. As
+// with recvfrom, bytes that do not fit into b are lost.
 func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,7 +154,7 @@ func (r *reader) openMessage(i int) {
 	r.from = r.address(&r.names[i])
 }
 
-// address converts a socket address.
+// address converts a socket address of the kernel to a netip.AddrPort.
 func (r *reader) address(name *unix.RawSockaddrInet6) netip.AddrPort {
 	if name.Family == unix.AF_INET {
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
@@ -166,8 +167,8 @@ func (r *reader) address(name *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPortFrom(addr, networkOrder(name.Port))
 }
 
-// zone returns the name of the network interface with the given index, or the index in decimal if there is none. It looks up
-// each name only once.
+// zone returns the name of the network interface with the given index. If there is no such interface, it returns the index
+// in decimal. It looks up each name only once.
 func (r *reader) zone(index uint32) string {
 	name, ok := r.zones[index]
 	if !ok {

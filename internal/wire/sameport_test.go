@@ -14,8 +14,9 @@ import (
 	"meet/test/measure"
 )
 
-// A client is killed without notifying the server and restarted with the same port. It must be connected long before ICE
-// detects that the first connection is dead, regardless of who sends ICE checks and who starts DTLS.
+// A client is killed without notifying the server and restarted with the same port. The restarted client must connect long
+// before ICE detects that the first connection is dead. It must do so regardless of which side sends ICE checks and which
+// side starts DTLS.
 func TestRestartedClientConnectsWithTheSamePort(t *testing.T) {
 	for name, tt := range map[string]struct{ lite, serverOffers bool }{
 		"ICE-lite, DTLS server": {true, true},
@@ -50,8 +51,8 @@ func TestRestartedClientConnectsWithTheSamePort(t *testing.T) {
 	}
 }
 
-// An attacker sends requests for its own connection that are valid but have the source address of a silent victim.
-// Afterwards, messages of the victim must still arrive.
+// An attacker sends valid requests for its own connection with the spoofed source address of a silent victim. Afterwards,
+// messages of the victim must still arrive.
 func TestSpoofedICERequestsDoNotInterruptTheVictim(t *testing.T) {
 	mux, socket := socket(t)
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})

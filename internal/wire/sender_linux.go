@@ -39,9 +39,10 @@ type sender struct {
 	packets  [batchPackets]int32 // number of datagrams in each message
 	count    int                 // number of messages in use
 
-	// call is sendmmsg as a function value, which init allocates once for all sends. RawConn.Write passes only the socket to
-	// it, so fields hold its argument from and its results sent and errno.
-	from, sent int
+	// call calls sendmmsg. It is a function value that init allocates once for all sends. RawConn.Write passes only the
+	// socket to it. So the argument and the results of sendmmsg are fields: next is the index of the first message to send,
+	// sent is the number of messages sent, and errno is the error.
+	next, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool
 }
@@ -72,15 +73,15 @@ func (s *sender) init(conn *net.UDPConn, noOffload bool) error {
 // send sends the batch. It returns the number of system calls and the number of packets that the kernel refused.
 func (s *sender) send(b *batch) (calls, dropped int) {
 	s.prepare(b, 0, s.offload.Load())
-	for s.from = 0; s.from < s.count; {
+	for s.next = 0; s.next < s.count; {
 		err := s.raw.Write(s.call)
 		calls++
 		switch {
 		case err != nil: // closed, or past its deadline: all further packets are lost
 			return calls, dropped + s.remaining()
 		case s.errno == 0:
-			s.from += s.sent
-		case s.packets[s.from] > 1 && offloadRefused(s.errno):
+			s.next += s.sent
+		case s.packets[s.next] > 1 && offloadRefused(s.errno):
 			if s.errno == unix.EIO { // a network device without checksum offload cannot segment
 				s.offload.Store(false)
 			}
@@ -88,15 +89,16 @@ func (s *sender) send(b *batch) (calls, dropped int) {
 			calls, dropped = calls+more, dropped+lost
 			return calls, dropped
 		default:
-			dropped += int(s.packets[s.from])
-			s.from++
+			dropped += int(s.packets[s.next])
+			s.next++
 		}
 	}
 	return calls, dropped
 }
 
-// offloadRefused reports whether segmentation, instead of the destination, may have caused errno. Devices return EIO. EINVAL
-// and EMSGSIZE mean that a segment exceeds the path MTU; without segmentation, the kernel would fragment such a datagram.
+// offloadRefused reports whether the error errno may be caused by segmentation and not by the destination. Network devices
+// that cannot segment cause EIO. EINVAL and EMSGSIZE mean that a segment exceeds the path MTU; without segmentation, the
+// kernel would fragment such a datagram.
 func offloadRefused(errno unix.Errno) bool {
 	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE
 }
@@ -104,21 +106,21 @@ func offloadRefused(errno unix.Errno) bool {
 // sendUnsegmented sends the rest of the batch with one message for each packet. It returns the same counts as send.
 func (s *sender) sendUnsegmented(b *batch) (calls, dropped int) {
 	done := 0
-	for i := range s.from {
+	for i := range s.next {
 		done += int(s.packets[i])
 	}
 	s.prepare(b, done, false)
-	for s.from = 0; s.from < s.count; {
+	for s.next = 0; s.next < s.count; {
 		err := s.raw.Write(s.call)
 		calls++
 		switch {
 		case err != nil:
 			return calls, dropped + s.remaining()
 		case s.errno == 0:
-			s.from += s.sent
+			s.next += s.sent
 		default:
 			dropped++
-			s.from++
+			s.next++
 		}
 	}
 	return calls, dropped
@@ -127,27 +129,27 @@ func (s *sender) sendUnsegmented(b *batch) (calls, dropped int) {
 // remaining returns the number of packets that have not been sent.
 func (s *sender) remaining() int {
 	n := 0
-	for i := s.from; i < s.count; i++ {
+	for i := s.next; i < s.count; i++ {
 		n += int(s.packets[i])
 	}
 	return n
 }
 
-// prepare fills the messages with the packets of b in the order of their runs, but skips the first skip packets. If segment
-// is set, each run is one message, otherwise each packet is one message.
-func (s *sender) prepare(b *batch, skip int, segment bool) {
+// prepare fills the messages with the packets of b in the order of their runs. It leaves out the first n packets. If segment
+// is set, each run becomes one message. Otherwise each packet becomes one message.
+func (s *sender) prepare(b *batch, n int, segment bool) {
 	s.count = 0
 	vector := 0
 	for i := range b.runs {
 		r := &b.runs[i]
-		if skip >= int(r.count) {
-			skip -= int(r.count)
+		if n >= int(r.count) {
+			n -= int(r.count)
 			continue
 		}
 		started := false
 		for at := r.first; at >= 0; at = b.packets[at].next {
-			if skip > 0 {
-				skip--
+			if n > 0 {
+				n--
 				continue
 			}
 			p := &b.packets[at]
@@ -174,7 +176,7 @@ func (s *sender) prepare(b *batch, skip int, segment bool) {
 	}
 }
 
-// startMessage adds a message with its destination and its first packet.
+// startMessage adds a message with the destination to. iov is the first packet of the message.
 func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	m := s.count
 	s.count++
@@ -206,8 +208,8 @@ func (s *sender) name(m int, to netip.AddrPort) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
-// scope returns the index of the network interface that zone names, or 0 if there is no such interface. A zone is part of a
-// link-local address.
+// scope returns the index of the network interface with the name zone, or 0 if there is no such interface. Link-local
+// addresses contain such a name.
 func scope(zone string) uint32 {
 	if zone == "" {
 		return 0
@@ -229,12 +231,12 @@ func (s *sender) setSegmentSize(m int, size uint16) {
 	h.SetControllen(unix.CmsgSpace(2))
 }
 
-// sendmmsg makes one system call for the message with the index s.from and all later ones, without blocking. It returns
+// sendmmsg makes one system call, without blocking, for the message with the index s.next and all later messages. It returns
 // false if the socket's buffer is full or a signal has interrupted the call. The caller then repeats the call when the
 // socket is writable.
 func (s *sender) sendmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
-		uintptr(unsafe.Pointer(&s.messages[s.from])), uintptr(s.count-s.from), unix.MSG_DONTWAIT, 0, 0)
+		uintptr(unsafe.Pointer(&s.messages[s.next])), uintptr(s.count-s.next), unix.MSG_DONTWAIT, 0, 0)
 	s.sent, s.errno = int(n), errno
 	return errno != unix.EAGAIN && errno != unix.EINTR
 }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel refuses segmented messages, as it does for some network devices and path MTUs. Every packet must still arrive.
+// The kernel refuses segmented messages for some network devices and path MTUs. Every packet must arrive nevertheless.
 func TestSenderFallsBackWhenSegmentationOffloadFails(t *testing.T) {
 	for errno, want := range map[unix.Errno]bool{unix.EIO: false, unix.EINVAL: true} {
 		t.Run(errno.Error(), func(t *testing.T) {
@@ -17,13 +17,13 @@ func TestSenderFallsBackWhenSegmentationOffloadFails(t *testing.T) {
 			from.sendMu.Lock()
 			from.out.call = func(fd uintptr) bool {
 				s := &from.out
-				if s.messages[s.from].header.Control != nil {
+				if s.messages[s.next].header.Control != nil {
 					s.sent, s.errno = 0, errno
 					return true
 				}
 				// Send only the messages before the next segmented one, as the kernel would.
 				all := s.count
-				for s.count = s.from; s.count < all && s.messages[s.count].header.Control == nil; s.count++ {
+				for s.count = s.next; s.count < all && s.messages[s.count].header.Control == nil; s.count++ {
 				}
 				done := s.sendmmsg(fd)
 				s.count = all

@@ -27,19 +27,20 @@ const (
 	// stunAllocateSuccess is the message type of a successful Allocate response, which grants a relay (RFC 8656, section
 	// 17).
 	stunAllocateSuccess = 0x0103
-	// stunBindingSuccess is the message type of a successful Binding response. notSTUN is not a message type, because the
-	// first two bits of every message type are 0.
+	// stunBindingSuccess is the message type of a successful Binding response. notSTUN stands for a packet that is not a
+	// STUN message. No message type has this value, because the first two bits of every message type are 0.
 	stunBindingSuccess, notSTUN = 0x0101, 0xffff
 	// stunUsername is the USERNAME attribute, which contains the username fragments of both peers (RFC 8489, section 14.3).
 	stunUsername = 0x0006
-	// maxFirstMessage bounds the first message of an ICE connection. A Binding request with all attributes in use has about
-	// 150 bytes.
+	// maxFirstMessage bounds the size in bytes of the first message of an ICE connection. A Binding request with all
+	// attributes in use has about 150 bytes.
 	maxFirstMessage = 1024
 )
 
-// classify detects the protocol of a connection whose first bytes are b. An ICE connection begins with the length of a frame
-// (RFC 4571, section 2), whose first byte is small, and a STUN Binding request. A TURN connection begins with a STUN request
-// without a frame, so the magic cookie is two bytes earlier. HTTP begins with an upper-case letter, TLS with 0x16.
+// classify detects the protocol of a connection whose first bytes are b. An ICE connection begins with a frame (RFC 4571,
+// section 2). The frame consists of its length, whose first byte is small, and a STUN Binding request. A TURN connection
+// begins with a STUN request without a frame, so the magic cookie is two bytes earlier. HTTP begins with an upper-case
+// letter. TLS begins with the byte 0x16.
 func classify(b []byte) protocol {
 	switch {
 	case len(b) == 0:
@@ -59,7 +60,7 @@ func classify(b []byte) protocol {
 	return protocolICE
 }
 
-// stunType returns the message type of a STUN message, or notSTUN if b is not one.
+// stunType returns the message type of b, or notSTUN if b is not a STUN message.
 func stunType(b []byte) uint16 {
 	if len(b) < stunHeader || b[0] > 3 || binary.BigEndian.Uint32(b[4:]) != stunCookie {
 		return notSTUN
@@ -67,8 +68,8 @@ func stunType(b []byte) uint16 {
 	return binary.BigEndian.Uint16(b)
 }
 
-// localFragment returns the server's username fragment in a Binding request m, the part of USERNAME before the colon (RFC
-// 8445, section 7.2.2). It returns "" if m is incomplete or has no such attribute.
+// localFragment returns the server's username fragment in the Binding request m. This is the part of USERNAME before the
+// colon (RFC 8445, section 7.2.2). localFragment returns "" if m is incomplete or has no USERNAME with a colon.
 func localFragment(m []byte) string {
 	if len(m) < stunHeader || int(binary.BigEndian.Uint16(m[2:])) != len(m)-stunHeader {
 		return ""

@@ -12,8 +12,8 @@ import (
 // stunQueue is the capacity in bytes of a STUNConn's queue. Packets that do not fit are dropped.
 const stunQueue = 1 << 20
 
-// STUNConn is the socket's STUN and TURN traffic as a net.PacketConn: every STUN and TURN packet that is not a connectivity
-// check or response of a peer connection. Closing it does not close the socket.
+// STUNConn is the socket's STUN and TURN traffic as a net.PacketConn: every STUN and TURN packet except the connectivity
+// checks of peer connections and the responses to them. Closing the STUNConn does not close the socket.
 type STUNConn struct {
 	conn    *PacketConn
 	queue   *packetio.Buffer // each entry is the sender's address, followed by the packet
@@ -34,8 +34,8 @@ func (c *PacketConn) STUNConn() *STUNConn {
 // addressSize is the length in bytes of an IPv6 address and a port.
 const addressSize = 18
 
-// intercept reports whether b is STUN or TURN traffic. If so, it queues b for ReadFrom, but drops a request beyond the rate
-// limit. The receiver a may be nil.
+// intercept reports whether b is STUN or TURN traffic. If so, intercept queues b for ReadFrom. But it drops a request that
+// exceeds the rate limit. The receiver a may be nil.
 func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 	if a == nil || !isSTUNTraffic(b) {
 		return false
@@ -53,11 +53,11 @@ func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 }
 
 const (
-	// channelData is the upper half of the first byte of TURN ChannelData messages, which is 0x40 to 0x4f (RFC 8656, section
-	// 12). RTP, RTCP and DTLS begin with other bytes (RFC 7983, section 7).
+	// channelData is the upper four bits of the first byte of a TURN ChannelData message. That byte is 0x40 to 0x4f (RFC
+	// 8656, section 12). RTP, RTCP and DTLS begin with other bytes (RFC 7983, section 7).
 	channelData = 0x4
-	// stunMethod and stunClass are the masks of method and class in a message type (RFC 8489, section 5). Class 0 is a
-	// request.
+	// stunMethod and stunClass are the bits of the method and the bits of the class in a message type (RFC 8489, section 5).
+	// Class 0 is a request.
 	stunMethod, stunClass = 0x3eef, 0x0110
 )
 
@@ -77,7 +77,7 @@ func isSTUNTraffic(b []byte) bool {
 	return message&stunClass == 0 && localFragment(b) == ""
 }
 
-// isRequest reports whether b is a STUN or TURN request. Only requests are answered.
+// isRequest reports whether b is a STUN or TURN request. Only requests are rate-limited, because only requests are answered.
 func isRequest(b []byte) bool {
 	message := stunType(b)
 	return message != notSTUN && message&stunClass == 0
@@ -94,7 +94,7 @@ func (a *STUNConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return copy(b, packet[addressSize:n]), net.UDPAddrFromAddrPort(from), nil
 }
 
-// WriteTo queues b at the socket.
+// WriteTo queues the packet b, which the socket then sends.
 func (a *STUNConn) WriteTo(b []byte, to net.Addr) (int, error) { return a.conn.WriteTo(b, to) }
 
 // Close makes ReadFrom fail. It does not close the socket.
@@ -106,7 +106,7 @@ func (a *STUNConn) LocalAddr() net.Addr { return a.conn.LocalAddr() }
 // SetReadDeadline sets the deadline of reads.
 func (a *STUNConn) SetReadDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing, because writes only queue.
+// SetWriteDeadline does nothing, because writes only queue packets.
 func (a *STUNConn) SetWriteDeadline(time.Time) error { return nil }
 
 // SetDeadline sets the deadline of reads.

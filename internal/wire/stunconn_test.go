@@ -54,8 +54,8 @@ func FuzzIsSTUNTraffic(f *testing.F) {
 	})
 }
 
-// Media and TURN arrive at one socket. Each reader must receive its own packets, and the response leaves from the same
-// socket.
+// Media and TURN packets arrive at one socket. The PacketConn must return only the media, the STUNConn only the TURN
+// packets. A response of the STUNConn must leave from the same socket.
 func TestSTUNConnAndMediaShareOneSocket(t *testing.T) {
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

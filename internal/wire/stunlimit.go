@@ -11,15 +11,15 @@ import (
 const (
 	// sourceRate (tokens per second) and sourceBurst are the parameters of the token bucket of one client address. A client
 	// sends about 20 requests when a direct call starts: one for its public address and some for relays, on each of its
-	// networks. So hundreds of clients behind one carrier-grade NAT (RFC 6598) can start calls within seconds. Responses
-	// have 40 to 64 bytes, up to 3.2 times the size of their requests (1.9 times with IP and UDP headers). So an attacker
-	// who spoofs a victim's address can direct at most 13 KB/s of responses to the victim in the long run.
+	// networks. So about 100 clients behind one carrier-grade NAT (RFC 6598) can start calls at once, and ten more every
+	// second. Responses have 40 to 64 bytes, up to 3.2 times the size of their requests (1.9 times with IP and UDP headers).
+	// So an attacker who spoofs a victim's address can direct at most 13 KB/s of responses to the victim in the long run.
 	sourceRate, sourceBurst = 200, 2000
 	// totalRate (tokens per second) and totalBurst are the parameters of the token bucket that all addresses share. They
 	// limit responses to 320 KB/s in the long run.
 	totalRate, totalBurst = 5000, 10_000
-	// maxSources bounds stunLimiter.sources. An address can be removed from there when its bucket is full again. A bucket
-	// needs 5 ms to regain the token of one request.
+	// maxSources bounds the number of addresses in stunLimiter.sources. An address can be removed when its bucket is full
+	// again. A bucket needs 5 ms to regain the token of one request.
 	maxSources = 4096
 )
 

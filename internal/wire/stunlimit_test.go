@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// allowed passes count requests from each address to the limiter, all at the time now since its start. It returns how
-// many are allowed in total.
-func allowed(a *stunLimiter, now time.Duration, count int, addresses ...netip.Addr) int {
+// allowed passes n requests from each address to the limiter. All arrive at the same time, which is elapsed after the start
+// of the limiter. allowed returns the total number of requests that the limiter allows.
+func allowed(a *stunLimiter, elapsed time.Duration, n int, addresses ...netip.Addr) int {
 	admitted := 0
-	for range count {
+	for range n {
 		for _, client := range addresses {
-			if a.allow(client, a.start.Add(now)) {
+			if a.allow(client, a.start.Add(elapsed)) {
 				admitted++
 			}
 		}
@@ -64,7 +64,7 @@ func TestSTUNRequestsFromSpoofedAddressesAreLimited(t *testing.T) {
 	}
 }
 
-// Relayed data is not limited, only requests are.
+// Only requests must be limited. Relayed data must always pass.
 func TestSTUNConnDropsRequestsBeyondTheRateLimit(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	stun, from := c.STUNConn(), netip.MustParseAddrPort("192.0.2.1:1000")

@@ -97,8 +97,8 @@ func (m *TCPMux) remove(s *TCPMuxedConn) {
 }
 
 // find returns the packet connection for TCP connections to ufrag at the address local. If there is none for that address,
-// it returns the oldest connection for ufrag, because several addresses of this machine may have been offered as one public
-// address. It returns nil for an unknown ufrag.
+// find returns the oldest connection for ufrag: if several addresses of this machine were offered as one public address, a
+// client may connect to any of them. find returns nil for an unknown ufrag.
 func (m *TCPMux) find(ufrag string, local netip.Addr) *TCPMuxedConn {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -129,7 +129,8 @@ func (m *TCPMux) handshakeStarted(ufrag string) bool {
 	return filter != nil && filter.handshakeStarted()
 }
 
-// serve reads frames from conn until the connection ends. first is the first frame, which reader still holds.
+// serve reads frames from conn until the connection ends. first is the first frame. It has not been consumed from reader
+// yet.
 func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	s := newTCPStream(conn)
 	to := m.find(localFragment(first), addrOf(conn.LocalAddr()).Addr())
@@ -172,7 +173,7 @@ func nextFrame(reader *bufio.Reader) ([]byte, error) {
 	return frame[2:], nil
 }
 
-// addrOf returns the IP address and port of a TCP or UDP address, with an IPv4 address instead of an IPv4-mapped IPv6
+// addrOf returns the IP address and port of a TCP or UDP address. It converts an IPv4-mapped IPv6 address to an IPv4
 // address. It returns the zero value for other types of addresses.
 func addrOf(a net.Addr) netip.AddrPort {
 	ap, ok := a.(interface{ AddrPort() netip.AddrPort })

@@ -27,8 +27,8 @@ type TCPMuxedConn struct {
 	closed  bool
 }
 
-// inbound is a packet that was received on the TCP connection from. ReadFromAddrPort copies the packet and then signals
-// this on the channel copied of that connection.
+// inbound is a packet with the TCP connection on which it was received. When ReadFromAddrPort has copied the packet, it
+// sends a signal to the channel "copied" of that connection.
 type inbound struct {
 	packet []byte
 	from   *tcpStream
@@ -138,12 +138,12 @@ func (c *TCPMuxedConn) closeStreams() {
 	}
 }
 
-// SetDeadline does nothing. Pion sets deadlines only to interrupt reads before it closes the connection, and Close
-// interrupts them.
+// SetDeadline does nothing. Pion sets deadlines only to interrupt reads before it closes the connection. Close interrupts
+// reads anyway.
 func (c *TCPMuxedConn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing, see SetDeadline.
 func (c *TCPMuxedConn) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing, because writes only queue.
+// SetWriteDeadline does nothing, because writes only queue packets.
 func (c *TCPMuxedConn) SetWriteDeadline(time.Time) error { return nil }

@@ -9,16 +9,17 @@ import (
 )
 
 const (
-	// maxQueuedBytes bounds the queue of one connection in bytes: one second of traffic at 2 Mbit/s. Older packets are of no
-	// use to a call, so further packets are dropped, and congestion control reduces the bitrate because of the loss.
+	// maxQueuedBytes bounds the queue of one connection in bytes: one second of traffic at 2 Mbit/s. If the queue is full,
+	// further packets are dropped: they would arrive too late to be of use to a call. Because of the loss, congestion
+	// control reduces the bitrate.
 	maxQueuedBytes = 256 << 10
 	// streamSendBuffer is the size in bytes of the kernel's send buffer of one connection. By default, the kernel would hold
 	// megabytes, which may be many seconds of media.
 	streamSendBuffer = 256 << 10
 	// streamWriteTimeout is how long a client may read nothing before its connection is closed.
 	streamWriteTimeout = 10 * time.Second
-	// streamCloseTimeout is how long a connection that is being closed may take to send its queue, for example DTLS
-	// close_notify.
+	// streamCloseTimeout is how long a connection that is being closed may take to send the packets in its queue. They may
+	// contain the close_notify alert of DTLS.
 	streamCloseTimeout = time.Second
 )
 

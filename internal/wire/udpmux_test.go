@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// request returns a STUN Binding request that a client sends to the server. ours is the server's username fragment.
-func request(ours string) []byte { return binding(ours + ":theirs")[2:] }
+// request returns a STUN Binding request that a client sends to the server. ufrag is the server's username fragment.
+func request(ufrag string) []byte { return binding(ufrag + ":theirs")[2:] }
 
 // answer returns the Binding success response of the server.
 func answer() []byte {
@@ -90,7 +90,7 @@ var (
 	handshake = dtlsRecord(recordHandshake, 0, 20)
 )
 
-// All other packets go to the connection that sent a response to the client.
+// A packet that is not a request must go to the connection that has sent a response to the client.
 func TestICERequestGoesToTheConnectionOfItsUfrag(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
@@ -143,7 +143,7 @@ func TestClosedUDPMuxedConnFailsReadsAndWrites(t *testing.T) {
 	}
 }
 
-// A client that uses ever more addresses must lose its oldest ones.
+// If a client uses ever more addresses, its connection must give up the oldest of them.
 func TestNumberOfRemoteAddressesOfAConnectionIsBounded(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")

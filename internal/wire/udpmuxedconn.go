@@ -59,7 +59,7 @@ func (c *UDPMuxedConn) enqueue(d *datagram) bool {
 	}
 }
 
-// enqueueCopy queues a copy of the packet b, after filtering it, or drops it if the queue is full.
+// enqueueCopy filters a copy of the packet b and queues it. It drops the copy if the queue is full.
 func (c *UDPMuxedConn) enqueueCopy(b []byte, from netip.AddrPort) {
 	d := datagrams.Get().(*datagram)
 	d.from, d.n = from, copy(d.buffer[:], b)
@@ -80,7 +80,7 @@ func (c *UDPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort queues one packet without allocating. b may be reused when it returns. Connectivity checks beyond the
+// WriteToAddrPort queues one packet without allocating. The caller may reuse b afterwards. Connectivity checks beyond the
 // limits of allowCheck are dropped without an error.
 func (c *UDPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if c.closed.Load() {
@@ -114,18 +114,18 @@ func (c *UDPMuxedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 // LocalAddr returns the local address that was passed to GetConn, a *net.UDPAddr.
 func (c *UDPMuxedConn) LocalAddr() net.Addr { return c.local }
 
-// Close makes reads return io.EOF and writes fail, and gives up the username fragment and all addresses.
+// Close makes reads return io.EOF and makes writes fail. c gives up its username fragment and all its addresses.
 func (c *UDPMuxedConn) Close() error {
 	c.mux.closeConn(c)
 	return nil
 }
 
-// SetDeadline does nothing. Pion sets deadlines only to interrupt reads before it closes the connection, and Close
-// interrupts them.
+// SetDeadline does nothing. Pion sets deadlines only to interrupt reads before it closes the connection. Close interrupts
+// reads anyway.
 func (c *UDPMuxedConn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing, see SetDeadline.
 func (c *UDPMuxedConn) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing, because writes only queue.
+// SetWriteDeadline does nothing, because writes only queue packets.
 func (c *UDPMuxedConn) SetWriteDeadline(time.Time) error { return nil }

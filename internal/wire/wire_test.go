@@ -91,24 +91,25 @@ func TestPacketConnPreservesOrderAndContent(t *testing.T) {
 	}
 }
 
-// expect reads packets 0 to packets-1 from c and checks their content and sender.
-func expect(t *testing.T, c *PacketConn, from netip.AddrPort, packets int, size func(int) int) {
+// expect reads n packets from c and checks their content and sender. The packet with the number i, counted from 0, has
+// size(i) bytes.
+func expect(t *testing.T, c *PacketConn, from netip.AddrPort, n int, size func(int) int) {
 	b := make([]byte, 9000)
-	for n := range packets {
+	for i := range n {
 		if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Error(err)
 		}
 		got, addr, err := c.ReadFromAddrPort(b)
 		if err != nil {
-			t.Errorf("packet %d: %v", n, err)
+			t.Errorf("packet %d: %v", i, err)
 			return
 		}
-		if want := payload(n, size(n)); !bytes.Equal(b[:got], want) {
-			t.Errorf("packet %d: got %d bytes, number %d, want %d bytes", n, got, binary.BigEndian.Uint32(b), len(want))
+		if want := payload(i, size(i)); !bytes.Equal(b[:got], want) {
+			t.Errorf("packet %d: got %d bytes, number %d, want %d bytes", i, got, binary.BigEndian.Uint32(b), len(want))
 			return
 		}
 		if addr != from {
-			t.Errorf("packet %d: from %v, want %v", n, addr, from)
+			t.Errorf("packet %d: from %v, want %v", i, addr, from)
 			return
 		}
 	}
