@@ -55,7 +55,7 @@ func (p *pairTracker) observeCheck(m *stun.Message, pair *ice.CandidatePair, now
 	return true
 }
 
-// RestartICEIfSilent restarts ICE unless something has been received from the client since the time since.
+// RestartICEIfSilent restarts ICE unless something has been received from the client after the given time.
 func (t *Transport) RestartICEIfSilent(since time.Time) {
 	t.work.Post(func() {
 		if t.closed || t.pc.pairs.lastCheck.Load() >= since.UnixNano() {

@@ -26,8 +26,8 @@ const (
 	maxCandidates = 32
 	// maxCandidate bounds the length of a candidate in bytes. Browsers write about 200.
 	maxCandidate = 2048
-	// restartInterval is how often an ICE restart may allow the client to add further candidates. A restart within this time
-	// after an earlier one does not allow it.
+	// restartInterval is the minimum time between two ICE restarts that allow the client to add further candidates. A
+	// restart that comes earlier does not allow it.
 	restartInterval = time.Second
 )
 

@@ -53,7 +53,7 @@ func TestNumberOfRTCPSenderSSRCsIsBounded(t *testing.T) {
 	}
 }
 
-// A connected client sends RTCP packets, each with a new SSRC. Most of them must be dropped.
+// A connected client sends RTCP packets, each with a new SSRC. Packets that exceed the limits must be dropped.
 func TestRTCPFloodWithNewSSRCsIsDropped(t *testing.T) {
 	mallory := newPair(t, Options{Publishes: true, Subscribes: true, Loopback: true})
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "cam", "stream")

@@ -31,9 +31,9 @@ type serverOffers struct {
 	clientCodecs map[webrtc.RTPCodecType]map[string]bool
 }
 
-// reuse tracks which media sections carry no track and can carry another one. Without reuse of sections, the SDP would grow
-// in a long meeting in which participants come and go. A section is free when the client has answered the offer in which the
-// section is inactive.
+// reuse tracks which media sections carry no track and can carry another track. Without reuse of sections, the SDP would
+// grow in a long meeting in which participants come and go. A section is free when the client has answered the offer in
+// which the section is inactive.
 type reuse struct {
 	dropped []webrtc.RTPCodecType       // kinds of the sections whose track was removed since the latest offer
 	leaving []webrtc.RTPCodecType       // kinds of the sections that are inactive in the unanswered offer

@@ -31,8 +31,8 @@ type transportPreference struct {
 	updated time.Time // latest change
 }
 
-// TCPFallback remembers which clients must not use UDP. All rooms share one, because a client that reconnects may join a new
-// room with the same name. Its methods may be called from any goroutine.
+// TCPFallback remembers which clients must not use UDP. All rooms share one TCPFallback, because a client that reconnects
+// may join a new room with the same name. Its methods may be called from any goroutine.
 type TCPFallback struct {
 	mu      sync.Mutex
 	clients map[ClientKey]transportPreference

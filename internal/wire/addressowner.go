@@ -65,9 +65,10 @@ func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxe
 	return list[0], nil
 }
 
-// claim records that c sends a STUN message to addr. If addr has no owner, c becomes the owner. Otherwise, if the message is
-// a response (isResponse), c becomes a sharer, or replaces an owner that is silent. A request of the server has no such
-// effect. But Pion sends a response only to a request of which it has verified that the client of c has sent it.
+// claim records that c sends a STUN message to addr. If addr has no owner, c becomes the owner. If there is an owner, a
+// request changes nothing. A response (isResponse is set) makes c a sharer, or lets c replace an owner that is silent. A
+// response counts for more because Pion sends it only after it has authenticated the client of c as the sender of the
+// request.
 func (m *UDPMux) claim(c *UDPMuxedConn, addr netip.AddrPort, isResponse bool) {
 	addr = unmapped(addr)
 	m.mu.RLock()

@@ -25,7 +25,7 @@ var (
 // refusedReportInterval is the minimum time between two calls of OnRefused for one protocol.
 const refusedReportInterval = time.Minute
 
-// connCounter counts the open connections of one protocol and applies their ConnLimits.
+// connCounter counts the open connections of one protocol and applies the ConnLimits of that protocol.
 type connCounter struct {
 	protocol  string
 	limits    ConnLimits

@@ -49,10 +49,10 @@ type dtlsFilter struct {
 	severalPeers bool           // the server has also sent such records to other addresses
 }
 
-// observeSent records that the server sends the packet b. It reports whether b completes the server's side of a handshake
-// whose records were all sent to one address. If so, the client of the handshake has proved that it can read packets at that
-// address. It has signed the random number in the server's first message, or has derived its keys from that number. The
-// server sends Finished only after it has verified this.
+// observeSent is called for each packet b that the server sends. It reports whether b completes the server's side of a
+// handshake whose records were all sent to one address. If so, the client of the handshake has proved that it can read
+// packets at that address. It has signed the random number in the server's first message, or has derived its keys from that
+// number. The server sends Finished only after it has verified this.
 func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
@@ -80,7 +80,7 @@ func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	return proved
 }
 
-// recordPeer records the destination of a plaintext handshake record that the server sends.
+// recordPeer stores the destination of a plaintext handshake record that the server sends.
 func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -105,7 +105,7 @@ func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, echoes chan
 	return dc
 }
 
-// exchange sends text on dc and waits for its echo.
+// exchange sends text on dc and waits for its echo on the channel echoes.
 func exchange(t *testing.T, dc *webrtc.DataChannel, echoes <-chan string, text string) {
 	t.Helper()
 	if err := dc.SendText(text); err != nil {

@@ -114,8 +114,8 @@ func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
 	return pc
 }
 
-// describe applies desc to the peer creator, which has created it, and then to the peer other. By then desc contains all
-// candidates of creator.
+// describe applies desc to the peer creator, which has created it, and then to the peer other. The peer other receives it
+// with all candidates of creator.
 func describe(t *testing.T, creator, other *webrtc.PeerConnection, desc webrtc.SessionDescription) {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(creator)

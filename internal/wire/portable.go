@@ -51,7 +51,7 @@ func (r *reader) init(conn *net.UDPConn, _ bool) error {
 	return nil
 }
 
-// read reads one packet. It adds the packet to the count packets and the system call to the count calls.
+// read reads one packet. It counts the packet in packets and the system call in calls.
 func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
 	n, from, err := r.udp.ReadFromUDPAddrPort(b)
 	calls.Add(1)

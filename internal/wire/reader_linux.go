@@ -81,8 +81,8 @@ func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
 	return nil
 }
 
-// read reads the next packet into b. It adds the packet to the count packets and each system call to the count calls. As
-// with recvfrom, bytes that do not fit into b are lost.
+// read reads the next packet into b. It counts the packet in packets and each system call in calls. As with recvfrom, bytes
+// that do not fit into b are lost.
 func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

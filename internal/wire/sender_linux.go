@@ -39,9 +39,9 @@ type sender struct {
 	packets  [batchPackets]int32 // number of datagrams in each message
 	count    int                 // number of messages in use
 
-	// call calls sendmmsg. It is a function value that init allocates once for all sends. RawConn.Write passes only the
-	// socket to it. So the argument and the results of sendmmsg are fields: next is the index of the first message to send,
-	// sent is the number of messages sent, and errno is the error.
+	// call is a function value that calls sendmmsg. init allocates it once for all sends. RawConn.Write passes only the
+	// socket to call. So the argument and the results of sendmmsg are fields: next is the index of the first message to
+	// send, sent is the number of messages sent, and errno is the error.
 	next, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool

@@ -28,7 +28,7 @@ type TCPMuxedConn struct {
 }
 
 // inbound is a packet with the TCP connection on which it was received. When ReadFromAddrPort has copied the packet, it
-// sends a signal to the channel "copied" of that connection.
+// sends a signal to from.copied.
 type inbound struct {
 	packet []byte
 	from   *tcpStream
