@@ -34,9 +34,9 @@ func newRTCPSenders() *rtcpSenders {
 	return &rtcpSenders{bucket: rate.NewLimiter(senderRate, senderBurst), known: map[uint32]bool{}}
 }
 
-// admit reports whether packet may pass. Packets that are not RTCP always pass. The function now is called only if the
-// sender of packet has not been accepted yet.
-func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
+// admit reports whether packet may pass. Packets that are not RTCP always pass. admit calls clock only if the sender of
+// packet has not been accepted yet.
+func (s *rtcpSenders) admit(packet []byte, clock func() time.Time) bool {
 	if len(packet) < 8 || packet[0]>>6 != 2 || packet[1] < 192 || packet[1] > 223 { // RFC 5761, section 4
 		return true
 	}
@@ -46,7 +46,7 @@ func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	if s.known[sender] {
 		return true
 	}
-	if len(s.known) >= maxSenders || !s.bucket.AllowN(now(), 1) {
+	if len(s.known) >= maxSenders || !s.bucket.AllowN(clock(), 1) {
 		return false
 	}
 	s.known[sender] = true

@@ -31,8 +31,8 @@
 //	            └─▶ STUNConn: STUN and TURN
 //
 // Packets from an address go to its owner: the connection that first sent a STUN message to the address. Another connection
-// that sends a STUN response to the address receives copies. It becomes the owner when it has proved that its client
-// receives packets at the address, or when no request for the owner has arrived from there for ownerSilence; see
+// that sends a STUN response to the address receives copies. It becomes the owner when a DTLS handshake has proved that its
+// client receives packets at the address, or when no request for the owner has arrived from there for ownerSilence; see
 // addressOwner.
 //
 // When the DTLS handshake of a peer connection has completed, its connections drop unencrypted DTLS records, which anybody
@@ -55,8 +55,8 @@
 // Close ends them. Locks: PacketConn.sendMu is held while a batch is sent. PacketConn.mu is taken under sendMu only to swap
 // batches. Writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter are held alone.
 //
-// Goroutines of TCP: one accepts connections. Each connection has one until its protocol is known. A connection that carries
-// ICE keeps it, and has another one for writes. ProtocolMux.Close ends all of them and waits. Locks: TCPMuxedConn.mu is held
-// while its streams are closed. To close a stream, tcpStream.mu is taken under it. The locks of ProtocolMux, connCounter,
-// prefixConn and TCPMux are held alone.
+// Goroutines of TCP: one accepts connections. Each connection has a goroutine until its protocol is known. A connection that
+// carries ICE keeps that goroutine and has another one for writes. ProtocolMux.Close ends all of them and waits. Locks:
+// TCPMuxedConn.mu is held while the streams of the connection are closed. Closing a stream takes tcpStream.mu under it. The
+// locks of ProtocolMux, connCounter, prefixConn and TCPMux are held alone.
 package wire

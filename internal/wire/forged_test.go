@@ -73,8 +73,8 @@ func TestForgedDTLSRecordsDoNotBreakTheConnection(t *testing.T) {
 	}
 }
 
-// connect connects two peers and returns an open data channel of the offerer. The answerer echoes each message. The channel
-// echoes receives each echo.
+// connect connects two peers and returns an open data channel of the offerer. The answerer echoes each message. Each echo is
+// sent to the channel echoes.
 func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, echoes chan<- string) *webrtc.DataChannel {
 	t.Helper()
 	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {

@@ -114,16 +114,16 @@ func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
 	return pc
 }
 
-// describe applies desc to the peer creator, which has created it, and then to the peer other. The peer other receives it
-// with all candidates of creator.
-func describe(t *testing.T, creator, other *webrtc.PeerConnection, desc webrtc.SessionDescription) {
+// describe applies desc to the peer creator, which has created it. Then it applies desc, with all candidates of creator, to
+// the peer receiver.
+func describe(t *testing.T, creator, receiver *webrtc.PeerConnection, desc webrtc.SessionDescription) {
 	t.Helper()
 	gathered := webrtc.GatheringCompletePromise(creator)
 	if err := creator.SetLocalDescription(desc); err != nil {
 		t.Fatal(err)
 	}
 	<-gathered
-	if err := other.SetRemoteDescription(*creator.LocalDescription()); err != nil {
+	if err := receiver.SetRemoteDescription(*creator.LocalDescription()); err != nil {
 		t.Fatal(err)
 	}
 }

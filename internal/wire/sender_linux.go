@@ -41,7 +41,7 @@ type sender struct {
 
 	// call is a function value that calls sendmmsg. init allocates it once for all sends. RawConn.Write passes only the
 	// socket to call. So the argument and the results of sendmmsg are fields: next is the index of the first message to
-	// send, sent is the number of messages sent, and errno is the error.
+	// send, sent is the number of messages that the call has sent, and errno is the error.
 	next, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool
@@ -176,7 +176,7 @@ func (s *sender) prepare(b *batch, n int, segment bool) {
 	}
 }
 
-// startMessage adds a message with the destination to. iov is the first packet of the message.
+// startMessage adds a message with its destination. iov is the first packet of the message.
 func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	m := s.count
 	s.count++
@@ -208,7 +208,7 @@ func (s *sender) name(m int, to netip.AddrPort) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
-// scope returns the index of the network interface with the name zone, or 0 if there is no such interface. Link-local
+// scope returns the index of the network interface whose name is zone, or 0 if there is no such interface. Link-local
 // addresses contain such a name.
 func scope(zone string) uint32 {
 	if zone == "" {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// allowed passes n requests from each address to the limiter. All arrive at the same time, which is elapsed after the start
+// allowed passes n requests from each address to the limiter. All of them arrive when the time d has passed since the start
 // of the limiter. allowed returns the total number of requests that the limiter allows.
-func allowed(a *stunLimiter, elapsed time.Duration, n int, addresses ...netip.Addr) int {
+func allowed(a *stunLimiter, d time.Duration, n int, addresses ...netip.Addr) int {
 	admitted := 0
 	for range n {
 		for _, client := range addresses {
-			if a.allow(client, a.start.Add(elapsed)) {
+			if a.allow(client, a.start.Add(d)) {
 				admitted++
 			}
 		}
