@@ -69,7 +69,7 @@ func TestICERequestFromSpoofedAddressDoesNotTakeOverThatAddress(t *testing.T) {
 }
 
 // A client that received a part of the DTLS handshake over TCP has not proved that it receives UDP packets at the address.
-// So its connection must not become the owner.
+// So its connection must not become the owner of the address.
 func TestDTLSHandshakePartlyOverTCPDoesNotTakeOverUDPAddress(t *testing.T) {
 	m, s := newMuxed(t), newTestMux(t, ProtocolMuxOptions{})
 	m.SetTCPMux(s.TCPMux())
@@ -116,7 +116,7 @@ func TestCompletedDTLSHandshakeTakesOverTheRemoteAddress(t *testing.T) {
 }
 
 // A client has disappeared and sends no more requests, and another client is given its address. After ownerSilence, the
-// connection of the other client must become the owner.
+// connection of the other client must become the owner of the address.
 func TestRemoteAddressIsTakenOverFromSilentConnection(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()

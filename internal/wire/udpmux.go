@@ -14,7 +14,7 @@ import (
 // connection whose username fragment it contains (RFC 8445, section 7.2.2). All other packets go to the owner of their
 // source address, see addressOwner.
 //
-// Pion's own mux passes even Binding requests to the connection that first used an address.
+// Pion's own mux differs in this: it passes even Binding requests to the connection that first used their source address.
 type UDPMux struct {
 	conn *PacketConn
 	now  func() time.Time // time.Now, except in tests
