@@ -194,8 +194,8 @@ func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error
 	return nil
 }
 
-// newHTTP creates the HTTP server and returns its router. When the server is closed, it ends
-// all event streams first, because they would delay the shutdown.
+// newHTTP creates the HTTP server and returns its router. When the server is closed, it ends all event streams first,
+// because they would delay the shutdown.
 func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	base, endStreams := context.WithCancel(context.Background())
