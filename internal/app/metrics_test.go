@@ -112,7 +112,8 @@ func TestJoinTimeMetricExcludesMovedAndForwardedParticipants(t *testing.T) {
 	}
 }
 
-// All requests come over loopback, like requests from a proxy on this machine or from a browser after DNS rebinding.
+// All requests in this test come from a loopback address, but not all count as local: a proxy on this machine, or a
+// browser after DNS rebinding, also connects from a loopback address, and needs the token.
 func TestMetricsAreServedOnlyWithTheTokenOrToALocalRequest(t *testing.T) {
 	const token, given, wrong = "0123456789abcdef", "Authorization: Bearer 0123456789abcdef", "Authorization: Bearer 0123456789abcdeg"
 	const ok, notFound = http.StatusOK, http.StatusNotFound

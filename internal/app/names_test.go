@@ -15,8 +15,8 @@ import (
 	"meet/test/harness"
 )
 
-// The server API creates rooms with the names for which /api/connection-details issues connection details, and refuses
-// all other names. The lobby lists every created room with a link that works.
+// The server API accepts the same room names as /api/connection-details, and refuses all others. The lobby lists every
+// created room with a link that works.
 func TestLobbyLinksToEveryRoomCreatedByTheAPI(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}

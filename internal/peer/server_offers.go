@@ -40,7 +40,7 @@ type reuse struct {
 	free    map[webrtc.RTPCodecType]int // number of free sections
 }
 
-// offerSent records that an offer has been sent. The sections in dropped are inactive in that offer.
+// offerSent records that an offer has been sent, in which the sections in r.dropped are inactive.
 func (r *reuse) offerSent() { r.dropped, r.leaving = nil, append(r.leaving, r.dropped...) }
 
 // answerReceived records that the client has answered the latest offer. The sections that are inactive in that offer are

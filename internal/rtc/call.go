@@ -17,7 +17,7 @@ const (
 	rpcResponseTopic = "lk.rpc_response"
 	rpcRequestID     = "lk.rpc_request_id"
 
-	// callerPrefix is the prefix of the random identity under which a hidden participant calls.
+	// callerPrefix is the prefix of the random identity under which others see a hidden participant that makes an RPC call.
 	callerPrefix = "CALLER_"
 )
 

@@ -21,8 +21,8 @@ type Participant struct {
 	quirks clientQuirks
 	joined time.Time
 
-	// context is canceled when p ends. A data channel that waits for the loop or for slow recipients then stops waiting.
-	// Otherwise the wait would delay the end of p.
+	// context is canceled as soon as p begins to end. Goroutines of data channels that wait for the loop or for slow
+	// recipients then stop waiting, so that they do not delay the end of p.
 	context   context.Context
 	cancel    context.CancelFunc
 	closed    bool

@@ -36,8 +36,8 @@ var (
 	soakClients = flag.Int("participants", 6, "number of clients that do random actions")
 )
 
-// soakPace is the number of actions per second of all clients together: what two cores can sustain in a long soak with
-// both server and clients.
+// soakPace is the number of actions per second of all clients together. A machine with two cores that runs both the
+// server and the clients can sustain it in a long soak test.
 const soakPace = 60
 
 // Clients do random actions in several rooms at the same time. In the end all rooms, participants and tracks must have

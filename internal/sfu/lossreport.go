@@ -16,7 +16,7 @@ type reportedLoss struct {
 	at       time.Time
 }
 
-// note stores the loss of a report.
+// note stores the packet loss that the reception report r states.
 func (l *reportedLoss) note(r *rtcp.ReceptionReport, now time.Time) {
 	*l = reportedLoss{r.FractionLost, now}
 }

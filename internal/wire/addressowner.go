@@ -67,8 +67,7 @@ func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxe
 
 // claim records that c sends a STUN message to addr. If addr has no owner, c becomes the owner. If there is an owner, a
 // request changes nothing. A response (isResponse is set) makes c a sharer, or lets c replace an owner that is silent. A
-// response counts for more because Pion sends it only after it has authenticated the client of c as the sender of the
-// request.
+// response counts for more, because Pion sends one only after it has verified that the request came from c's client.
 func (m *UDPMux) claim(c *UDPMuxedConn, addr netip.AddrPort, isResponse bool) {
 	addr = unmapped(addr)
 	m.mu.RLock()

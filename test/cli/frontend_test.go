@@ -20,7 +20,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// writeBuild writes a build to dir. It is the committed build with another lobby script, which contains mark.
+// writeBuild writes a build to dir. The build is the one in this repository, but its lobby script is replaced by one that
+// contains mark.
 func writeBuild(dir, mark string) error {
 	if err := os.CopyFS(dir, os.DirFS("../../web/static")); err != nil {
 		return err
@@ -55,7 +56,7 @@ func writeBuild(dir, mark string) error {
 }
 
 // serveBuild implements the script command "published". It serves a build at $SOURCE. With the argument "tampered", a
-// script does not match the manifest.
+// JavaScript file of the build does not match the manifest.
 func serveBuild(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs("published")
 	ts.Check(os.RemoveAll(dir))
