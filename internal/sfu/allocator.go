@@ -331,10 +331,10 @@ func (s *allocation) setAllowed(target forward.Target, changed []PauseChange) []
 	return changed
 }
 
-// updateTrial manages trials: for the time of a trial, more layers are sent than the estimate allows. updateTrial ends
-// the current trial if there is congestion or if its time has passed. It starts the next trial when
-// that is due, but only if useful is set. useful means that more layers are wanted than allowed, and that the path
-// cannot be probed with padding.
+// updateTrial manages trials. During a trial, one more layer is sent although the estimate may not carry it. updateTrial
+// ends the current trial if there is congestion or if its time has passed. It starts the next trial when that is due, but
+// only if useful is set. useful means that more layers are wanted than allowed, and that the path cannot be probed with
+// padding.
 func (a *Allocator) updateTrial(capacity pacer.Capacity, useful bool, now time.Time) {
 	t := &a.trial
 	if !capacity.DelayStable {
