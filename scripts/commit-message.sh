@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks commit messages. The subject has the form "package: verb ...", in the imperative, with at most 72 characters, no
-# semicolon and no full stop at its end; a blank line separates it from the body. Merges and reverts are exempt.
+# semicolon and no full stop at its end; a blank line separates it from the body. Merge commits and reverts are exempt.
 #   scripts/commit-message.sh FILE              checks one message; .githooks/commit-msg calls it
 #   scripts/commit-message.sh --range A..B      checks the commits that B has and A does not; CI calls it for a pull request
 set -euo pipefail
@@ -18,7 +18,7 @@ problem() {
   [ "$subject" = "$1" ] || { second=${1#*$'\n'}; second=${second%%$'\n'*}; }
 
   case "$subject" in
-    "Merge "* | "Revert \""*) return ;;
+    "Revert \""*) return ;;
     "") echo "the message is empty"; return ;;
   esac
   [ ${#subject} -le 72 ] || { echo "the subject has ${#subject} characters; at most 72 are allowed"; return; }
@@ -50,7 +50,7 @@ report() {
 
 case "${1:-}" in
   --range)
-    [ $# -eq 2 ] || { echo "usage: scripts/commit-message.sh --range A..B" >&2; exit 2; }
+    [[ $# -eq 2 && $2 == ?*..?* ]] || { echo "usage: scripts/commit-message.sh --range A..B" >&2; exit 2; }
     commits=$(git rev-list --no-merges --end-of-options "$2" --)
     status=0
     for commit in $commits; do
@@ -66,6 +66,7 @@ case "${1:-}" in
     # As git does: what is below the scissors, comments and leading blank lines do not belong to the message.
     message=$(sed -e '/^# -* >8 -*$/,$d' -e '/^#/d' -- "$1" | sed -e '/./,$!d')
     case "$message" in
+      "Merge "*) exit 0 ;; # --range leaves out commits with two parents, and checks all others
       "fixup! "* | "squash! "* | "amend! "*) exit 0 ;; # a rebase joins them with another commit; --range refuses them
     esac
     report "commit message" "$message"

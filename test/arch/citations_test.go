@@ -34,7 +34,7 @@ func textFiles(t *testing.T) map[string]string {
 	all := map[string]string{}
 	for _, file := range strings.Fields(string(list)) {
 		switch filepath.Ext(file) {
-		case ".go", ".js", ".ts", ".tsx", ".css", ".templ", ".sh", ".yml", ".md":
+		case ".go", ".js", ".mjs", ".ts", ".tsx", ".css", ".templ", ".sh", ".yml", ".yaml", ".conf", ".md":
 		default:
 			continue
 		}

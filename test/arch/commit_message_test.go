@@ -97,8 +97,14 @@ func TestCommitMessageScriptChecksEachCommitOfARange(t *testing.T) {
 	if exists(filepath.Join(dir, "created")) {
 		t.Error("a commit message ran a command")
 	}
-	if out, ok := commitMessage(t, dir, "--range", "none..HEAD"); ok {
-		t.Errorf("a range that does not exist passes: %s", out)
+	for _, bad := range []string{"none..HEAD", "..", "..HEAD", "HEAD.."} {
+		if out, ok := commitMessage(t, dir, "--range", bad); ok {
+			t.Errorf("the range %s passes: %s", bad, out)
+		}
+	}
+	commit("Merge everything; was done.")
+	if out, ok := commitMessage(t, dir, "--range", "HEAD~1..HEAD"); ok {
+		t.Errorf("a commit with one parent passes as a merge commit: %s", out)
 	}
 }
 
@@ -116,7 +122,16 @@ func TestWorkflowChecksCommitMessagesOfPullRequests(t *testing.T) {
 		if action, _, _ := strings.Cut(step.Uses, "@"); action == "actions/checkout" && step.With["fetch-depth"] != 0 {
 			t.Error("the checkout lacks the commits of a pull request: want fetch-depth: 0")
 		}
-		checked = checked || strings.Contains(step.Run, "scripts/commit-message.sh --range \"$BASE..$HEAD\"")
+		if !strings.Contains(step.Run, "scripts/commit-message.sh --range \"$BASE..$HEAD\"") {
+			continue
+		}
+		checked = true
+		if step.Env["BASE"] != "${{ github.event.pull_request.base.sha }}" || step.Env["HEAD"] != "${{ github.event.pull_request.head.sha }}" {
+			t.Errorf("the range is %v, want the commits of the pull request", step.Env)
+		}
+		if step.If != "github.event_name == 'pull_request'" {
+			t.Errorf("commit messages are checked if %q", step.If)
+		}
 	}
 	if !checked {
 		t.Error("no step runs scripts/commit-message.sh for the range of the pull request")

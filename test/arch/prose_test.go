@@ -28,6 +28,7 @@ var phrases = []phrase{
 	{regexp.MustCompile(`(^|[.:;] )Of [a-z]`), "subject, verb, object", "Of a stream with layers it passes one"},
 	{regexp.MustCompile(`(?i)\blikewise\b`), "the noun that is meant", "the other likewise"},
 	{regexp.MustCompile(`\b(no more|not more|at most|only) than so many\b|\bso many\b`), "the noun that is meant", "no more than so many bits"},
+	{regexp.MustCompile(`(?i)\bdoors?\b`), "the standard term", "the door of the room"},
 	{regexp.MustCompile(`\b(is|are|was) over\b`), `"has ended"`, "when the call is over"},
 	{regexp.MustCompile(`\banew\b`), `"again"`, "gathers them anew"},
 	{regexp.MustCompile(`\bfor good\b`), `"permanently"`, "closed for good"},
@@ -58,24 +59,24 @@ type prose struct {
 	text string
 }
 
-// proseOf returns the comments and messages of a source file, or the paragraphs of a document.
+// proseOf returns the comments and messages of a source file, or the paragraphs of a document or of another text.
 func proseOf(file, text string) ([]prose, error) {
 	switch filepath.Ext(file) {
 	case ".go":
 		return proseOfGo(file, text)
 	case ".md":
-		return proseOfMarkdown(text), nil
+		return paragraphs(markdownText(text)), nil
+	case ".ts", ".tsx", ".js", ".mjs", ".templ", ".yaml": // whole lines, because they contain texts that people see
+		return paragraphs(commentMark.ReplaceAllString(text, "")), nil
 	}
-	var found []prose
-	for i, line := range strings.Split(text, "\n") {
-		if c := comment.FindString(line); c != "" {
-			found = append(found, prose{i + 1, strings.TrimLeft(c, " \t/*#")})
-		}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = commentMark.ReplaceAllString(comment.FindString(line), "")
 	}
-	return found, nil
+	return paragraphs(strings.Join(lines, "\n")), nil
 }
 
-// proseOfGo returns the comments of a Go file and its string literals of three words or more.
+// proseOfGo returns the paragraphs of a Go file's comments, and its string literals of three words or more.
 func proseOfGo(file, text string) ([]prose, error) {
 	fset := token.NewFileSet()
 	parsed, err := parser.ParseFile(fset, file, text, parser.ParseComments)
@@ -84,9 +85,8 @@ func proseOfGo(file, text string) ([]prose, error) {
 	}
 	var found []prose
 	for _, group := range parsed.Comments {
-		first := fset.Position(group.Pos()).Line
-		for i, line := range strings.Split(strings.TrimSpace(group.Text()), "\n") {
-			found = append(found, prose{first + i, line})
+		for _, p := range paragraphs(strings.TrimSpace(group.Text())) {
+			found = append(found, prose{fset.Position(group.Pos()).Line + p.line - 1, p.text})
 		}
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
@@ -103,21 +103,46 @@ func proseOfGo(file, text string) ([]prose, error) {
 	return found, nil
 }
 
-// proseOfMarkdown returns the lines of a document outside code.
-func proseOfMarkdown(text string) []prose {
+var (
+	// commentMark matches the marks of comments at the beginning of lines.
+	commentMark = regexp.MustCompile(`(?m)^[ \t]*(?://+|#+|/?\*+/?)[ \t]?`)
+	inlineCode  = regexp.MustCompile("`[^`]*`")
+	// ownParagraph matches lines that do not continue a sentence of the line before, such as items of lists and rows.
+	ownParagraph = regexp.MustCompile(`^\s*(?:[-*|]|\d+\.|#)`)
+)
+
+// markdownText returns a document with code replaced: blocks by empty lines, and code in sentences by an x.
+func markdownText(text string) string {
+	lines := strings.Split(text, "\n")
+	block := false
+	for i, line := range lines {
+		if fence := strings.HasPrefix(strings.TrimSpace(line), "```"); fence || block {
+			block = block != fence
+			lines[i] = ""
+		} else {
+			lines[i] = inlineCode.ReplaceAllString(line, "`x`")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// paragraphs joins the lines of each paragraph of a text. Empty lines separate paragraphs.
+func paragraphs(text string) []prose {
 	var found []prose
-	code := false
+	joined := false // the line before belongs to the last paragraph of found
 	for i, line := range strings.Split(text, "\n") {
-		if strings.HasPrefix(strings.TrimSpace(line), "```") {
-			code = !code
-		} else if !code {
-			found = append(found, prose{i + 1, inlineCode.ReplaceAllString(line, "`x`")})
+		switch words := strings.TrimSpace(line); {
+		case words == "":
+			joined = false
+		case joined && !ownParagraph.MatchString(line):
+			found[len(found)-1].text += " " + words
+		default:
+			found = append(found, prose{i + 1, words})
+			joined = true
 		}
 	}
 	return found
 }
-
-var inlineCode = regexp.MustCompile("`[^`]*`")
 
 // exception returns the index of the exception that allows a wording in a file, or -1 if there is none.
 func exception(file, wording string) int {
@@ -144,14 +169,12 @@ func TestProseContainsNoForbiddenPhrases(t *testing.T) {
 		}
 		for _, p := range found {
 			for _, ph := range phrases {
-				wording := ph.wording.FindString(p.text)
-				if wording == "" {
-					continue
-				}
-				if i := exception(file, wording); i >= 0 {
-					needed[i] = true
-				} else {
-					t.Errorf("%s:%d: %q: write %s", file, p.line, strings.TrimSpace(wording), ph.instead)
+				for _, wording := range ph.wording.FindAllString(p.text, -1) {
+					if i := exception(file, wording); i >= 0 {
+						needed[i] = true
+					} else {
+						t.Errorf("%s:%d: %q: write %s", file, p.line, strings.TrimSpace(wording), ph.instead)
+					}
 				}
 			}
 		}
@@ -168,6 +191,31 @@ func TestEachForbiddenPhraseMatchesItsExample(t *testing.T) {
 		if !ph.wording.MatchString(ph.example) {
 			t.Errorf("%v does not match its example %q", ph.wording, ph.example)
 		}
+	}
+}
+
+func TestProseIsReadFromEveryKindOfFile(t *testing.T) {
+	tests := []struct{ file, text, want string }{
+		{"a.go", "package a\n\n// A joins\n// lines.\n//\n// And paragraphs.\nvar a = \"three words long\"\n", "3: A joins lines. | 6: And paragraphs. | 7: three words long"},
+		{"a.md", "# Title\nOne\nline.\n\n- an item\n- another `with code`\n```\ncode\n```\n", "1: # Title One line. | 5: - an item | 6: - another `x`"},
+		{"a.tsx", "/** Says\n * so. */\n\n<p>Text of a page</p>\n", "1: Says so. */ | 4: <p>Text of a page</p>"},
+		{"a.yaml", "# A comment\n\nsummary: A text\n", "1: A comment | 3: summary: A text"},
+		{"a.sh", "# A comment\n# continues.\necho code\n", "1: A comment continues."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.file, func(t *testing.T) {
+			found, err := proseOf(tt.file, tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range found {
+				got = append(got, fmt.Sprintf("%d: %s", p.line, p.text))
+			}
+			if got := strings.Join(got, " | "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

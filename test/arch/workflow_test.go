@@ -20,8 +20,9 @@ type workflow struct {
 	Jobs        map[string]struct {
 		Permissions *permissions
 		Steps       []struct {
-			Uses, Run string
-			With      map[string]any
+			Uses, Run, If string
+			With          map[string]any
+			Env           map[string]string
 		}
 	}
 }

@@ -78,8 +78,8 @@ for (const [mode, singlePeerConnection] of modes) {
     await recordPackets(silent);
     await recordPackets(bo);
     await silent.evaluate(() => room.localParticipant.publishData(new Uint8Array(1), { reliable: true }).catch(() => {}));
-    await publish(bo, 'heard', { reliable: true });
-    await expect.poll(async () => (await packets(silent)).map((p) => p.text)).toEqual(['heard']);
+    await publish(bo, 'received', { reliable: true });
+    await expect.poll(async () => (await packets(silent)).map((p) => p.text)).toEqual(['received']);
     expect(await packets(bo)).toEqual([]);
   });
 
@@ -91,7 +91,7 @@ for (const [mode, singlePeerConnection] of modes) {
       const random = (n) => Array.from({ length: n / 65536 }, () => crypto.getRandomValues(new Uint8Array(65536)));
       const text = random(1 << 20).flatMap((b) => [...b]).map((b) => 'aäあ😀'[b & 3 ? (b & 3) - 1 : 0] + String.fromCharCode(33 + (b >> 2))).join('');
       await room.localParticipant.sendText(text, { topic: 'files', attributes: { of: 'Ada' } });
-      const file = new File(random(2 << 20), 'picture.bin');
+      const file = new File(random(2 << 20), 'image.bin');
       await room.localParticipant.sendFile(file, { topic: 'files' });
       const writer = await room.localParticipant.streamBytes({ topic: 'files', name: 'live', destinationIdentities: ['Bo'] });
       const chunks = random(2 << 20);
@@ -109,7 +109,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(() => streams(cy)).toEqual(sent.slice(0, 2).map((s) => expect.objectContaining(s)));
     const [text, file] = await streams(bo);
     expect(text.info.attributes).toMatchObject({ of: 'Ada' });
-    expect(file.info.name).toBe('picture.bin');
+    expect(file.info.name).toBe('image.bin');
     await bo.evaluate(() => room.localParticipant.sendText('and back', { topic: 'files' }));
     await expect.poll(async () => (await streams(ada)).map((s) => [s.from, s.length])).toEqual([['Bo', 8]]);
   });

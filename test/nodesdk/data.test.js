@@ -47,13 +47,13 @@ for (const [mode, singlePeerConnection] of modes) {
     const folder = await mkdtemp(path(tmpdir(), 'meet-nodesdk-'));
     t.after(() => rm(folder, { recursive: true }));
     const file = randomBytes(2 << 20);
-    await writeFile(path(folder, 'picture.bin'), file);
-    await ada.localParticipant.sendFile(path(folder, 'picture.bin'), { topic: 'files', name: 'picture.bin' });
+    await writeFile(path(folder, 'image.bin'), file);
+    await ada.localParticipant.sendFile(path(folder, 'image.bin'), { topic: 'files', name: 'image.bin' });
     const writer = await ada.localParticipant.streamBytes({ topic: 'files', name: 'live' });
     for (let i = 0; i < file.length; i += 100_000) await writer.write(file.subarray(i, i + 100_000));
     await writer.close();
     await eventually(() => arrived.length === 3, () => `three streams, got ${arrived}`);
-    assert.deepEqual(arrived, [['ada', digest(text)], ['ada', digest(file), 'picture.bin'], ['ada', digest(file), 'live']]);
+    assert.deepEqual(arrived, [['ada', digest(text)], ['ada', digest(file), 'image.bin'], ['ada', digest(file), 'live']]);
   });
 
   test(`RPC calls return results and errors over ${mode}`, async (t) => {

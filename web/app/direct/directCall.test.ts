@@ -131,8 +131,8 @@ it("updates status and tracks from the transport", async () => {
   transport.state.set("interrupted");
   expect(call.state.value.status).toBe("interrupted");
   transport.state.set("connected");
-  transport.remote.set({ camera: "picture" });
-  expect(call.state.value).toMatchObject({ status: "connected", peer: { tracks: { camera: "picture" } } });
+  transport.remote.set({ camera: "stream" });
+  expect(call.state.value).toMatchObject({ status: "connected", peer: { tracks: { camera: "stream" } } });
 });
 
 it("ends as refused when the session does not exist or is full", async () => {
