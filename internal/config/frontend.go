@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -85,10 +84,10 @@ func setAddress(field func(*Config) *string) func(*Config, string) error {
 // frontendProblems returns an error for each contradiction between front end settings.
 func (c *Config) frontendProblems() (problems []error) {
 	if c.FrontendRepository != "" && c.FrontendURL != "" {
-		problems = append(problems, errors.New("frontend_url: got frontend_repository too, want one of them"))
+		problems = append(problems, errors.New("frontend_url: set frontend_url or frontend_repository, not both"))
 	}
 	if c.FrontendUpdate != "off" && c.FrontendRepository == "" && c.FrontendURL == "" {
-		problems = append(problems, fmt.Errorf("frontend_update: got %q without a source, want frontend_repository or frontend_url too", c.FrontendUpdate))
+		problems = append(problems, errors.New("frontend_update needs frontend_repository or frontend_url"))
 	}
 	return problems
 }

@@ -92,7 +92,7 @@ func conflictingKeys(keys []Key) (problems []error) {
 	secrets := map[string]string{}
 	for _, k := range keys {
 		if s, ok := secrets[k.Name]; ok && s != k.Secret {
-			problems = append(problems, fmt.Errorf("keys: got two secrets for API key %q, want one", k.Name))
+			problems = append(problems, fmt.Errorf("keys: API key %q has two secrets; give one", k.Name))
 		}
 		secrets[k.Name] = k.Secret
 	}
@@ -149,7 +149,7 @@ func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 		case k != "":
 			problems = append(problems, fmt.Errorf("%s: got no value, want the secret of %s", secret, key))
 		case s != "":
-			problems = append(problems, fmt.Errorf("%s: got no value, want the key that %s belongs to", key, secret))
+			problems = append(problems, fmt.Errorf("%s is empty; set the API key of %s", key, secret))
 		}
 	}
 	regions := map[string]string{}
