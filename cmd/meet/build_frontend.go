@@ -70,7 +70,7 @@ func (b buildFrontend) check() error {
 		return fmt.Errorf("--static-url: got %q, want a URL such as https://static.example.org/meet/", b.StaticURL)
 	}
 	if _, err := os.Stat(filepath.Join(b.Source, "vite.config.ts")); err != nil {
-		return fmt.Errorf("--source: %s is not the source of the front end; run this command in Meet's repository", b.Source)
+		return fmt.Errorf("--source: %s does not contain the source of the front end; run this command in Meet's repository", b.Source)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (t createToken) check() error {
 	case t.Admin && t.Room == "":
 		return errors.New("--room: --admin needs the name of the room")
 	case t.Destination != "" && !t.Admin:
-		return errors.New("--destination-room: it needs --admin of the room that participants leave")
+		return errors.New("--destination-room needs --admin")
 	case len(t.Details) > 0 && t.Kind == "":
 		return errors.New("--kind-detail: it needs --kind")
 	case t.Open && !t.Join:

@@ -80,7 +80,7 @@ func (j join) check() error {
 	case (j.Loop || j.FPS != nil) && j.Audio == "" && j.Video == "":
 		return errors.New("--video: --loop and --fps need a file; give --video or --audio")
 	case j.RecordTo != "" && !j.Subscribe:
-		return errors.New("--record-to: it cannot record with --no-subscribe")
+		return errors.New("--record-to and --no-subscribe exclude each other")
 	}
 	if j.RecordTo != "" {
 		if info, err := os.Stat(j.RecordTo); err != nil || !info.IsDir() {

@@ -19,7 +19,7 @@ type keyFlags struct {
 // check validates the flags before the settings are read.
 func (k keyFlags) check() error {
 	if k.APIKey == "" && k.APISecret != "" {
-		return usageError{errors.New("--api-key: --api-secret needs the API key that it belongs to")}
+		return usageError{errors.New("--api-secret needs --api-key")}
 	}
 	return nil
 }

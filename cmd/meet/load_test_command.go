@@ -115,7 +115,7 @@ func (l loadTest) checkJoins() error {
 		{"--pid", l.PID != 0},
 	} {
 		if one.given && l.Joins > 0 {
-			return fmt.Errorf("%s: --join-latency uses rooms of its own; do not give both", one.flag)
+			return fmt.Errorf("%s cannot be combined with --join-latency", one.flag)
 		}
 	}
 	return nil
