@@ -75,7 +75,7 @@ func restrictMode(root *os.Root, name string, mode fs.FileMode, log *slog.Logger
 	if err := root.Chmod(name, mode); err != nil {
 		return fmt.Errorf("change the mode of %s: %w", name, err)
 	}
-	log.Warn("other users of this machine had rights to a file of the data folder, which were removed",
+	log.Warn("removed access of other users to a file in the data folder",
 		"folder", root.Name(), "name", name, "mode", info.Mode().Perm().String(), "now", mode.String())
 	return nil
 }

@@ -139,7 +139,7 @@ func (c *Client) handle(msg *livekit.SignalResponse) error {
 	switch m := msg.Message.(type) {
 	case *livekit.SignalResponse_Offer:
 		if c.subscriber == nil {
-			return errors.New("the server made an offer, but with a single peer connection only the client does")
+			return errors.New("the server sent an offer, but with a single peer connection only the client may send offers")
 		}
 		c.storeMids(m.Offer)
 		return c.subscriber.acceptOffer(m.Offer)

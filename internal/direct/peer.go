@@ -57,7 +57,7 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !proxy.CheckOrigin(r) { // only this server's own pages, and clients other than browsers
 		h.originWarnings.Do(func() {
-			h.opts.Log.Warn("direct calls were refused to a page: it is of another site, or a proxy changes the Host header and does not send X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
+			h.opts.Log.Warn("a direct call was refused: the page belongs to another site, or a proxy changes the Host header and does not send X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
 		})
 		http.Error(w, "pages of other sites may not use direct calls; if this page is the server's own, the proxy in front of the server must keep the Host header or send X-Forwarded-Host", http.StatusForbidden)
 		return

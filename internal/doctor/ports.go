@@ -117,7 +117,7 @@ func portError(check, network, listen string, err error, running bool) Finding {
 		return finding(check, "%s %s is in use by another program", network, listen).withAdvice(Fail, "stop that program, or choose another port with --listen")
 	case errors.Is(err, syscall.EACCES):
 		return finding(check, "this user may not listen on %s %s", network, listen).
-			withAdvice(Fail, "choose a port from 1024 up with --listen, or give the program cap_net_bind_service")
+			withAdvice(Fail, "choose a port of at least 1024 with --listen, or give the program cap_net_bind_service")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return finding(check, "this machine has no address %s", listen).withAdvice(Fail, "choose another address with --listen")
 	}

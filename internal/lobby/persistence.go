@@ -74,7 +74,7 @@ func (l *Lobby) flush() {
 	defer cancel()
 	for id, m := range l.takeDirty() {
 		if err := l.write(ctx, id, m); err != nil {
-			l.options.Log.Warn("could not write a meeting's record, will retry", "meeting", id, "err", err)
+			l.options.Log.Warn("could not write a meeting's record; trying again", "meeting", id, "err", err)
 			l.requeue(id, m)
 		}
 	}

@@ -134,7 +134,7 @@ func (pb *publishing) retryEarlyMedia() {
 func (pb *publishing) addMedia(pub *Publication, s incomingStream) {
 	p := pb.p
 	if pub.addMedia(s) {
-		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", s.Info().MimeType)
+		p.log.Debug("track published in an additional codec", "track", pub.info.Sid, "codec", s.Info().MimeType)
 		p.room.announce(p, true)
 		p.room.reconcileSubscribers(pub) // for subscriptions that ended in correctCodec
 		p.room.dirtyDemand[pub] = true
