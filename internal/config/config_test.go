@@ -250,7 +250,7 @@ func TestInvalidSettingsAreRefusedWithTheReason(t *testing.T) {
 		{"updates without a source", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{"frontend_update needs frontend_repository or frontend_url"}},
 		{"one invalid webhook URL of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
 		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},
-		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET: got no value"}},
+		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET is empty"}},
 		{"secret without key", config.Source{Environ: []string{"LK_API_SECRET=k"}}, []string{"LK_API_KEY is empty; set the API key of LK_API_SECRET"}},
 		{"invalid region URL", config.Source{Environ: []string{"LIVEKIT_URL_EU=b"}}, []string{"LIVEKIT_URL_EU:"}},
 		{"one key, two secrets", config.Source{Flags: map[string]string{"keys": "k: a", "key_file": write(t, "k.yaml", "k: b\n")}}, []string{`keys: API key "k" has two secrets`}},

@@ -147,7 +147,7 @@ func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 		case k != "" && s != "":
 			l["keys"] = namedValue{key, asYAML(map[string]string{k: s})}
 		case k != "":
-			problems = append(problems, fmt.Errorf("%s: got no value, want the secret of %s", secret, key))
+			problems = append(problems, fmt.Errorf("%s is empty; set the secret of %s", secret, key))
 		case s != "":
 			problems = append(problems, fmt.Errorf("%s is empty; set the API key of %s", key, secret))
 		}
