@@ -86,18 +86,18 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		}
 		return
 	}
-	stale := d.fwd.Superseded(seq)
+	superseded := d.fwd.Superseded(seq)
 	l := d.receiver.layer(int(sent.Layer))
 	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !l.loadHistory(sent.Source, &d.rtx.packet, d.rtx.raw) {
 		// Limit these requests: all other subscribers get the key frames too.
-		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.keyFrameRequested) >= maxKeyFrameRetry {
+		if !superseded && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.keyFrameRequested) >= maxKeyFrameRetry {
 			d.selection.keyFrameRequested = now
 			d.receiver.requestKeyFrame(d.fwd.Layer(), now)
 		}
 		return
 	}
 	p := &d.rtx.packet
-	if d.video && !d.options.Tap.pacer.AllowRetransmission(len(p.Payload), stale, now) {
+	if d.video && !d.options.Tap.pacer.AllowRetransmission(len(p.Payload), superseded, now) {
 		return
 	}
 	sent.MarkResent(now)

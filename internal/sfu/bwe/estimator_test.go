@@ -38,12 +38,12 @@ func TestEstimateConvergesToLinkRate(t *testing.T) {
 			c := newSimulation(t, p)
 			c.adaptive, c.wanted = true, 6_000_000
 			c.run(10*time.Second, nil)
-			c.delayMost = 0
+			c.maxDelay = 0
 			if got := c.meanEstimateShare(30*time.Second) / p.rate; got < 0.6 || got > 1.15 {
 				t.Errorf("the mean estimate is %.2f of the link rate", got)
 			}
-			if c.delayMost > 300*time.Millisecond+p.jitter {
-				t.Errorf("a packet waited %v in the queue", c.delayMost)
+			if c.maxDelay > 300*time.Millisecond+p.jitter {
+				t.Errorf("a packet waited %v in the queue", c.maxDelay)
 			}
 		})
 	}
@@ -64,7 +64,7 @@ func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 			c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 			c.adaptive = tuned
 			c.run(10*time.Second, nil)
-			c.path.rate = 3e5
+			c.link.rate = 3e5
 			c.run(3*time.Second, nil)
 			if c.estimateShare(3e5) > 1.1 || c.estimateShare(3e5) < 0.4 || c.queueDelay() > 50*time.Millisecond {
 				t.Errorf("three seconds later the estimate is %d and the queueing delay %v", c.e.Bitrate(), c.queueDelay())
@@ -77,7 +77,7 @@ func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 			if c.estimateShare(3e5) < 0.5 || c.estimateShare(3e5) > 1.3 {
 				t.Errorf("the estimate is %d", c.e.Bitrate())
 			}
-			c.path.rate = 3e6
+			c.link.rate = 3e6
 			c.run(8*time.Second, nil)
 			if c.rate() < 1_600_000 {
 				t.Errorf("eight seconds after the link has recovered, %d bits/s are sent", c.rate())
@@ -98,8 +98,8 @@ func TestLongerPathDelayDoesNotLowerTheEstimate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newSimulation(t, link{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 			c.run(10*time.Second, nil)
-			c.path.delay += 150 * time.Millisecond
-			c.path.loss, c.path.jitter = then.loss, then.jitter
+			c.link.delay += 150 * time.Millisecond
+			c.link.loss, c.link.jitter = then.loss, then.jitter
 			c.run(900*time.Millisecond, nil)
 			if c.e.Queue(c.now) == 0 {
 				t.Error("after a second the delay does not count as a queue, so the case tests nothing")
@@ -135,7 +135,7 @@ func TestSendersOwnQueueIsNotMistakenForLongerPathDelay(t *testing.T) {
 			c := newSimulation(t, link{rate: 3e6, queue: tt.queue, delay: 20 * time.Millisecond})
 			c.layers = tt.layers
 			c.run(10*time.Second, nil)
-			c.path.rate = tt.narrows
+			c.link.rate = tt.narrows
 			all, began := c.layers, c.now
 			var waiting, unseen int
 			c.run(12*time.Second, func() {
@@ -165,7 +165,7 @@ func TestLossWithoutQueueingDelayLowersTheEstimate(t *testing.T) {
 	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.adaptive, c.wanted = true, 2_000_000
 	c.run(10*time.Second, nil)
-	c.path.rate, c.path.queue = 1e6, 8*time.Millisecond
+	c.link.rate, c.link.queue = 1e6, 8*time.Millisecond
 	c.run(3*time.Second, nil)
 	if got := c.meanEstimateShare(10*time.Second) / 1e6; got > 1.25 || got < 0.5 {
 		t.Errorf("the estimate is %.2f of the link", got)
@@ -182,7 +182,7 @@ func TestEstimateIsConstantWhileLittleIsSent(t *testing.T) {
 	if got := float64(c.e.Bitrate()) / float64(before); got < 0.5 || got > 1.1 {
 		t.Errorf("the estimate changed from %d to %d while 150 kbit/s were sent", before, c.e.Bitrate())
 	}
-	c.path.rate = 1e5
+	c.link.rate = 1e5
 	c.run(5*time.Second, nil)
 	if c.estimateShare(1e5) > 1.2 {
 		t.Errorf("the estimate of a link of 100 kbit/s is %d", c.e.Bitrate())
@@ -194,12 +194,12 @@ func TestEstimateAdaptsToCrossTraffic(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.adaptive, c.wanted = true, 6_000_000
 	c.run(10*time.Second, nil)
-	c.path.cross = 2e6
+	c.link.cross = 2e6
 	c.run(5*time.Second, nil)
 	if got := c.meanEstimateShare(10*time.Second) / 1e6; got < 0.5 || got > 1.3 {
 		t.Errorf("the estimate is %.2f of the remaining rate", got)
 	}
-	c.path.cross = 0
+	c.link.cross = 0
 	c.run(10*time.Second, nil)
 	if got := c.meanEstimateShare(5*time.Second) / 3e6; got < 0.6 {
 		t.Errorf("ten seconds later the estimate is %.2f of the link rate", got)
@@ -209,9 +209,9 @@ func TestEstimateAdaptsToCrossTraffic(t *testing.T) {
 func TestEstimateRecoversAfterInterruption(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
-	c.path.loss = 1
+	c.link.loss = 1
 	c.run(3*time.Second, nil)
-	c.path.loss = 0
+	c.link.loss = 0
 	c.run(6*time.Second, nil)
 	if c.rate() != 1_700_000 {
 		t.Errorf("six seconds after an interruption of three seconds, %d bits/s are sent", c.rate())
@@ -222,12 +222,12 @@ func TestEstimateRecoversAfterInterruption(t *testing.T) {
 func TestEstimateRecoversAfterVideoIsPausedByCongestion(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 2 * time.Second, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
-	c.path.rate = 1e5
+	c.link.rate = 1e5
 	c.run(5*time.Second, func() { c.probesOnly = c.probesOnly || c.e.Congested(c.now) })
 	if !c.probesOnly {
 		t.Fatal("there is no congestion on a link with 1/30 of the rate")
 	}
-	c.path.rate = 3e6
+	c.link.rate = 3e6
 	c.run(15*time.Second, nil)
 	if c.rate() < 1_600_000 {
 		t.Errorf("fifteen seconds after the link has recovered, the estimate is %d, and its delay grows: %v", c.e.Bitrate(), c.e.Congested(c.now))
@@ -238,7 +238,7 @@ func TestEstimateRecoversAfterVideoIsPausedByCongestion(t *testing.T) {
 func TestLossReportsAreIgnoredWithTWCC(t *testing.T) {
 	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
-	c.path.rate = 3e5
+	c.link.rate = 3e5
 	c.run(3*time.Second, nil)
 	if !c.e.AtCapacity() {
 		t.Fatal("AtCapacity is false on a link with 1/10 of the rate")

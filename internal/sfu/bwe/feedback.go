@@ -12,7 +12,7 @@ const (
 	feedbackHeader   = 20     // bytes before the first status chunk
 	referenceUnit    = 64_000 // µs
 	deltaUnit        = 250    // µs
-	runLengthMax     = 1<<13 - 1
+	maxRunLength     = 1<<13 - 1
 	statusSmallDelta = 1
 	statusLargeDelta = 2
 )
@@ -77,10 +77,10 @@ func (r *report) readStatuses(b []byte, count int) (rest []byte, err error) {
 		left := count - len(r.statuses)
 		switch {
 		case chunk&0x8000 == 0: // run length
-			for range min(left, int(chunk&runLengthMax)) {
+			for range min(left, int(chunk&maxRunLength)) {
 				r.statuses = append(r.statuses, uint8(chunk>>13)&3)
 			}
-			if chunk&runLengthMax == 0 {
+			if chunk&maxRunLength == 0 {
 				return nil, errFeedback // it has no meaning, and could be repeated endlessly
 			}
 		case chunk&0x4000 == 0: // 14 symbols of one bit

@@ -4,9 +4,9 @@ package bwe
 // depend more on the burst than on the path (draft-ietf-rmcat-gcc-02, section 5.2). Times are in µs.
 const (
 	groupSpan    = 5_000
-	burstMax     = 100_000   // maximum duration of a group that arrives from a draining queue
+	maxBurst     = 100_000   // maximum duration of a group that arrives from a draining queue
 	clockStep    = 3_000_000 // a larger step means that the receiver's clock was set
-	reorderedMax = 3         // groups in a row that arrived before their predecessors
+	maxReordered = 3         // groups in a row that arrived before their predecessors
 )
 
 // group holds the times of the first and last packet of a group, in µs.
@@ -65,7 +65,7 @@ func (g *grouper) belongs(sent, arrival int64) bool {
 	}
 	// Packets that arrive faster than they were sent were queued together.
 	apart := arrival - c.lastArrival
-	return apart-(sent-c.lastSent) < 0 && apart <= groupSpan && arrival-c.firstArrival < burstMax
+	return apart-(sent-c.lastSent) < 0 && apart <= groupSpan && arrival-c.firstArrival < maxBurst
 }
 
 // plausible reports whether the time between two arrivals can be used. If it is negative too often, or too large,
@@ -76,7 +76,7 @@ func (g *grouper) plausible(arrivalDelta int64) bool {
 		g.hasPrevious = false
 		return false
 	case arrivalDelta < 0:
-		if g.reordered++; g.reordered >= reorderedMax {
+		if g.reordered++; g.reordered >= maxReordered {
 			g.hasPrevious, g.reordered = false, 0
 		}
 		return false

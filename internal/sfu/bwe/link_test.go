@@ -31,7 +31,7 @@ type packetOnLink struct {
 // simulation is a sender with an Estimator, a link, and a receiver that sends feedback. Time passes only in run.
 type simulation struct {
 	t      *testing.T
-	path   link
+	link   link
 	now    time.Time
 	random *rand.Rand
 
@@ -59,7 +59,7 @@ type simulation struct {
 
 	sent, dropped int // packets
 	sentBytes     int
-	delayMost     time.Duration // maximum queueing delay so far
+	maxDelay      time.Duration // maximum queueing delay so far
 }
 
 // delayedFeedback is a feedback packet and its time of arrival at the sender.
@@ -72,7 +72,7 @@ type delayedFeedback struct {
 func newSimulation(t *testing.T, p link) *simulation {
 	now := time.Unix(1_700_000_000, 0)
 	return &simulation{
-		t: t, path: p, now: now, random: rand.New(rand.NewPCG(3, 4)), e: New(800_000), wanted: 1_700_000,
+		t: t, link: p, now: now, random: rand.New(rand.NewPCG(3, 4)), e: New(800_000), wanted: 1_700_000,
 		layers: []int{150_000, 500_000, 1_700_000}, recorder: twcc.NewRecorder(5), free: now, frameDue: now, reportDue: now,
 	}
 }
@@ -153,7 +153,7 @@ func (c *simulation) send(size int) {
 	c.sent++
 	c.sentBytes += size
 	c.e.Sent(c.seq, size, c.probe.ID, c.now)
-	if c.random.Float64() < c.path.loss {
+	if c.random.Float64() < c.link.loss {
 		c.dropped++
 		return
 	}
@@ -161,14 +161,14 @@ func (c *simulation) send(size int) {
 		c.dropped++
 		return
 	}
-	arrival := c.free.Add(c.path.delay)
-	if c.path.jitter > 0 {
-		arrival = arrival.Add(time.Duration(c.random.Int64N(int64(c.path.jitter))))
-		if n := len(c.under); !c.path.reorder && n > 0 && arrival.Before(c.under[n-1].arrival) {
+	arrival := c.free.Add(c.link.delay)
+	if c.link.jitter > 0 {
+		arrival = arrival.Add(time.Duration(c.random.Int64N(int64(c.link.jitter))))
+		if n := len(c.under); !c.link.reorder && n > 0 && arrival.Before(c.under[n-1].arrival) {
 			arrival = c.under[n-1].arrival
 		}
 	}
-	c.delayMost = max(c.delayMost, arrival.Sub(c.now)-c.path.delay)
+	c.maxDelay = max(c.maxDelay, arrival.Sub(c.now)-c.link.delay)
 	c.under = append(c.under, packetOnLink{c.seq, arrival})
 }
 
@@ -177,16 +177,16 @@ func (c *simulation) enqueue(size int) bool {
 	if c.free.Before(c.now) {
 		c.free = c.now
 	}
-	if c.free.Sub(c.now) > c.path.queue {
+	if c.free.Sub(c.now) > c.link.queue {
 		return false
 	}
-	c.free = c.free.Add(time.Duration(float64(size) * 8 / c.path.rate * 1e9))
+	c.free = c.free.Add(time.Duration(float64(size) * 8 / c.link.rate * 1e9))
 	return true
 }
 
 // sendCrossTraffic adds the other traffic to the bottleneck's queue.
 func (c *simulation) sendCrossTraffic() {
-	c.crossBudget += c.path.cross / 8 * step.Seconds()
+	c.crossBudget += c.link.cross / 8 * step.Seconds()
 	for c.crossBudget > 1200 {
 		c.crossBudget -= 1200
 		c.enqueue(1200)
@@ -211,7 +211,7 @@ func (c *simulation) receive() {
 			if err != nil {
 				c.t.Fatal(err)
 			}
-			c.feedback = append(c.feedback, delayedFeedback{raw, c.now.Add(c.path.delay)})
+			c.feedback = append(c.feedback, delayedFeedback{raw, c.now.Add(c.link.delay)})
 		}
 	}
 	for len(c.feedback) > 0 && !c.feedback[0].at.After(c.now) {
