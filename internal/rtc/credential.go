@@ -19,7 +19,7 @@ type Credential struct {
 	Identity string
 	// Family is the ID shared by a token and all tokens refreshed from it; "" if the token has none.
 	Family string
-	// Guest is set for a token that this server issued to a requester whom it cannot identify. All other tokens come
+	// Guest is set for a token that this server issued to a requester that it cannot identify. All other tokens come
 	// from a back end.
 	Guest               bool
 	IssuedAt, ExpiresAt time.Time
@@ -165,8 +165,8 @@ func (p *Participant) mayResume(req JoinRequest) bool {
 		has.GetRecorder() == had.GetRecorder() && has.GetAgent() == had.GetAgent()
 }
 
-// resumeWith handles the token that a client presents when it resumes. If the token is of another family, it becomes
-// p's token, and rights that it does not grant are revoked.
+// resumeWith handles the token that a client presents when it resumes. If the token belongs to another family, it
+// becomes p's token, and rights that it does not grant are revoked.
 func (p *Participant) resumeWith(req JoinRequest) {
 	if req.Token.Family == p.req.Token.Family {
 		return

@@ -19,7 +19,7 @@ func (d *dataTransfer) handleData(kind livekit.DataPacket_Kind, raw []byte) {
 	}
 }
 
-// readPacket decodes a DataPacket and returns nil if raw is not one. Unknown fields are dropped. If the packet is of an
+// readPacket decodes a DataPacket and returns nil if raw is not one. Unknown fields are dropped. If the packet has an
 // unknown kind, from a newer protocol, it is returned with all its fields.
 func readPacket(raw []byte) *livekit.DataPacket {
 	packet := &livekit.DataPacket{}

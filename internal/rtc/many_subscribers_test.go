@@ -29,8 +29,8 @@ func bareParticipant(r *Room, identity string, sink SignalSink) *Participant {
 	return blankParticipant(r, req, sink)
 }
 
-// admitAudience admits n participants that publish nothing and have no connections, and returns their sinks.
-func admitAudience(b *testing.B, r *Room, n int) []*countingSink {
+// admitSubscribers admits n participants that publish nothing and have no connections, and returns their sinks.
+func admitSubscribers(b *testing.B, r *Room, n int) []*countingSink {
 	sinks := make([]*countingSink, n)
 	for i := range n {
 		sinks[i] = &countingSink{}
@@ -54,7 +54,7 @@ func BenchmarkAudienceJoins(b *testing.B) {
 					b.Fatal(err)
 				}
 				messages, bytes := 0, 0
-				for _, s := range admitAudience(b, r, n) {
+				for _, s := range admitSubscribers(b, r, n) {
 					messages += s.messages
 					bytes += s.bytes
 				}

@@ -368,7 +368,7 @@ func BenchmarkReliablePacketToAudience(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			admitAudience(b, r, n)
+			admitSubscribers(b, r, n)
 			ada := bareParticipant(r, "ada", &countingSink{})
 			if err := r.loop.Do(b.Context(), func() { r.admit(ada); ada.activate() }); err != nil {
 				b.Fatal(err)

@@ -50,10 +50,10 @@ const (
 	maxRPCMessage = 256
 	// rpcAckTime is the time in which a participant must acknowledge a call; clients do so immediately.
 	rpcAckTime = 2 * time.Second
-	// rpcDefaultTime is the default time limit of a call. rpcLeastTime is the minimum time that the called
+	// rpcDefaultTime is the default time limit of a call. rpcMinTimeout is the minimum time that the called
 	// participant gets for its response. If the limit of the call is shorter, the participant gets that limit.
 	rpcDefaultTime = 10 * time.Second
-	rpcLeastTime   = time.Second
+	rpcMinTimeout  = time.Second
 	// maxRPCs is the maximum number of calls of a room that wait for a response.
 	maxRPCs = 1024
 
@@ -96,7 +96,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 		ParticipantIdentity: id, DestinationIdentities: []string{identity},
 		Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{
 			Id: id, Method: method, Payload: payload, Version: rpcVersion,
-			ResponseTimeoutMs: uint32(min(limit, max(limit-rpcAckTime, rpcLeastTime)).Milliseconds()),
+			ResponseTimeoutMs: uint32(min(limit, max(limit-rpcAckTime, rpcMinTimeout)).Milliseconds()),
 		}},
 	}
 	raw, err := proto.Marshal(packet)

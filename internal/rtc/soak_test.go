@@ -47,7 +47,7 @@ func TestRandomClientActionsLeaveNoRoomsGoroutinesOrMemoryBehind(t *testing.T) {
 	if testing.Short() {
 		length = min(length, 2*time.Second)
 	}
-	var events eventLedger
+	var events eventLog
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestRandomClientActionsLeaveNoRoomsGoroutinesOrMemoryBehind(t *testing.T) {
 	}
 	runAll(t, clients, 0) // memory that is allocated once, at its first use, is not a leak
 	awaitNoRooms(t, rooms)
-	before := footprint()
+	before := memoryUse()
 	runAll(t, clients, length)
 	awaitNoRooms(t, rooms)
 	counts.check(t)
@@ -122,22 +122,22 @@ func awaitNoRooms(t *testing.T, rooms *rtc.Rooms) {
 	}
 }
 
-// eventLedger checks that every room, participant and track that begins also ends, and ends only once.
-type eventLedger struct {
+// eventLog checks that every room, participant and track that begins also ends, and ends only once.
+type eventLog struct {
 	mu      sync.Mutex
-	begun   int               // number of rooms, participants and tracks that have begun
+	started int               // number of rooms, participants and tracks that have started
 	present map[string]string // rooms, participants and tracks that have not ended, by SID
 	errors  []string          // ends without a beginning
 }
 
 // note records the event e.
-func (l *eventLedger) note(e rtc.Event) {
+func (l *eventLog) note(e rtc.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.present == nil {
 		l.present = map[string]string{}
 	}
-	begin := func(sid, what string) { l.begun++; l.present[sid] = what }
+	begin := func(sid, what string) { l.started++; l.present[sid] = what }
 	end := func(sid, what string) {
 		if l.present[sid] == "" {
 			l.errors = append(l.errors, what+" "+sid+" ended without having begun, or twice")
@@ -161,10 +161,10 @@ func (l *eventLedger) note(e rtc.Event) {
 }
 
 // check fails the test if a room, participant or track has begun but not ended.
-func (l *eventLedger) check(t *testing.T) {
+func (l *eventLog) check(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.Logf("%d rooms, participants and tracks have begun", l.begun)
+	t.Logf("%d rooms, participants and tracks have begun", l.started)
 	for sid, what := range l.present {
 		t.Errorf("%s %s has not ended", what, sid)
 	}
@@ -179,8 +179,8 @@ type usage struct {
 	heap       uint64 // bytes in use after a garbage collection
 }
 
-// footprint returns the current usage after a garbage collection.
-func footprint() usage {
+// memoryUse returns the current usage after a garbage collection.
+func memoryUse() usage {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC() // the first collection only moves the contents of each sync.Pool to its victim cache
@@ -207,7 +207,7 @@ func awaitFootprint(t *testing.T, before usage) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		after := footprint()
+		after := memoryUse()
 		if after.goroutines <= before.goroutines && after.heap <= before.heap+slack {
 			t.Logf("goroutines %d before, %d after; heap %.1f MB before, %.1f MB after",
 				before.goroutines, after.goroutines, float64(before.heap)/1e6, float64(after.heap)/1e6)
