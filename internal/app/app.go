@@ -80,7 +80,7 @@ type closer struct {
 // New opens everything that a server needs. Clients can connect when it returns; their requests are answered once Run is
 // called. If it fails, it closes what it has opened.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{config: cfg, log: slog.New(newBoundLog(log.Handler())), refusalLog: rate.Sometimes{First: 100, Interval: time.Minute}}
+	a := &App{config: cfg, log: slog.New(newLogLimiter(log.Handler())), refusalLog: rate.Sometimes{First: 100, Interval: time.Minute}}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

@@ -39,7 +39,7 @@ func restrictDataFolder(dir string, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("list the folder: %w", err)
 	}
-	if i := slices.IndexFunc(entries, isForeign); i >= 0 {
+	if i := slices.IndexFunc(entries, notCreatedByMeet); i >= 0 {
 		if info, err := root.Stat("."); err == nil && info.Mode().Perm()&0o077 != 0 {
 			log.Warn("other users of this machine can read the data folder, which also contains other files: run chmod 700 on it, or choose another with --data-dir",
 				"folder", dir, "other", entries[i].Name())
@@ -49,8 +49,8 @@ func restrictDataFolder(dir string, log *slog.Logger) error {
 	return restrictMode(root, ".", 0o700, log)
 }
 
-// isForeign reports whether an entry of the data folder was not created by Meet.
-func isForeign(e fs.DirEntry) bool {
+// notCreatedByMeet reports whether an entry of the data folder was not created by Meet.
+func notCreatedByMeet(e fs.DirEntry) bool {
 	return !slices.Contains(secretFiles, e.Name()) && !slices.Contains(otherEntries, e.Name()) &&
 		!strings.HasPrefix(e.Name(), ".keys-") && !strings.HasPrefix(e.Name(), ".doctor-") // temporary files of a killed process
 }

@@ -23,9 +23,9 @@ const (
 // untrustedKeys are the attribute keys whose values clients choose.
 var untrustedKeys = map[string]bool{"room": true, "participant": true, "agent": true, "track": true, "label": true, "origin": true, "host": true}
 
-// boundLog is a slog.Handler that drops lines above a rate and truncates long values. The first line after dropped ones
-// has an attribute with their number.
-type boundLog struct {
+// logLimiter is a slog.Handler that drops lines above a rate and truncates long values. The first line after dropped
+// ones has an attribute with their number.
+type logLimiter struct {
 	slog.Handler
 	limits *levelLimits // shared with all handlers derived from this one
 }
@@ -37,9 +37,9 @@ type levelLimits struct {
 	dropped map[slog.Level]int
 }
 
-// newBoundLog returns a handler that writes to next.
-func newBoundLog(next slog.Handler) *boundLog {
-	return &boundLog{next, &levelLimits{buckets: map[slog.Level]*rate.Limiter{}, dropped: map[slog.Level]int{}}}
+// newLogLimiter returns a handler that writes to next.
+func newLogLimiter(next slog.Handler) *logLimiter {
+	return &logLimiter{next, &levelLimits{buckets: map[slog.Level]*rate.Limiter{}, dropped: map[slog.Level]int{}}}
 }
 
 // allow reports whether a line of this level may be written. If so, it also returns the number of lines dropped since
@@ -62,7 +62,7 @@ func (l *levelLimits) allow(level slog.Level) (ok bool, leftOut int) {
 }
 
 // Handle writes a line, unless the rate of its level is exceeded.
-func (h *boundLog) Handle(ctx context.Context, r slog.Record) error {
+func (h *logLimiter) Handle(ctx context.Context, r slog.Record) error {
 	ok, leftOut := h.limits.allow(r.Level)
 	if !ok {
 		return nil
@@ -79,17 +79,17 @@ func (h *boundLog) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs returns a handler that adds these attributes, truncated, to every line.
-func (h *boundLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h *logLimiter) WithAttrs(attrs []slog.Attr) slog.Handler {
 	short := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
 		short[i] = truncate(a)
 	}
-	return &boundLog{h.Handler.WithAttrs(short), h.limits}
+	return &logLimiter{h.Handler.WithAttrs(short), h.limits}
 }
 
 // WithGroup returns a handler that puts later attributes into a group.
-func (h *boundLog) WithGroup(name string) slog.Handler {
-	return &boundLog{h.Handler.WithGroup(name), h.limits}
+func (h *logLimiter) WithGroup(name string) slog.Handler {
+	return &logLimiter{h.Handler.WithGroup(name), h.limits}
 }
 
 // truncate shortens the value of a string or error attribute to the limit for its key, without splitting a character.

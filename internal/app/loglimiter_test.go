@@ -14,7 +14,7 @@ import (
 func TestLogDropsLinesBeyondItsRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		log := slog.New(newBoundLog(slog.NewTextHandler(&out, nil)))
+		log := slog.New(newLogLimiter(slog.NewTextHandler(&out, nil)))
 		name := strings.Repeat("ä", 128)
 		for i := range 10_000 {
 			log.With("room", name, "participant", name).Info("participant active", "track", name, "n", i)

@@ -45,12 +45,12 @@ func (s *server) requestFrom(method, path, host, origin, body string) (*http.Res
 
 // Requests come from pages of several sites.
 func TestUnlistedOriginIsRefusedByHTTPRoutes(t *testing.T) {
-	const wish = `{"roomName":"blue","participantName":"Ada"}`
+	const body = `{"roomName":"blue","participantName":"Ada"}`
 	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.AllowedOrigins = "/meet", []string{allowedOrigin}
 	s := start(t, cfg)
 	for _, tt := range []struct{ method, path, body string }{
-		{"POST", "/token", wish},
+		{"POST", "/token", body},
 		{"OPTIONS", "/token", ""},
 		{"GET", "/api/rooms", ""},
 		{"GET", "/api/connection-details?roomName=blue&participantName=Ada", ""},
