@@ -13,11 +13,11 @@ func checkAddress(listen, nodeIP string) Finding {
 	if err != nil {
 		return finding("address", "the addresses of this machine cannot be listed: %v", err).withAdvice(Warn, "give the address by which others reach this machine with --node-ip")
 	}
-	return judgeAddress(listen, nodeIP, own)
+	return assessAddress(listen, nodeIP, own)
 }
 
-// judgeAddress returns the finding of checkAddress for a machine that has the given addresses.
-func judgeAddress(listen, nodeIP string, own []netip.Addr) Finding {
+// assessAddress returns the finding of checkAddress for a machine that has the given addresses.
+func assessAddress(listen, nodeIP string, own []netip.Addr) Finding {
 	const check = "address"
 	if host, _, err := net.SplitHostPort(listen); err == nil {
 		if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {

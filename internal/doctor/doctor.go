@@ -8,7 +8,7 @@ import (
 // Status is the result of a check.
 type Status string
 
-// The statuses. A server works despite a warning. A failure means that it does not start, or that it is of no use.
+// The statuses. A server works despite a warning. A failure means that it does not start, or that it is useless.
 const (
 	OK   Status = "ok"
 	Warn Status = "warn"

@@ -140,21 +140,21 @@ func TestAddressThatOthersCannotReachIsReported(t *testing.T) {
 		{"127.0.0.1:8080", "", own("203.0.113.7"), Warn, "only this machine"},
 		{"[::1]:8080", "", own("203.0.113.7"), Warn, "only this machine"},
 	} {
-		t.Run(tc.listen+" "+tc.nodeIP, func(t *testing.T) { wantFinding(t, judgeAddress(tc.listen, tc.nodeIP, tc.own), tc.status, tc.text) })
+		t.Run(tc.listen+" "+tc.nodeIP, func(t *testing.T) { wantFinding(t, assessAddress(tc.listen, tc.nodeIP, tc.own), tc.status, tc.text) })
 	}
 }
 
 func TestClockThatMayBeWrongIsReported(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	wantFinding(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "synchronized by NTP")
-	wantFinding(t, judgeClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
-	wantFinding(t, judgeClock(now, time.Time{}, false, true), Warn, "no service synchronizes")
-	wantFinding(t, judgeClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
+	wantFinding(t, assessClock(now, now.Add(-time.Hour), true, true), OK, "synchronized by NTP")
+	wantFinding(t, assessClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
+	wantFinding(t, assessClock(now, time.Time{}, false, true), Warn, "no service synchronizes")
+	wantFinding(t, assessClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
 }
 
 func TestSmallUDPBuffersCauseWarning(t *testing.T) {
-	wantFinding(t, judgeBuffers(wantedBuffer, wantedBuffer), OK, "8.0 MiB")
-	wantFinding(t, judgeBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
+	wantFinding(t, assessBuffers(wantedBuffer, wantedBuffer), OK, "8.0 MiB")
+	wantFinding(t, assessBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
 }
 
 // The findings depend on the machine that runs the test, so only their presence is checked.

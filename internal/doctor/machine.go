@@ -13,13 +13,13 @@ func checkClock() Finding {
 	now := time.Now()
 	built := buildTime()
 	synchronized, known := clockSynchronized()
-	return judgeClock(now, built, synchronized, known)
+	return assessClock(now, built, synchronized, known)
 }
 
-// judgeClock returns the finding about a clock. now is the time that the clock shows. built is the build time of the
+// assessClock returns the finding about a clock. now is the time that the clock shows. built is the build time of the
 // program, zero if it is unknown. synchronized means that an NTP service synchronizes the clock. If known is false,
 // synchronized has no meaning.
-func judgeClock(now, built time.Time, synchronized, known bool) Finding {
+func assessClock(now, built time.Time, synchronized, known bool) Finding {
 	const check = "clock"
 	f := finding(check, "it is %s", now.UTC().Format(time.RFC3339))
 	switch {
@@ -84,11 +84,11 @@ func checkSocketBuffers() Finding {
 	if !known {
 		return finding(check, "their size cannot be read on this system")
 	}
-	return judgeBuffers(in, out)
+	return assessBuffers(in, out)
 }
 
-// judgeBuffers returns the finding about the sizes of the receive and send buffers that the kernel granted, in bytes.
-func judgeBuffers(receive, send int) Finding {
+// assessBuffers returns the finding about the sizes of the receive and send buffers that the kernel granted, in bytes.
+func assessBuffers(receive, send int) Finding {
 	f := finding("UDP buffers", "%s to receive, %s to send", formatBytes(uint64(receive)), formatBytes(uint64(send)))
 	if receive < wantedBuffer || send < wantedBuffer {
 		return f.withAdvice(Warn, "with many participants, packets are lost when the machine is busy: run sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=8388608")
