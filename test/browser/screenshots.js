@@ -9,14 +9,14 @@ import config from './playwright.config.js';
 import { face, people } from './faces.js';
 import { Server } from '../server.mjs';
 
-const pictures = fileURLToPath(new URL('../../docs/screenshots', import.meta.url));
+const screenshots = fileURLToPath(new URL('../../docs/screenshots', import.meta.url));
 const desktop = { width: 1440, height: 900 };
 const phone = { width: 390, height: 844 };
 const folder = mkdtempSync(join(tmpdir(), 'meet-screenshots-'));
 const browsers = [];
 
 /** Returns a time zone in which it is between ten and eleven, so that the screenshots look alike whenever they are taken. */
-function tenOClock() {
+function timeZoneAtTen() {
   const hours = (10 - new Date().getUTCHours() + 24) % 24; // east of Greenwich
   const east = hours > 12 ? hours - 24 : hours;
   return `Etc/GMT${east > 0 ? '-' : '+'}${Math.abs(east)}`; // POSIX counts westwards
@@ -28,7 +28,7 @@ async function open({ name, ...drawing }, viewport) {
   const { launchOptions } = config.use;
   const browser = await chromium.launch({ ...launchOptions, args: [...launchOptions.args, `--use-file-for-fake-video-capture=${file}`] });
   browsers.push(browser);
-  const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport, locale: 'en-US', timezoneId: tenOClock() });
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport, locale: 'en-US', timezoneId: timeZoneAtTen() });
   const page = await context.newPage();
   await page.setViewportSize({ width: 1280, height: 720 });
   await page.setContent(`<body style="margin:0">${face(drawing)}</body>`);
@@ -47,7 +47,7 @@ async function enter(page, link, { name }) {
 const control = (page, name) => page.getByRole('toolbar', { name: 'Call controls' }).getByRole('button', { name, exact: true });
 
 /** Holds a short meeting, so that the lobby has a record of it. */
-async function meetBefore(link, ...participants) {
+async function recordPastMeeting(link, ...participants) {
   for (const [page, person] of participants) await enter(page, link, person);
   for (const [page] of participants) await expect(page.locator('[data-participant][data-state="live"]')).toHaveCount(participants.length);
   for (const [page] of participants) await control(page, 'Leave').click();
@@ -63,7 +63,7 @@ async function take(page, name) {
   for (const [colorScheme, suffix] of [['light', ''], ['dark', '-dark']]) {
     await page.emulateMedia({ colorScheme });
     await page.mouse.move(0, 0);
-    await page.screenshot({ path: join(pictures, `${name}${suffix}.png`), animations: 'disabled' });
+    await page.screenshot({ path: join(screenshots, `${name}${suffix}.png`), animations: 'disabled' });
   }
 }
 
@@ -72,8 +72,8 @@ async function takeAll(server) {
   const grace = await open(people.grace, phone);
   const alan = await open(people.alan, desktop);
 
-  await meetBefore(`${server.url}/rooms/analytical-engine`, [ada, people.ada], [alan, people.alan]);
-  await meetBefore(`${server.url}/rooms/compiler-plans`, [grace, people.grace], [ada, people.ada]);
+  await recordPastMeeting(`${server.url}/rooms/analytical-engine`, [ada, people.ada], [alan, people.alan]);
+  await recordPastMeeting(`${server.url}/rooms/compiler-plans`, [grace, people.grace], [ada, people.ada]);
 
   const link = `${server.url}/rooms/ten-oclock-tea`;
   await enter(ada, link, people.ada);

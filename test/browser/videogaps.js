@@ -1,8 +1,8 @@
 // Measures how long video freezes.
 
 /**
- * Starts recording, in globalThis.longestGap, the longest time without a new frame in a participant's camera tile. Of
- * several videos in the tile the topmost counts.
+ * Starts recording, in globalThis.longestGap, the longest time without a new frame in a participant's camera tile. If
+ * the tile has several videos, the topmost one counts.
  */
 export const startGapWatch = (page, name) =>
   page.evaluate((name) => {
