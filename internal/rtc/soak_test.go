@@ -84,7 +84,7 @@ func TestRandomClientActionsLeaveNoRoomsGoroutinesOrMemoryBehind(t *testing.T) {
 	awaitNoRooms(t, rooms)
 	counts.check(t)
 	events.check(t)
-	awaitFootprint(t, before)
+	awaitMemoryUse(t, before)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := rooms.Close(ctx); err != nil {
@@ -197,9 +197,9 @@ const (
 	heapSlackOfEach = 32 << 10
 )
 
-// awaitFootprint waits until the usage is not above an earlier usage, which is passed as before. The heap may have
+// awaitMemoryUse waits until the usage is not above an earlier usage, which is passed as before. The heap may have
 // grown by the tolerated amount.
-func awaitFootprint(t *testing.T, before usage) {
+func awaitMemoryUse(t *testing.T, before usage) {
 	t.Helper()
 	slack := uint64(heapSlack + *soakClients*heapSlackOfEach)
 	limit := time.NewTimer(time.Minute)

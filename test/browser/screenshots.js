@@ -49,7 +49,7 @@ const control = (page, name) => page.getByRole('toolbar', { name: 'Call controls
 /** Holds a short meeting, so that the lobby has a record of it. */
 async function recordPastMeeting(link, ...participants) {
   for (const [page, person] of participants) await enter(page, link, person);
-  for (const [page] of participants) await expect(page.locator('[data-participant][data-state="live"]')).toHaveCount(participants.length);
+  for (const [page] of participants) await expect(page.locator('[data-participant][data-state="playing"]')).toHaveCount(participants.length);
   for (const [page] of participants) await control(page, 'Leave').click();
 }
 
@@ -79,7 +79,7 @@ async function takeAll(server) {
   await enter(ada, link, people.ada);
   await enter(grace, link, people.grace);
   await enter(alan, link, people.alan);
-  for (const page of [ada, grace, alan]) await expect(page.locator('[data-participant][data-state="live"]')).toHaveCount(3);
+  for (const page of [ada, grace, alan]) await expect(page.locator('[data-participant][data-state="playing"]')).toHaveCount(3);
   await control(alan, 'Microphone').click();
   await expect(grace.locator('[data-participant="Alan Turing"]')).toHaveAttribute('data-muted', 'true');
   await take(grace, 'phone');
