@@ -147,8 +147,8 @@ func (q *Queue) findConsumer(ctx context.Context, names [2]string) (old string, 
 // delivered again when f returns a Retry. Any other error of f ends Read.
 func (r *Reader) Read(ctx context.Context, f func(context.Context, Delivery) error) error {
 	for ctx.Err() == nil {
-		// Not an iterator of Consumer.Messages: if a message arrives while the iterator still notes that its request for it
-		// was sent, it never requests the next one, and waits 30 s for that (checkPending in nats.go v1.55.0).
+		// Consumer.Messages is not used, because its iterator can pause for 30 s: if a message arrives before the iterator
+		// has noted that its request was sent, it skips the request for the next message (checkPending in nats.go v1.55.0).
 		m, err := r.consumer.Next(jetstream.FetchContext(ctx))
 		if errors.Is(err, nats.ErrTimeout) || ctx.Err() != nil {
 			continue

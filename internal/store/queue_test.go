@@ -71,7 +71,7 @@ func TestReopenedQueueReaderReceivesItsUnfinishedMessageAgain(t *testing.T) {
 	}
 }
 
-// Every pause of a reader would be 30 s long.
+// A reader that fails to request its next message would pause for 30 s, which is longer than this test waits.
 func TestReadersReceiveThousandsOfMessagesWithoutAPause(t *testing.T) {
 	const lanes, messages = 8, 1000
 	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
@@ -97,6 +97,7 @@ func TestReadersReceiveThousandsOfMessagesWithoutAPause(t *testing.T) {
 		})
 		work.Go(func() {
 			reading, stop := context.WithCancel(ctx)
+			defer stop()
 			received := 0
 			err := r.Read(reading, func(context.Context, store.Delivery) error {
 				if received++; received == messages {

@@ -27,7 +27,7 @@ var phrases = []phrase{
 	{regexp.MustCompile(`\b(is|are|was|were|be|been|being|gets?) told\b`), `"is notified", or what is sent`, "the room is told"},
 	{regexp.MustCompile(`(^|[.:;] )Of [a-z]`), "subject, verb, object", "Of a stream with layers it passes one"},
 	{regexp.MustCompile(`(?i)\blikewise\b`), "the noun that is meant", "the other likewise"},
-	{regexp.MustCompile(`\b(no more|not more|at most|only) than so many\b|\bso many\b`), "the noun that is meant", "no more than so many bits"},
+	{regexp.MustCompile(`\bso many\b`), "the noun that is meant", "no more than so many bits"},
 	{regexp.MustCompile(`(?i)\bdoors?\b`), "the standard term", "the door of the room"},
 	{regexp.MustCompile(`\b(is|are|was) over\b`), `"has ended"`, "when the call is over"},
 	{regexp.MustCompile(`\banew\b`), `"again"`, "gathers them anew"},
