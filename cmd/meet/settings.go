@@ -41,12 +41,37 @@ func (f frontendSettings) flags() map[string]string {
 	}
 }
 
+// tlsSettings are the flags that set the certificates of the server.
+type tlsSettings struct {
+	Domain     string `help:"DNS name of this machine; the server obtains and renews a certificate for it (MEET_DOMAIN)." placeholder:"NAME"`
+	LAN        bool   `name:"lan" help:"Serve HTTPS on a network without a domain: issue certificates with an authority of this server, which each device must trust once (MEET_LAN)."`
+	TLSCert    string `name:"tls-cert" help:"File with a certificate and its chain in PEM, which is read again when it changes (MEET_TLS_CERT)." placeholder:"FILE"`
+	TLSKey     string `name:"tls-key" help:"File with the private key of --tls-cert in PEM (MEET_TLS_KEY)." placeholder:"FILE"`
+	ACMEEmail  string `name:"acme-email" help:"Email address to which the certificate authority may send warnings (MEET_ACME_EMAIL)." placeholder:"ADDRESS"`
+	ACMEURL    string `name:"acme-url" help:"ACME directory of the certificate authority; Let's Encrypt unless set (MEET_ACME_URL)." placeholder:"URL"`
+	ACMECA     string `name:"acme-ca" help:"File of certificates in PEM that verify the server at --acme-url (MEET_ACME_CA)." placeholder:"FILE"`
+	HTTPListen string `name:"http-listen" help:"host:port that redirects http to https and answers ACME challenges, or off; \":80\" with --domain unless set (MEET_HTTP_LISTEN)." placeholder:"ADDRESS"`
+}
+
+func (t tlsSettings) flags() map[string]string {
+	flags := map[string]string{
+		"domain": t.Domain, "tls_cert": t.TLSCert, "tls_key": t.TLSKey, "acme_email": t.ACMEEmail, "acme_url": t.ACMEURL, "acme_ca": t.ACMECA,
+		"http_listen": t.HTTPListen,
+	}
+	if t.LAN {
+		flags["lan"] = "true"
+	}
+	return flags
+}
+
 // serverSettings are the flags of the server. Each of them can also be set in the settings file and by a MEET_
 // variable.
 type serverSettings struct {
 	keySettings
-	Listen         string   `help:"host:port to listen on, TCP and UDP; \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
-	NodeIP         string   `name:"node-ip" help:"IP address in ICE candidates; the addresses of this machine unless set (MEET_NODE_IP)." placeholder:"IP"`
+	Listen     string `help:"host:port to listen on, TCP and UDP; \":443\" with --domain, otherwise \":8080\", unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
+	NodeIP     string `name:"node-ip" help:"Public IP address for media, which is offered besides the addresses of this machine (MEET_NODE_IP)." placeholder:"IP"`
+	STUNServer string `name:"stun-server" help:"host:port of a STUN server that tells the public IP address of this machine (MEET_STUN_SERVER)." placeholder:"ADDRESS"`
+	tlsSettings
 	LivekitURL     string   `name:"livekit-url" help:"URL of the signalling server for browsers; this server unless set (LIVEKIT_URL)." placeholder:"URL"`
 	WebhookURL     []string `name:"webhook-url" sep:"none" help:"URL that receives webhooks; repeatable (MEET_WEBHOOK_URL)." placeholder:"URL"`
 	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs webhooks, one for all URLs or one for each; the first key unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
@@ -57,7 +82,7 @@ type serverSettings struct {
 	LimitVideo     string   `name:"subscription-limit-video" help:"Maximum number of video tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Maximum number of audio tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	AllowedOrigins []string `help:"Origins of other sites that may use /token, /api/ and /rtc, such as https://example.org; all origins unless set (MEET_ALLOWED_ORIGINS)." placeholder:"ORIGIN"`
-	TrustedProxies []string `help:"Addresses or networks of reverse proxies whose X-Forwarded-For and Forwarded headers are trusted; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
+	TrustedProxies []string `help:"Addresses or networks of reverse proxies whose X-Forwarded-For, Forwarded and PROXY protocol headers are trusted; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
 	BasePath       string   `help:"URL path of the site, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`
 	frontendSettings
 	FrontendUpdate string `help:"When to update the front end automatically: off, start or hourly; off unless set (MEET_FRONTEND_UPDATE)." placeholder:"WHEN"`
@@ -78,8 +103,9 @@ func (k keySettings) flags() map[string]string {
 func (s serverSettings) flags() map[string]string {
 	flags := s.keySettings.flags()
 	maps.Copy(flags, s.frontendSettings.flags())
+	maps.Copy(flags, s.tlsSettings.flags())
 	flags["frontend_update"], flags["base_path"] = s.FrontendUpdate, s.BasePath
-	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
+	flags["listen"], flags["node_ip"], flags["stun_server"] = s.Listen, s.NodeIP, s.STUNServer
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
 	flags["allowed_origins"] = strings.Join(s.AllowedOrigins, "\n")
 	flags["trusted_proxies"] = strings.Join(s.TrustedProxies, "\n")

@@ -14,9 +14,22 @@ import (
 type Config struct {
 	Listen   string     // host:port, for TCP and UDP; port 0 selects a free port
 	DataDir  string     // folder for keys, the store and builds of the front end
-	NodeIP   string     // IP address in ICE candidates; "" for the addresses of this machine
+	NodeIP   string     // public IP address in ICE candidates, besides the addresses of this machine; "" for none
 	Dev      bool       // whether DevKey is valid
 	LogLevel slog.Level // lowest level that is logged
+
+	STUNServer string // host:port of the STUN server that reports the public IP address of this machine; "" for none
+
+	// Domain, LAN, and TLSCert with TLSKey are three ways to get the certificates for HTTPS. At most one is set; without
+	// any, the server serves plain HTTP.
+	Domain          string // DNS name for which the server obtains certificates by ACME
+	LAN             bool   // whether the server issues certificates with a certificate authority of its own
+	TLSCert, TLSKey string // files of a certificate with its chain, and of its private key, in PEM
+
+	ACMEURL    string // directory of the ACME server; "" for Let's Encrypt
+	ACMEEmail  string // address to which the ACME server may send warnings; "" for none
+	ACMECA     string // file of certificates, in PEM, that verify the ACME server's own; "" for the system's
+	HTTPListen string // host:port that redirects http to https and answers ACME challenges; "" for none
 
 	// Keys are the configured API keys. The first one signs the tokens that the server issues. If empty, the server
 	// uses the key that it generated.

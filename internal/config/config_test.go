@@ -46,6 +46,7 @@ func TestEverySettingLoadsFromFileEnvironmentAndFlags(t *testing.T) {
 	keyFile := write(t, "more.yaml", "k2: s2\n")
 	want := config.Config{
 		Listen: "127.0.0.1:9000", DataDir: "d", NodeIP: "192.0.2.7", Dev: true, LogLevel: slog.LevelDebug,
+		STUNServer: "stun.example.org:3478", Domain: "meet.example.org", ACMEURL: "https://acme.example.org/dir", ACMEEmail: "ada@example.org", ACMECA: "ca.pem", HTTPListen: ":9080",
 		SubscriptionLimitVideo: 9, SubscriptionLimitAudio: 30, RemoteUnmute: true, DirectRooms: true,
 		Keys:       []config.Key{{Name: "k1", Secret: "s1"}, {Name: "k2", Secret: "s2"}, config.DevKey},
 		KeyFile:    keyFile,
@@ -61,6 +62,12 @@ func TestEverySettingLoadsFromFileEnvironmentAndFlags(t *testing.T) {
 listen: 127.0.0.1:9000
 data_dir: d
 node_ip: 192.0.2.7
+stun_server: stun.example.org:3478
+domain: meet.example.org
+acme_url: https://acme.example.org/dir
+acme_email: ada@example.org
+acme_ca: ca.pem
+http_listen: ":9080"
 dev: true
 keys:
   k1: s1
@@ -81,14 +88,16 @@ frontend_api_url: https://git.example.org
 frontend_pages_url: https://pages.example.org/x
 `)}},
 		{"environment", config.Source{Environ: []string{
-			"MEET_LISTEN=127.0.0.1:9000", "MEET_DATA_DIR=d", "MEET_NODE_IP=192.0.2.7", "MEET_DEV=1", "MEET_KEYS=k1: s1",
+			"MEET_LISTEN=127.0.0.1:9000", "MEET_DATA_DIR=d", "MEET_NODE_IP=192.0.2.7", "MEET_STUN_SERVER=stun.example.org:3478", "MEET_DOMAIN=Meet.Example.org.",
+			"MEET_ACME_URL=https://acme.example.org/dir", "MEET_ACME_EMAIL=ada@example.org", "MEET_ACME_CA=ca.pem", "MEET_HTTP_LISTEN=:9080", "MEET_DEV=1", "MEET_KEYS=k1: s1",
 			"MEET_KEY_FILE=" + keyFile, "MEET_LIVEKIT_URL=wss://live.example.org", "MEET_LOG_LEVEL=debug",
 			"MEET_REGION_URLS=eu-west: wss://eu.example.org", "MEET_SUBSCRIPTION_LIMIT_VIDEO=9", "MEET_SUBSCRIPTION_LIMIT_AUDIO=30", "MEET_REMOTE_UNMUTE=1", "MEET_DIRECT_ROOMS=1",
 			"MEET_BASE_PATH=/a/b/", "MEET_FRONTEND_REPOSITORY=ada/meet-build", "MEET_FRONTEND_BRANCH=next", "MEET_FRONTEND_TOKEN=t0", "MEET_FRONTEND_UPDATE=hourly",
 			"MEET_FRONTEND_API_URL=https://git.example.org", "MEET_FRONTEND_PAGES_URL=https://pages.example.org/x",
 		}}},
 		{"flags", config.Source{Flags: map[string]string{
-			"listen": "127.0.0.1:9000", "data_dir": "d", "node_ip": "192.0.2.7", "dev": "true", "keys": "k1: s1", "key_file": keyFile,
+			"listen": "127.0.0.1:9000", "data_dir": "d", "node_ip": "192.0.2.7", "stun_server": "stun.example.org:3478", "domain": "meet.example.org",
+			"acme_url": "https://acme.example.org/dir", "acme_email": "ada@example.org", "acme_ca": "ca.pem", "http_listen": ":9080", "dev": "true", "keys": "k1: s1", "key_file": keyFile,
 			"livekit_url": "wss://live.example.org", "region_urls": "eu-west: wss://eu.example.org", "log_level": "debug",
 			"subscription_limit_video": "9", "subscription_limit_audio": "30", "remote_unmute": "true", "direct_rooms": "true",
 			"base_path": "/a/b", "frontend_repository": "ada/meet-build", "frontend_branch": "next", "frontend_token": "t0", "frontend_update": "hourly",
@@ -100,6 +109,34 @@ frontend_pages_url: https://pages.example.org/x
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestDomainChangesTheDefaultAddresses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		flags        map[string]string
+		listen, http string
+	}{
+		"without a domain":   {map[string]string{"lan": "true"}, ":8080", ""},
+		"with a domain":      {map[string]string{"domain": "meet.example.org"}, ":443", ":80"},
+		"explicit addresses": {map[string]string{"domain": "meet.example.org", "listen": ":8080", "http_listen": "off"}, ":8080", ""},
+	} {
+		if c := load(t, config.Source{Flags: tc.flags}); c.Listen != tc.listen || c.HTTPListen != tc.http || !c.TLS() {
+			t.Errorf("%s: listens on %q and %q, TLS %v", name, c.Listen, c.HTTPListen, c.TLS())
+		}
+	}
+	if c := load(t, config.Source{Flags: map[string]string{"domain": "meet.example.org"}, Environ: []string{"SERVER_PORT=9000"}}); c.Listen != ":9000" {
+		t.Errorf("SERVER_PORT is ignored: listens on %q", c.Listen)
+	}
+}
+
+func TestTLSSettingsLoad(t *testing.T) {
+	c := load(t, config.Source{Flags: map[string]string{"tls_cert": "c.pem", "tls_key": "k.pem", "http_listen": ":80"}})
+	if c.TLSCert != "c.pem" || c.TLSKey != "k.pem" || c.HTTPListen != ":80" || !c.TLS() {
+		t.Errorf("got %+v", c)
+	}
+	if c := load(t, config.Source{Environ: []string{"MEET_LAN=true"}}); !c.LAN || !c.TLS() {
+		t.Errorf("got %+v", c)
 	}
 }
 
@@ -177,6 +214,7 @@ func TestEveryErrorNamesItsSettingAndHidesSecrets(t *testing.T) {
 	for key, bad := range map[string]string{
 		"listen": "8080", "node_ip": "my-host", "dev": "perhaps", "keys": "k:hunter2", "key_file": readable,
 		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "direct_rooms": "maybe", "metrics_token": "hunter2",
+		"stun_server": "stun.example.org", "domain": "192.0.2.7", "acme_email": "ada", "acme_url": "acme.example.org", "http_listen": "80", "lan": "maybe",
 		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
 		"allowed_origins": "example.org", "trusted_proxies": "10.0.0.0/33", "base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily", "frontend_key": "RWmeet",
@@ -247,6 +285,10 @@ func TestInvalidSettingsAreRefusedWithTheReason(t *testing.T) {
 		{"unknown webhook key", config.Source{Flags: map[string]string{"webhook_url": "http://a", "webhook_key": "nobody"}}, []string{`webhook_key: got "nobody"`}},
 		{"two webhook keys for one URL", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 webhook URLs"}},
 		{"two sources of the front end", config.Source{Flags: map[string]string{"frontend_url": "http://a", "frontend_repository": "a/b"}}, []string{"frontend_url: set frontend_url or frontend_repository, not both"}},
+		{"two ways to get a certificate", config.Source{Flags: map[string]string{"domain": "meet.example.org", "lan": "true"}}, []string{"set one of them"}},
+		{"certificate without key", config.Source{Flags: map[string]string{"tls_cert": "c.pem"}}, []string{"tls_cert and tls_key belong together"}},
+		{"ACME without a domain", config.Source{Flags: map[string]string{"acme_email": "a@b.example"}}, []string{"need domain"}},
+		{"redirect without https", config.Source{Flags: map[string]string{"http_listen": ":80"}}, []string{"http_listen needs domain"}},
 		{"updates without a source", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{"frontend_update needs frontend_repository or frontend_url"}},
 		{"one invalid webhook URL of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
 		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},

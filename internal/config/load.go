@@ -57,10 +57,13 @@ func Load(src Source) (Config, error) {
 	problems = append(problems, c.apply(env)...)
 	problems = append(problems, c.applyPort(vars)...)
 	problems = append(problems, c.apply(flags)...)
+	isSet := func(key string) bool { return file[key].value+env[key].value+flags[key].value != "" }
+	c.applyDomainDefaults(isSet("listen") || vars["SERVER_PORT"] != "", isSet("http_listen"))
 	if c.Dev {
 		c.Keys = append(c.Keys, DevKey)
 	}
 	problems = append(problems, conflictingKeys(c.Keys)...)
+	problems = append(problems, c.tlsProblems()...)
 	problems = append(problems, c.frontendProblems()...)
 	return c, errors.Join(append(problems, c.webhookProblems()...)...)
 }

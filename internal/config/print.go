@@ -20,6 +20,15 @@ var printedValues = map[string]func(Config) any{
 	"listen":                   func(c Config) any { return c.Listen },
 	"data_dir":                 func(c Config) any { return c.DataDir },
 	"node_ip":                  func(c Config) any { return orNil(c.NodeIP) },
+	"stun_server":              func(c Config) any { return orNil(c.STUNServer) },
+	"domain":                   func(c Config) any { return orNil(c.Domain) },
+	"acme_email":               func(c Config) any { return orNil(c.ACMEEmail) },
+	"acme_url":                 func(c Config) any { return publicURL(c.ACMEURL) },
+	"acme_ca":                  func(c Config) any { return orNil(c.ACMECA) },
+	"http_listen":              func(c Config) any { return c.printedHTTPListen() },
+	"tls_cert":                 func(c Config) any { return orNil(c.TLSCert) },
+	"tls_key":                  func(c Config) any { return orNil(c.TLSKey) },
+	"lan":                      func(c Config) any { return c.LAN },
 	"dev":                      func(c Config) any { return c.Dev },
 	"keys":                     func(Config) any { return nil }, // printed by Config.comment
 	"key_file":                 func(c Config) any { return orNil(c.KeyFile) },
@@ -86,6 +95,8 @@ func (c Config) comment(key string) string {
 		}
 	case key == "metrics_token" && c.MetricsToken != "", key == "frontend_token" && c.FrontendToken != "":
 		lines[0] += " " + redacted
+	case key == "acme_url" && c.ACMEURL != "":
+		lines[0] += " " + oneLine(redact(c.ACMEURL))
 	case key == "livekit_url" && c.LiveKitURL != "":
 		lines[0] += " " + oneLine(redact(c.LiveKitURL))
 	case key == "frontend_url" && c.FrontendURL != "":
@@ -104,6 +115,15 @@ func (c Config) comment(key string) string {
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// printedHTTPListen returns HTTPListen. If it is "", printedHTTPListen returns "off" for a server with a domain, because that
+// has another default, and nil otherwise.
+func (c Config) printedHTTPListen() any {
+	if c.HTTPListen == "" && c.Domain != "" {
+		return "off"
+	}
+	return orNil(c.HTTPListen)
 }
 
 // webhookKeysKnown returns WebhookKeys if the key file contains all of them. Otherwise it returns nil. The reason is
