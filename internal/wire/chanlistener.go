@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bufio"
-	"bytes"
 	"net"
 	"sync"
 )
@@ -11,7 +9,7 @@ import (
 type chanListener struct {
 	mux     *ProtocolMux
 	counter *connCounter
-	wrap    func(*prefixConn) net.Conn // makes the connection that Accept returns
+	wrap    func(net.Conn) net.Conn // makes the connection that Accept returns
 	conns   chan net.Conn              // unbuffered: deliver waits until Accept receives the connection
 	done    chan struct{}
 	close   sync.Once
@@ -19,29 +17,26 @@ type chanListener struct {
 
 // newChanListener returns a listener that counts its connections with counter. wrap makes the connections that Accept
 // returns.
-func newChanListener(s *ProtocolMux, counter *connCounter, wrap func(*prefixConn) net.Conn) *chanListener {
+func newChanListener(s *ProtocolMux, counter *connCounter, wrap func(net.Conn) net.Conn) *chanListener {
 	return &chanListener{mux: s, counter: counter, wrap: wrap, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// deliver waits until Accept has returned conn. reader holds the bytes that were read from conn to detect its protocol.
-// deliver closes conn if it exceeds the limits, or if the listener or the mux is closed.
-func (l *chanListener) deliver(conn net.Conn, reader *bufio.Reader) {
-	from := addrOf(conn.RemoteAddr()).Addr()
-	if !l.counter.acquire(from) {
-		_ = conn.Close()
+// deliver waits until Accept has returned the connection c. It closes c if c exceeds the limits, or if the listener or the mux
+// is closed.
+func (l *chanListener) deliver(c *sniffedConn) {
+	client := c.client()
+	if !l.counter.acquire(client) {
+		_ = c.transport.Close()
 		return
 	}
-	first, _ := reader.Peek(reader.Buffered())
-	wrapped := l.wrap(&prefixConn{
-		Conn: conn, prefix: bytes.Clone(first), // a copy, because reader's buffer is much larger
-		writeTimeout: l.mux.options.WriteTimeout, onClose: func() { l.counter.release(from) },
-	})
+	c.transport.onClose = func() { l.counter.release(client) }
+	wrapped := l.wrap(c.stream())
 	select {
 	case l.conns <- wrapped:
 	case <-l.done:
-		_ = wrapped.Close()
+		_ = c.transport.Close()
 	case <-l.mux.done:
-		_ = wrapped.Close()
+		_ = c.transport.Close()
 	}
 }
 

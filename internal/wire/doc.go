@@ -38,14 +38,15 @@
 // When the DTLS handshake of a peer connection has completed, its connections drop unencrypted DTLS records, which anybody
 // can forge; see dtlsFilter.
 //
-// TCP: a [ProtocolMux] detects the protocol of each connection by its first bytes. HTTP connections go to one listener and
-// TURN connections to another; a [TCPMux] presents connections that carry ICE as packet connections.
+// TCP: a [ProtocolMux] detects the protocol of each connection by its first bytes or, with TLS, by ALPN or the first decrypted
+// bytes. A trusted proxy may send the header of the PROXY protocol first. HTTP connections go to one listener and TURN
+// connections to another; a [TCPMux] presents connections that carry ICE as packet connections.
 //
-//	                      ┌─▶ net/http
-//	accept ─▶ first bytes ┼─▶ TURN server
-//	                      └─▶ TCPMux ─▶ TCPMuxedConn ◀─ frames ─▶ tcpStream, one for each TCP connection
+//	                                             ┌─▶ net/http
+//	accept ─▶ PROXY header ─▶ TLS ─▶ first bytes ┼─▶ TURN server
+//	                                             └─▶ TCPMux ─▶ TCPMuxedConn ◀─ frames ─▶ tcpStream, one for each TCP connection
 //
-// A connection has to send its first bytes within [ProtocolMuxOptions.SniffTimeout], and at most MaxUnsniffed connections
+// A connection has to complete the TLS handshake and send its first bytes within [ProtocolMuxOptions.SniffTimeout], and at most MaxUnsniffed connections
 // may be waiting for them. [ConnLimits] bound the open connections of each protocol, in total and for each client address;
 // further connections are closed. An HTTP or TURN connection is closed when its client reads nothing for
 // [ProtocolMuxOptions.WriteTimeout]. A TURN connection is also closed when its client allocates no relay in time. An ICE

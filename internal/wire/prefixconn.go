@@ -25,7 +25,7 @@ type prefixConn struct {
 	net.Conn
 	prefix       []byte // bytes that Read has not returned yet; used by one goroutine at a time
 	writeTimeout time.Duration
-	onClose      func() // called once, by the first Close
+	onClose      func() // called once, by the first Close; may be nil
 	once         sync.Once
 
 	mu             sync.Mutex
@@ -81,7 +81,11 @@ func (c *prefixConn) SetDeadline(t time.Time) error {
 
 // Close closes the connection. The first call also calls onClose.
 func (c *prefixConn) Close() error {
-	c.once.Do(c.onClose)
+	c.once.Do(func() {
+		if c.onClose != nil {
+			c.onClose()
+		}
+	})
 	return c.Conn.Close()
 }
 
@@ -92,11 +96,12 @@ type httpConn struct {
 	tcp *net.TCPConn
 }
 
-// newHTTPConn returns c as an httpConn if it is a TCP connection, otherwise c itself.
-func newHTTPConn(c *prefixConn) net.Conn {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(kernelSendBuffer) // best effort
-		return &httpConn{c, tcp}
+// newHTTPConn returns c as an httpConn if it is a TCP connection without TLS, otherwise c itself.
+func newHTTPConn(c net.Conn) net.Conn {
+	if plain, ok := c.(*prefixConn); ok {
+		if tcp, ok := plain.Conn.(*net.TCPConn); ok {
+			return &httpConn{plain, tcp}
+		}
 	}
 	return c
 }
@@ -131,24 +136,19 @@ const turnIdleTimeout = 11 * time.Minute
 // turnConn is a TURN connection. Until its client has been given a relay, the connection has the read deadline that
 // ProtocolMux.sniff has set. After that, the connection ends when the client is silent for turnIdleTimeout.
 type turnConn struct {
-	*prefixConn
+	net.Conn
 	hasRelay atomic.Bool // the server has sent a successful Allocate response
 }
 
 // newTURNConn returns c as a turnConn.
-func newTURNConn(c *prefixConn) net.Conn {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(kernelSendBuffer) // best effort
-	}
-	return &turnConn{prefixConn: c}
-}
+func newTURNConn(c net.Conn) net.Conn { return &turnConn{Conn: c} }
 
 // Read reads from the connection. If the client has a relay, it first sets the read deadline to turnIdleTimeout from now.
 func (c *turnConn) Read(b []byte) (int, error) {
 	if c.hasRelay.Load() {
 		_ = c.SetReadDeadline(time.Now().Add(turnIdleTimeout))
 	}
-	return c.prefixConn.Read(b)
+	return c.Conn.Read(b)
 }
 
 // Write writes b and records whether it is a successful Allocate response.
@@ -156,5 +156,5 @@ func (c *turnConn) Write(b []byte) (int, error) {
 	if stunType(b) == stunAllocateSuccess {
 		c.hasRelay.Store(true)
 	}
-	return c.prefixConn.Write(b)
+	return c.Conn.Write(b)
 }

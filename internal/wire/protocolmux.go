@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"bufio"
 	"container/list"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -35,9 +35,13 @@ type ProtocolMuxOptions struct {
 	// 30 s if zero.
 	WriteTimeout time.Duration
 
-	// IsProxy reports whether an address belongs to a reverse proxy. A proxy carries the connections of many clients, so
-	// ConnLimits.PerAddress does not apply to it. Private, loopback and link-local addresses always count as proxies.
-	// IsProxy may be nil.
+	// TLS is the configuration with which the server terminates TLS. Without it, HTTP gets TLS connections unchanged, and
+	// refuses them. NextProtos must contain the protocols of HTTP and of TURN (RFC 7443).
+	TLS *tls.Config
+
+	// IsProxy reports whether an address belongs to a trusted reverse proxy. Such a proxy may send the header of the PROXY
+	// protocol. It carries the connections of many clients, so ConnLimits.PerAddress does not apply to it. Private, loopback
+	// and link-local addresses are always exempt from that limit. IsProxy may be nil.
 	IsProxy func(netip.Addr) bool
 	// HTTP, TURN and ICE are the limits of the open connections of each protocol. Further connections are closed
 	// immediately. The zero value means the default.
@@ -47,8 +51,8 @@ type ProtocolMuxOptions struct {
 	OnRefused func(protocol string, total uint64)
 }
 
-// ProtocolMux shares one TCP port between ICE, TURN, and HTTP with or without TLS. It reads as many bytes of each connection
-// as are necessary to detect the protocol.
+// ProtocolMux shares one TCP port between HTTP, TURN and ICE, each with or without TLS. It reads as many bytes of each
+// connection as are necessary to detect the protocol. The header of the PROXY protocol may precede them.
 type ProtocolMux struct {
 	listener net.Listener
 	options  ProtocolMuxOptions
@@ -153,36 +157,26 @@ func (s *ProtocolMux) addUnsniffed(conn net.Conn) *list.Element {
 // until the connection ends.
 func (s *ProtocolMux) sniff(conn net.Conn, element *list.Element) {
 	_ = conn.SetReadDeadline(time.Now().Add(s.options.SniffTimeout))
-	reader := bufio.NewReaderSize(conn, frameBuffer)
-	detected := undecided
-	for n := 1; detected == undecided; n++ {
-		b, err := reader.Peek(n)
-		if err != nil {
-			detected = protocolUnknown
-			break
-		}
-		detected = classify(b)
-	}
+	c := s.detect(conn)
 	var first []byte
-	from := addrOf(conn.RemoteAddr()).Addr()
-	switch detected {
+	switch c.protocol {
 	case protocolHTTP:
 		_ = conn.SetReadDeadline(time.Time{})
-		s.http.deliver(conn, reader)
+		s.http.deliver(c)
 	case protocolTURN: // retains the deadline, see turnConn
-		s.turn.deliver(conn, reader)
+		s.turn.deliver(c)
 	case protocolICE:
-		first, _ = nextFrame(reader)
+		first, _ = nextFrame(c.reader)
 	}
 	s.mu.Lock()
 	s.unsniffed.Remove(element) // does nothing if addUnsniffed has removed it
 	s.mu.Unlock()
 	switch {
-	case first != nil && s.iceConns.acquire(from):
-		defer s.iceConns.release(from)
+	case first != nil && s.iceConns.acquire(c.client()):
+		defer s.iceConns.release(c.client())
 		_ = conn.SetReadDeadline(time.Time{}) // from here on ICE detects disconnected clients
-		s.tcp.serve(conn, reader, first)
-	case detected != protocolHTTP && detected != protocolTURN:
+		s.tcp.serve(c.iceConn(), c.reader, first)
+	case c.protocol != protocolHTTP && c.protocol != protocolTURN:
 		_ = conn.Close()
 	}
 }

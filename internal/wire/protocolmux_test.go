@@ -71,7 +71,7 @@ func TestClassifyDetectsProtocolsByFirstBytes(t *testing.T) {
 	}{
 		"no bytes":       {nil, undecided},
 		"HTTP":           {[]byte("G"), protocolHTTP},
-		"TLS":            {[]byte{0x16}, protocolHTTP},
+		"TLS":            {[]byte{0x16}, protocolTLS},
 		"incomplete ICE": {binding("a:b")[:9], undecided},
 		"ICE":            {binding("a:b")[:10], protocolICE},
 		"TURN":           {turn, protocolTURN},

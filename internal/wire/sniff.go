@@ -8,6 +8,7 @@ type protocol int
 const (
 	undecided protocol = iota // more bytes are needed
 	protocolHTTP
+	protocolTLS
 	protocolICE
 	protocolTURN
 	protocolUnknown
@@ -32,6 +33,8 @@ const (
 	stunBindingSuccess, notSTUN = 0x0101, 0xffff
 	// stunUsername is the USERNAME attribute, which contains the username fragments of both peers (RFC 8489, section 14.3).
 	stunUsername = 0x0006
+	// tlsHandshake is the first byte of a TLS connection: the content type of a handshake record (RFC 8446, section 5.1).
+	tlsHandshake = 0x16
 	// maxFirstMessage bounds the size in bytes of the first message of an ICE connection. A Binding request with all
 	// attributes in use has about 150 bytes.
 	maxFirstMessage = 1024
@@ -40,11 +43,13 @@ const (
 // classify detects the protocol of a connection whose first bytes are b. An ICE connection begins with a frame (RFC 4571,
 // section 2). The frame consists of its length, whose first byte is small, and a STUN Binding request. A TURN connection
 // begins with a STUN request without a frame, so the magic cookie is two bytes earlier. HTTP begins with an upper-case
-// letter. TLS begins with the byte 0x16.
+// letter.
 func classify(b []byte) protocol {
 	switch {
 	case len(b) == 0:
 		return undecided
+	case b[0] == tlsHandshake:
+		return protocolTLS
 	case b[0] >= maxFirstMessage>>8:
 		return protocolHTTP
 	case len(b) < sniffBytes:
