@@ -46,25 +46,27 @@ const (
 
 // App is a whole server.
 type App struct {
-	config     config.Config
-	log        *slog.Logger
-	keys       []config.Key
-	tcp        *wire.ProtocolMux
-	turn       *turn.Server
-	http       *http.Server
-	proxies    proxy.Trusted
-	lobby      *lobby.Lobby
-	frontend   *assets.Library
-	rooms      *rtc.Rooms
-	webhooks   *webhook.Notifier // nil if no webhooks are configured
-	metrics    *metrics.Metrics
-	agents     *agent.Dispatcher
-	direct     *direct.Hub
-	signal     *signal.Handler
-	store      *store.Store
-	refusalLog rate.Sometimes // bounds log lines about refused requests, which clients can repeat
-	goroutines sync.WaitGroup
-	closing    atomic.Bool
+	config       config.Config
+	log          *slog.Logger
+	keys         []config.Key
+	certificates certificateSource // nil if the server has none
+	hsts         bool              // send Strict-Transport-Security
+	tcp          *wire.ProtocolMux
+	turn         *turn.Server
+	http         *http.Server
+	proxies      proxy.Trusted
+	lobby        *lobby.Lobby
+	frontend     *assets.Library
+	rooms        *rtc.Rooms
+	webhooks     *webhook.Notifier // nil if no webhooks are configured
+	metrics      *metrics.Metrics
+	agents       *agent.Dispatcher
+	direct       *direct.Hub
+	signal       *signal.Handler
+	store        *store.Store
+	refusalLog   rate.Sometimes // bounds log lines about refused requests, which clients can repeat
+	goroutines   sync.WaitGroup
+	closing      atomic.Bool
 
 	closeOnce sync.Once
 	closeErr  error
@@ -93,27 +95,32 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.push("TCP socket", func(context.Context) error { return ignoreClosed(tcp.Close()) })
+	a.push("UDP socket", func(context.Context) error { return ignoreClosed(udp.Close()) })
+	release, err := lockDataFolder(a.config.DataDir, a.log)
+	if err != nil {
+		return err
+	}
+	a.push("data folder", func(context.Context) error { return release() })
+	if err := a.openCertificates(ctx); err != nil {
+		return err
+	}
 	a.proxies = a.config.TrustedProxies
-	a.tcp = wire.NewProtocolMux(tcp, wire.ProtocolMuxOptions{IsProxy: a.proxies.Contains, OnRefused: func(kind string, total uint64) {
+	a.tcp = wire.NewProtocolMux(tcp, wire.ProtocolMuxOptions{TLS: a.tlsConfig(), IsProxy: a.proxies.Contains, OnRefused: func(kind string, total uint64) {
 		a.log.Warn("too many connections, the newest are closed", "kind", kind, "closed_since_start", total)
 	}})
-	a.push("TCP socket", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
+	a.push("TCP connections", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
 	media, err := wire.New(udp, wire.Options{})
 	if err != nil {
-		return errors.Join(fmt.Errorf("open media socket: %w", err), udp.Close())
+		return fmt.Errorf("open media socket: %w", err)
 	}
-	a.push("media socket", func(context.Context) error { return ignoreClosed(media.Close()) })
+	a.push("media", func(context.Context) error { return ignoreClosed(media.Close()) })
 	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // validated by config; "" gives the zero address, which means none
 	if a.turn, err = turn.New(media.STUNConn(), a.tcp.TURNListener(), turn.Options{RelayAddress: nodeIP, Log: a.log}); err != nil {
 		return err
 	}
 	a.push("TURN", func(context.Context) error { return a.turn.Close() })
 
-	release, err := lockDataFolder(a.config.DataDir, a.log)
-	if err != nil {
-		return err
-	}
-	a.push("data folder", func(context.Context) error { return release() })
 	if a.keys = a.config.Keys; len(a.keys) == 0 {
 		if a.keys, err = config.LoadOrCreateKeys(a.config.GeneratedKeyFile()); err != nil {
 			return err
@@ -199,9 +206,11 @@ func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error
 func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	base, endStreams := context.WithCancel(context.Background())
+	handler := bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout}
 	a.http = &http.Server{
-		Handler:           bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout},
+		Handler:           a.requireHTTPS(handler, 0),
 		ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // mostly broken connections of clients
@@ -213,6 +222,7 @@ func (a *App) newHTTP() *echo.Echo {
 		}
 		return nil
 	})
+	a.openRedirect(handler)
 	return e
 }
 

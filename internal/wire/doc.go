@@ -46,11 +46,12 @@
 //	accept ─▶ PROXY header ─▶ TLS ─▶ first bytes ┼─▶ TURN server
 //	                                             └─▶ TCPMux ─▶ TCPMuxedConn ◀─ frames ─▶ tcpStream, one for each TCP connection
 //
-// A connection has to complete the TLS handshake and send its first bytes within [ProtocolMuxOptions.SniffTimeout], and at most MaxUnsniffed connections
-// may be waiting for them. [ConnLimits] bound the open connections of each protocol, in total and for each client address;
-// further connections are closed. An HTTP or TURN connection is closed when its client reads nothing for
-// [ProtocolMuxOptions.WriteTimeout]. A TURN connection is also closed when its client allocates no relay in time. An ICE
-// connection whose client reads too slowly drops packets, as UDP would: its queue is bounded, and no writer waits for it.
+// A connection has to complete the TLS handshake and send its first bytes within [ProtocolMuxOptions.SniffTimeout], and at
+// most MaxUnsniffed connections may be waiting for them. [ConnLimits] bound the open connections of each protocol, in total
+// and for each client address; further connections are closed. An HTTP or TURN connection is closed when its client reads
+// nothing for [ProtocolMuxOptions.WriteTimeout]. A TURN connection is also closed when its client allocates no relay in time.
+// An ICE connection whose client reads too slowly drops packets, as UDP would: its queue is bounded, and no writer waits for
+// it.
 //
 // Goroutines of UDP: each PacketConn has one flusher, and each UDPMux has one goroutine that distributes received packets.
 // Close ends them. Locks: PacketConn.sendMu is held while a batch is sent. PacketConn.mu is taken under sendMu only to swap

@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/netutil"
+
+	"meet/internal/proxy"
+)
+
+const (
+	// maxRedirectConns bounds the open connections to the port for plain HTTP. They are short.
+	maxRedirectConns = 1024
+	// maxHeaderBytes bounds the headers of a request. Browsers send a few kilobytes, and proxies add a few hundred bytes.
+	maxHeaderBytes = 64 << 10
+	// hstsValue is the Strict-Transport-Security header: browsers use only https for this host for a year (RFC 6797).
+	hstsValue = "max-age=31536000"
+)
+
+// alpnProtocols are the protocols that TLS connections may negotiate (RFC 7301), besides those of ACME: HTTP, and STUN and
+// TURN (RFC 7443).
+var alpnProtocols = []string{"h2", "http/1.1", "stun.turn", "stun.nat-discovery"}
+
+// plainPaths are the paths that are served without TLS: health checks, and the page that explains how to trust the
+// certificate authority of this server.
+var plainPaths = []string{"/healthz", "/readyz", "/trust"}
+
+// certificateSource supplies the server's certificates.
+type certificateSource interface {
+	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Close() error
+}
+
+// tlsConfig returns the configuration of TLS connections, or nil if the server has no certificates.
+func (a *App) tlsConfig() *tls.Config {
+	if a.certificates == nil {
+		return nil
+	}
+	protocols := slices.Clone(alpnProtocols)
+	if acme, ok := a.certificates.(interface{ NextProtos() []string }); ok {
+		protocols = append(protocols, acme.NextProtos()...)
+	}
+	return &tls.Config{GetCertificate: a.certificates.GetCertificate, NextProtos: protocols, MinVersion: tls.VersionTLS12}
+}
+
+// requireHTTPS wraps site so that requests without TLS are redirected to https. Exceptions are plainPaths, requests of
+// programs and browsers on this machine (browsers consider localhost secure), and requests that a proxy received by https.
+// If port is not 0, the redirect is to that port, otherwise to the port in the Host header. Without certificates, requireHTTPS
+// returns site.
+func (a *App) requireHTTPS(site http.Handler, port uint16) http.Handler {
+	if a.certificates == nil {
+		return site
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.TLS != nil:
+			if a.hsts {
+				w.Header().Set("Strict-Transport-Security", hstsValue)
+			}
+		case proxy.HTTPS(r) || isLoopbackHost(r.Host) || isPlainPath(strings.TrimPrefix(r.URL.Path, a.config.BasePath)):
+		case !proxy.ValidHost(r.Host):
+			http.Error(w, "this server needs https", http.StatusBadRequest)
+			return
+		default:
+			target := url.URL{Scheme: "https", Host: a.httpsHost(r.Host, port), Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+			http.Redirect(w, r, target.String(), http.StatusPermanentRedirect)
+			return
+		}
+		site.ServeHTTP(w, r)
+	})
+}
+
+// isPlainPath reports whether path is one of plainPaths or below one.
+func isPlainPath(path string) bool {
+	return slices.ContainsFunc(plainPaths, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+}
+
+// httpsHost returns the host, with its port unless that is 443, to which a request with the given Host header is redirected.
+// It is the domain if there is one. See requireHTTPS for port.
+func (a *App) httpsHost(header string, port uint16) string {
+	u := url.URL{Host: header}
+	host, number := u.Hostname(), u.Port()
+	if a.config.Domain != "" {
+		host = a.config.Domain
+	}
+	if port != 0 {
+		number = strconv.Itoa(int(port))
+	}
+	if number == "" || number == "443" {
+		return strings.TrimSuffix(net.JoinHostPort(host, ""), ":")
+	}
+	return net.JoinHostPort(host, number)
+}
+
+// openRedirect opens the port for plain HTTP, which redirects to https and answers ACME challenges. If it cannot be opened,
+// the server runs without it.
+func (a *App) openRedirect(site http.Handler) {
+	if a.config.HTTPListen == "" {
+		return
+	}
+	listener, err := net.Listen("tcp", a.config.HTTPListen)
+	if err != nil {
+		a.log.Warn("plain http is not redirected to https, because its port cannot be opened; stop the program that uses it, allow this program to use it, or set http_listen to off",
+			"address", a.config.HTTPListen, "err", err)
+		return
+	}
+	handler := a.requireHTTPS(site, a.Addr().Port())
+	if acme, ok := a.certificates.(interface {
+		HTTPHandler(http.Handler) http.Handler
+	}); ok {
+		handler = acme.HTTPHandler(handler)
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: headerTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	a.goroutines.Go(func() { // ends when Close closes the server
+		if err := server.Serve(netutil.LimitListener(listener, maxRedirectConns)); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("plain http is no longer redirected to https", "err", err)
+		}
+	})
+	a.push("http redirect", func(context.Context) error {
+		if err := server.Close(); err != nil {
+			return fmt.Errorf("close the port for plain http: %w", err)
+		}
+		return nil
+	})
+}

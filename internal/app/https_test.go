@@ -1,0 +1,162 @@
+package app_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"meet/internal/config"
+	"meet/test/harness"
+)
+
+// useTLS gives the server a certificate for localhost and 127.0.0.1, and returns a client configuration that trusts it.
+func useTLS(t *testing.T, cfg *config.Config) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost", "meet.example.org"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, roots := t.TempDir(), x509.NewCertPool()
+	cfg.TLSCert, cfg.TLSKey = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
+	for path, block := range map[string]*pem.Block{cfg.TLSCert: {Type: "CERTIFICATE", Bytes: der}, cfg.TLSKey: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		text := pem.EncodeToMemory(block)
+		roots.AppendCertsFromPEM(text) // ignores the key
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &tls.Config{RootCAs: roots}
+}
+
+// freeAddress returns a loopback address with a free TCP port.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // nothing was accepted
+	return l.Addr().String()
+}
+
+// request sends GET for path to the TCP address, with the given Host header and further header lines, and returns the
+// response.
+func request(t *testing.T, address, host, path, headers string) *http.Response {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, host, headers); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}
+
+func TestPlainHTTPIsRedirectedToHTTPS(t *testing.T) {
+	cfg := harness.Settings(t)
+	useTLS(t, &cfg)
+	cfg.HTTPListen = freeAddress(t)
+	s := start(t, cfg)
+	_, port, _ := net.SplitHostPort(s.Address)
+	for name, tc := range map[string]struct{ address, host, path, headers, want string }{
+		"same port":                    {s.Address, "meet.example.org:" + port, "/room/a%2Fb?x=1", "", "https://meet.example.org:" + port + "/room/a%2Fb?x=1"},
+		"IPv6":                         {s.Address, "[2001:db8::1]:9000", "/", "", "https://[2001:db8::1]:9000/"},
+		"port for plain HTTP":          {cfg.HTTPListen, "meet.example.org", "/", "", "https://meet.example.org:" + port + "/"},
+		"this machine":                 {s.Address, "localhost:" + port, "/", "", ""},
+		"health check":                 {s.Address, "meet.example.org", "/healthz", "", ""},
+		"a proxy that terminates TLS":  {s.Address, "meet.example.org", "/", "X-Forwarded-Proto: https\r\n", ""},
+		"a path that begins with //":   {s.Address, "meet.example.org", "//evil.example", "", "https://meet.example.org//evil.example"},
+		"default port without a port":  {s.Address, "meet.example.org:443", "/", "", "https://meet.example.org/"},
+		"trust page prefix, but other": {s.Address, "meet.example.org", "/trusted", "", "https://meet.example.org/trusted"},
+	} {
+		resp := request(t, tc.address, tc.host, tc.path, tc.headers)
+		if got := resp.Header.Get("Location"); got != tc.want || tc.want != "" && resp.StatusCode != http.StatusPermanentRedirect {
+			t.Errorf("%s: %d to %q, want %q", name, resp.StatusCode, got, tc.want)
+		}
+		if tc.want == "" && resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+	if resp := request(t, s.Address, "evil.example/\x7f", "/", ""); resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("malformed host: %d to %q", resp.StatusCode, resp.Header.Get("Location"))
+	}
+}
+
+func TestHTTPSServesPagesAndSignalling(t *testing.T) {
+	cfg := harness.Settings(t)
+	trust := useTLS(t, &cfg)
+	s := start(t, cfg)
+	transport := &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get("https://" + s.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+		t.Errorf("got %s with %s", resp.Status, resp.Proto)
+	}
+	if got := resp.Header.Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("the certificate of a private authority is pinned for %s", got)
+	}
+	if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "wss://"+s.Address) {
+		t.Errorf("policy %s", csp)
+	}
+	dialer := websocket.Dialer{TLSClientConfig: trust, HandshakeTimeout: 20 * time.Second}
+	_, answer, err := dialer.Dial("wss://"+s.Address+"/rtc?access_token=none", nil)
+	if err == nil || answer == nil || answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("signalling: %v, %v", answer, err)
+	}
+}
+
+func TestServerStartsEvenIfThePortForPlainHTTPIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	cfg := harness.Settings(t)
+	useTLS(t, &cfg)
+	cfg.HTTPListen = taken.Addr().String()
+	s := start(t, cfg)
+	if resp := request(t, s.Address, "localhost", "/healthz", ""); resp.StatusCode != http.StatusOK {
+		t.Errorf("got %s", resp.Status)
+	}
+}
