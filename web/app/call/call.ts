@@ -10,6 +10,7 @@ import type { DeviceKind } from "../media/mediaProblem";
 import { screenShareProblem } from "../media/screenShare";
 import { setSpeaker, speakerProblem } from "../media/speaker";
 import { Notices } from "../notices/notices";
+import { type MediaRoute, readRoute } from "../peer/mediaRoute";
 import { DirectPath } from "./directPath";
 import { couldNotJoin, endingOf, leftMeeting, accessErrorText, joinErrorText } from "./ending";
 import type { Credentials, RoomAccess } from "./roomAccess";
@@ -135,6 +136,18 @@ export class Call implements Controls, CallWithDevices {
       else this.notices.show(speakerProblem);
     }
   }
+
+  /** readRoute returns how media reach the server, or undefined if no track is sent or received. */
+  readonly readRoute = async (): Promise<MediaRoute | undefined> => {
+    for (const participant of [this.room.localParticipant, ...this.room.remoteParticipants.values()]) {
+      for (const { track } of participant.trackPublications.values()) {
+        const report = await track?.getRTCStatsReport();
+        const route = report && readRoute(report);
+        if (route) return route;
+      }
+    }
+    return undefined;
+  };
 
   /** Shows a notice that says why a device could not be used. */
   async #reportDeviceError(kind: DeviceKind, error: unknown): Promise<void> {

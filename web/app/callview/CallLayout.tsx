@@ -8,6 +8,7 @@ import { HelpDialog } from "../features/help/HelpDialog";
 import { SettingsDialog } from "../features/settings/SettingsDialog";
 import { usePageTitle } from "../lib/usePageTitle";
 import { NoticeList } from "../notices/NoticeList";
+import type { MediaRoute } from "../peer/mediaRoute";
 import { Icon } from "../ui/Icon";
 import { useWakeLock } from "./useWakeLock";
 import "./call.css";
@@ -22,6 +23,8 @@ interface CallLayoutProps {
   /** Whether it is a direct call, which has styles of its own. */
   direct?: boolean;
   status: string;
+  /** Reads how media reach the server, if they do. */
+  readRoute?: () => Promise<MediaRoute | undefined>;
   chat: { messages: readonly ChatMessage[]; send: (text: string) => Promise<unknown> };
   /** The tiles, and the cards over them. */
   stage: React.ReactNode;
@@ -60,7 +63,7 @@ export function CallLayout(props: CallLayoutProps) {
         </div>
       </footer>
       <NoticeList notices={call.notices} />
-      {state.dialog === "settings" && <SettingsDialog choose={(kind, deviceId) => void call.chooseDevice(kind, deviceId)} onClose={closeDialog} />}
+      {state.dialog === "settings" && <SettingsDialog choose={(kind, deviceId) => void call.chooseDevice(kind, deviceId)} readRoute={props.readRoute} onClose={closeDialog} />}
       {state.dialog === "help" && <HelpDialog actions={actions} onClose={closeDialog} />}
       {props.children}
     </div>

@@ -1,3 +1,5 @@
+import { selectedCandidates } from "./mediaRoute";
+
 /** direct: from browser to browser. relayed: through a TURN server, which cannot decrypt the media. */
 type Path = "unknown" | "direct" | "relayed";
 
@@ -33,13 +35,9 @@ export function receivedCount(entry: Record<string, unknown>): number {
 }
 
 function selectedPath(all: Record<string, unknown>[]): Path {
-  const byId = new Map(all.map((entry) => [entry.id, entry]));
-  const selectedIds = new Set(all.filter(({ type }) => type === "transport").map(({ selectedCandidatePairId }) => selectedCandidatePairId));
-  // Firefox has no transport entry and marks the selected pair itself.
-  const pair = all.find(({ type, id, selected }) => type === "candidate-pair" && (selectedIds.has(id) || selected === true));
-  if (!pair) return "unknown";
-  const candidates = [byId.get(pair.localCandidateId), byId.get(pair.remoteCandidateId)];
-  return candidates.some((candidate) => candidate?.candidateType === "relay") ? "relayed" : "direct";
+  const selected = selectedCandidates(all);
+  if (!selected) return "unknown";
+  return [selected.local, selected.remote].some((candidate) => candidate?.candidateType === "relay") ? "relayed" : "direct";
 }
 
 function lossQuality(now: { received: number; lost: number }, { packetCounts, quality }: TransportStats): TransportStats["quality"] {

@@ -1,12 +1,18 @@
 import { useState } from "react";
 import { DeviceList } from "../../devices/DeviceList";
 import { loadPreferences } from "../../lib/storage";
+import type { MediaRoute } from "../../peer/mediaRoute";
 import { Dialog } from "../../ui/Dialog";
+import { RouteInfo } from "./RouteInfo";
 import "./settings.css";
 
-/** SettingsDialog lets a person change devices during a call. choose must change the device and store the choice. */
-export function SettingsDialog({ choose, onClose }: {
+/**
+ * SettingsDialog lets a person change devices during a call, and shows how media reach the server if readRoute is given.
+ * choose must change the device and store the choice.
+ */
+export function SettingsDialog({ choose, readRoute, onClose }: {
   choose: (kind: MediaDeviceKind, deviceId: string) => void;
+  readRoute?: (() => Promise<MediaRoute | undefined>) | undefined;
   onClose: () => void;
 }) {
   const [chosen, setChosen] = useState(loadPreferences);
@@ -20,6 +26,7 @@ export function SettingsDialog({ choose, onClose }: {
             setChosen(loadPreferences());
           }}
         />
+        {readRoute && <RouteInfo read={readRoute} />}
       </div>
     </Dialog>
   );
