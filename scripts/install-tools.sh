@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs missing programs that the tests need besides Go: Node.js with npm, Chromium, Firefox, ffmpeg, iproute2, openssl
-# and the proxies nginx, Apache and Caddy. It needs Debian. On other systems it lists what to install.
+# and the proxies nginx, Apache, Caddy and HAProxy. It needs Debian. On other systems it lists what to install.
 set -euo pipefail
 
 missing=()
@@ -11,9 +11,12 @@ command -v firefox-esr >/dev/null || missing+=(firefox-esr)
 command -v ffmpeg >/dev/null || missing+=(ffmpeg)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v openssl >/dev/null || missing+=(openssl)
+[ -x /usr/sbin/nft ] || missing+=(nftables)
+command -v certutil >/dev/null || missing+=(libnss3-tools)
 servers=()
 [ -x /usr/sbin/nginx ] || servers+=(nginx)
 [ -x /usr/bin/caddy ] || servers+=(caddy)
+[ -x /usr/sbin/haproxy ] || servers+=(haproxy)
 [ -x /usr/sbin/apache2 ] || missing+=(apache2-bin) # without a service
 missing+=("${servers[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -1,4 +1,4 @@
-// Runs Debian's nginx, Apache and Caddy on free local ports, with the configurations in docs/proxies.
+// Runs Debian's nginx, Apache, Caddy and HAProxy on free local ports, with the configurations in docs/proxies.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -41,6 +41,11 @@ const programs = {
       ${['mpm_event', 'authz_core', 'headers', 'ssl', 'socache_shmcb', 'proxy', 'proxy_http'].map((name) => `LoadModule ${name}_module modules/mod_${name}.so`).join('\n')}
       ${sites.map(({ port, text }) => `Listen 127.0.0.1:${port}\n${text}`).join('\n')}`,
   },
+  haproxy: {
+    examples: /^haproxy/,
+    command: (file) => ['/usr/sbin/haproxy', '-db', '-f', file],
+    wrap: (sites) => sites.map(({ text }) => text).join('\n'),
+  },
   caddy: {
     examples: /^Caddyfile/,
     command: (file) => ['/usr/bin/caddy', 'run', '--adapter', 'caddyfile', '--config', file],
@@ -65,6 +70,12 @@ function example(name, folder, port, server, omit) {
     .replaceAll(/\/etc\/ssl\/\S+\.(pem|key)/g, `${folder}/tls.$1`);
 }
 
+/** Creates a certificate for localhost, tls.pem, and its key, tls.key, in a folder. */
+export function createCertificate(folder) {
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+    '-addext', 'subjectAltName=DNS:localhost', '-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.pem')], { stdio: 'pipe' });
+}
+
 /** Proxies runs the proxies in front of servers. Each site is https://localhost with a port of its own. */
 export class Proxies {
   running = [];
@@ -73,8 +84,7 @@ export class Proxies {
   static async start(sites) {
     const proxies = new Proxies();
     const folder = (proxies.folder = mkdtempSync(join(tmpdir(), 'meet-proxies-')));
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-      '-addext', 'subjectAltName=DNS:localhost', '-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.pem')], { stdio: 'pipe' });
+    createCertificate(folder);
     for (const site of sites) {
       site.port = await freePort();
       site.text = example(site.example, folder, site.port, site.server, site.omit);

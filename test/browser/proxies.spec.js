@@ -1,8 +1,11 @@
-// Calls through real proxies with the configurations of docs/proxies.md, and the errors that pages show when lines of a
+// Calls through real proxies with the configurations of docs/deploy.md, and the errors that pages show when lines of a
 // configuration are missing.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { joinDirectCall, startDirectCall, callStatus } from './directcall.js';
 import { expect, serverWith, test as base } from './meet.js';
-import { Proxies } from './proxies.js';
+import { createCertificate, Proxies } from './proxies.js';
 import { Server } from '../server.mjs';
 
 const insecure = { ignoreHTTPSErrors: true };
@@ -96,4 +99,22 @@ test('calls work behind proxies that omit optional headers, and pages name missi
   await cy.page.getByRole('button', { name: 'Start a direct call' }).click();
   await expect(refusal(cy)).toHaveText(noWebSocket);
   expect(server.output).toContain('must pass on the headers Upgrade and Connection');
+});
+
+test('a meeting works through HAProxy, which passes TCP through', async ({ person, server: plain }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'meet-tls-'));
+  createCertificate(folder);
+  const args = ['--tls-cert', join(folder, 'tls.pem'), '--tls-key', join(folder, 'tls.key'), '--trusted-proxies', '127.0.0.1'];
+  const server = await Server.start(...args);
+  let proxies;
+  try {
+    const site = { example: 'haproxy.cfg', server };
+    proxies = await Proxies.start([site]);
+    plain.hosts.push(...server.hosts);
+    await meet([await person('Ada', insecure), await person('Bo', insecure)], [site, site]);
+  } finally {
+    await proxies?.close();
+    await server.close();
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,0 +1,80 @@
+// Meetings over networks that block most traffic. Two people behind a router hold a call, and the page shows the route of the
+// media.
+import { chromium } from '@playwright/test';
+import { trustingHome } from './authority.js';
+import { expect, Person, recordConnections, test } from './meet.js';
+import { canCreateNetworks, Network, serverAddress } from './networks.js';
+import { Server } from '../server.mjs';
+
+test.skip(!canCreateNetworks, 'only root may create network namespaces');
+
+const port = 8080; // of Server.startIn
+
+/** Runs a server and a browser in a network, and calls use with two people whose pages are in that browser. */
+async function withPeople(network, launchOptions, args, use) {
+  const server = await Server.startIn(network.names.server, '--lan');
+  try {
+    const browser = await chromium.launch({
+      ...launchOptions,
+      executablePath: network.wrap(launchOptions.executablePath, server.folder),
+      args: [...launchOptions.args, ...args],
+      env: { ...process.env, HOME: trustingHome(server) },
+    });
+    try {
+      const people = [];
+      for (const name of ['Ada', 'Bo']) {
+        const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport: { width: 1440, height: 900 } });
+        await recordConnections(context);
+        people.push(new Person(await context.newPage(), name));
+      }
+      await use(people, server);
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await server.close();
+    await network.remove();
+  }
+}
+
+/** Makes two people meet over the network, and checks that the settings of each show the given route. */
+async function meetOver(network, launchOptions, { args = [], route }) {
+  const host = network.version === 6 ? `[${serverAddress[6]}]` : serverAddress[4];
+  await withPeople(network, launchOptions, args, async ([ada, bo]) => {
+    await ada.join(`https://${host}:${port}/rooms/north`);
+    await bo.join(`https://${host}:${port}/rooms/north`);
+    await ada.sees('Bo');
+    await bo.sees('Ada');
+    for (const { page } of [ada, bo]) {
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await expect(page.locator('.settings__route')).toHaveAttribute('data-route', route);
+    }
+  });
+}
+
+test('a meeting works where the server is reachable over UDP', async ({ launchOptions }) => {
+  await meetOver(new Network(), launchOptions, { route: 'udp' });
+});
+
+test('a meeting works behind a router with network address translation', async ({ launchOptions }) => {
+  const network = new Network();
+  network.masquerade();
+  await meetOver(network, launchOptions, { route: 'udp' });
+});
+
+test('a meeting works where only one TCP port is open', async ({ launchOptions }) => {
+  const network = new Network();
+  network.allowOnlyTCP(port);
+  await meetOver(network, launchOptions, { route: 'tcp' });
+});
+
+test('a meeting works through a forward proxy that allows only TLS', async ({ launchOptions }) => {
+  const network = new Network();
+  network.allowOnlyTCP();
+  const proxy = await network.startTLSProxy();
+  await meetOver(network, launchOptions, { args: [`--proxy-server=${proxy}`], route: 'relay-tls' });
+});
+
+test('a meeting works on a network that has only IPv6', async ({ launchOptions }) => {
+  await meetOver(new Network(6), launchOptions, { route: 'udp' });
+});
