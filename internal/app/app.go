@@ -54,6 +54,7 @@ type App struct {
 	tcp          *wire.ProtocolMux
 	turn         *turn.Server
 	http         *http.Server
+	router       *echo.Echo
 	proxies      proxy.Trusted
 	lobby        *lobby.Lobby
 	frontend     *assets.Library
@@ -168,7 +169,7 @@ func (a *App) open(ctx context.Context) error {
 		},
 	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
-	e := a.newHTTP()
+	a.router = a.newHTTP()
 	mux := wire.NewUDPMux(media)
 	mux.SetTCPMux(a.tcp.TCPMux())
 	a.rooms, err = rtc.New(mux, rtc.Options{
@@ -179,7 +180,7 @@ func (a *App) open(ctx context.Context) error {
 		return fmt.Errorf("open rooms: %w", err)
 	}
 	a.push("rooms", a.rooms.Close)
-	a.mount(e, keys)
+	a.mount(a.router, keys)
 	return nil
 }
 
@@ -208,7 +209,7 @@ func (a *App) newHTTP() *echo.Echo {
 	base, endStreams := context.WithCancel(context.Background())
 	handler := bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout}
 	a.http = &http.Server{
-		Handler:           a.requireHTTPS(handler, 0),
+		Handler:           a.proxies.Handler(a.requireHTTPS(handler, 0)),
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		IdleTimeout:       idleTimeout,
@@ -228,7 +229,7 @@ func (a *App) newHTTP() *echo.Echo {
 
 // mount adds all routes and middleware to the router.
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
-	e.Pre(echo.WrapMiddleware(a.proxies.Handler), allowClientProbes, a.explainUpgrade)
+	e.Pre(allowClientProbes, a.explainUpgrade)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Pre(a.guardOrigins)
 	}

@@ -114,7 +114,7 @@ func (a *App) openRedirect(site http.Handler) {
 			"address", a.config.HTTPListen, "err", err)
 		return
 	}
-	handler := a.requireHTTPS(site, a.Addr().Port())
+	handler := a.proxies.Handler(a.requireHTTPS(site, a.Addr().Port()))
 	if acme, ok := a.certificates.(interface {
 		HTTPHandler(http.Handler) http.Handler
 	}); ok {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Trusted lists the networks of the reverse proxies that are trusted to report the client's address. An empty list means all
-// loopback, private and link-local addresses.
+// Trusted lists the networks of the reverse proxies whose headers are honoured. An empty list means all loopback, private and
+// link-local addresses.
 type Trusted []netip.Prefix
 
 // Contains reports whether a is the address of a trusted proxy.
@@ -25,24 +25,27 @@ func (t Trusted) Contains(a netip.Addr) bool {
 // maxHops bounds the number of proxies whose headers are followed for one request.
 const maxHops = 32
 
-// clientKey is the context key of the client's address.
-type clientKey struct{}
+// trustKey is the context key of the Trusted that applies to a request.
+type trustKey struct{}
 
-// Handler wraps next so that ClientIP returns the address of the client according to t.
+// Handler wraps next so that the functions of this package honour the headers of the proxies in t.
 func (t Trusted) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, t.clientIP(r))))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), trustKey{}, t)))
 	})
 }
 
-// ClientIP returns the address of the client that sent r. If r did not pass through Trusted.Handler, ClientIP trusts the
-// same proxies as an empty Trusted.
-func ClientIP(r *http.Request) string {
-	if ip, ok := r.Context().Value(clientKey{}).(string); ok {
-		return ip
-	}
-	return Trusted(nil).clientIP(r)
+// trusted returns the Trusted whose Handler r has passed through, or an empty one.
+func trusted(r *http.Request) Trusted {
+	t, _ := r.Context().Value(trustKey{}).(Trusted)
+	return t
 }
+
+// fromProxy reports whether a trusted proxy sent r, so that its headers are honoured.
+func fromProxy(r *http.Request) bool { return trusted(r).Contains(address(r.RemoteAddr)) }
+
+// ClientIP returns the address of the client that sent r.
+func ClientIP(r *http.Request) string { return trusted(r).clientIP(r) }
 
 // clientIP starts at the peer of the TCP connection and follows the addresses in the headers, nearest first, for at most
 // maxHops, while the current address is a trusted proxy. It returns the first address that is not a trusted proxy. If there

@@ -21,13 +21,19 @@ func HTTPS(r *http.Request) bool {
 	secure := func(v string) bool {
 		return slices.Contains([]string{"https", "wss", "on"}, strings.ToLower(v))
 	}
-	return r.TLS != nil || secure(parameter(outermost(r.Header, "Forwarded"), "proto")) ||
+	if r.TLS != nil || !fromProxy(r) {
+		return r.TLS != nil
+	}
+	return secure(parameter(outermost(r.Header, "Forwarded"), "proto")) ||
 		slices.ContainsFunc(tlsHeaders, func(name string) bool { return secure(outermost(r.Header, name)) })
 }
 
 // Host returns the host that the browser connected to, with its port if there is one. That is the host that the outermost
-// proxy reports or, if no proxy reports a host, the Host header.
+// proxy reports or, if no trusted proxy reports a host, the Host header.
 func Host(r *http.Request) string {
+	if !fromProxy(r) {
+		return r.Host
+	}
 	for _, host := range []string{
 		outermost(r.Header, "X-Forwarded-Host"), parameter(outermost(r.Header, "Forwarded"), "host"),
 		outermost(r.Header, "X-Original-Host"), // Azure Application Gateway
@@ -54,7 +60,7 @@ func ValidHost(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_") == ""
 }
 
-// Forwarded reports whether r has a header that proxies add.
+// Forwarded reports whether r has a header that proxies add, trusted or not.
 func Forwarded(r *http.Request) bool {
 	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "X-Original-Host", "Forwarded", "Via"}, tlsHeaders...)
 	return slices.ContainsFunc(headers, func(name string) bool { return r.Header.Get(name) != "" })

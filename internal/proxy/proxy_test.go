@@ -10,10 +10,10 @@ import (
 	"meet/internal/proxy"
 )
 
-// request returns a request with the given headers, each in the form "Name: value".
+// request returns a request of a trusted proxy with the given headers, each in the form "Name: value".
 func request(headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.Host = "10.0.0.5:8080"
+	r.Host, r.RemoteAddr = "10.0.0.5:8080", "10.0.0.1:50"
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		r.Header.Add(name, value)
@@ -78,6 +78,7 @@ func TestHostIsReadFromHeadersOfTheOutermostProxy(t *testing.T) {
 		}
 	}
 	r := httptest.NewRequest(http.MethodGet, "/?host=page.example.org:8443", nil)
+	r.RemoteAddr = "10.0.0.1:50"
 	r.Header.Set("X-Forwarded-Host", "pub.example.org")
 	if got := proxy.PageHost(r); got != "page.example.org:8443" {
 		t.Errorf("the page's host is %q", got)
@@ -85,6 +86,31 @@ func TestHostIsReadFromHeadersOfTheOutermostProxy(t *testing.T) {
 	r.URL.RawQuery = "host=a/b"
 	if got := proxy.PageHost(r); got != "pub.example.org" {
 		t.Errorf("with an invalid host parameter the page's host is %q", got)
+	}
+}
+
+func TestSchemeAndHostAreReadFromTrustedProxiesOnly(t *testing.T) {
+	named := proxy.Trusted{netip.MustParsePrefix("203.0.113.0/28")}
+	for _, tt := range []struct {
+		name, peer string
+		trusted    proxy.Trusted
+		want       bool
+	}{
+		{"a private proxy", "10.0.0.1:50", nil, true},
+		{"a stranger", "198.51.100.7:50", nil, false},
+		{"a named proxy", "203.0.113.9:50", named, true},
+		{"a private address that is not named", "10.0.0.1:50", named, false},
+	} {
+		r := request("X-Forwarded-Proto: https", "X-Forwarded-Host: pub.example.org")
+		r.RemoteAddr = tt.peer
+		tt.trusted.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if https, host := proxy.HTTPS(r), proxy.Host(r); https != tt.want || (host == "pub.example.org") != tt.want {
+				t.Errorf("%s: HTTPS %v, host %s", tt.name, https, host)
+			}
+			if !proxy.Forwarded(r) {
+				t.Errorf("%s: the headers are not noticed", tt.name)
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
 

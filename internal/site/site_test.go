@@ -81,7 +81,7 @@ func newTestSite(t *testing.T, o site.Options) *testSite {
 // do sends one request and returns the response. Headers have the form "Name: value".
 func (r *testSite) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
-	req.Host = "meet.test:8080"
+	req.Host, req.RemoteAddr = "meet.test:8080", "10.0.0.1:50" // a trusted proxy
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		req.Header.Set(name, value)
@@ -512,7 +512,7 @@ func TestServerURLIsReadFromProxyHeaders(t *testing.T) {
 		{"&host=outer.example.org", "X-Forwarded-Proto: http", "/meet/"},
 	} {
 		req := httptest.NewRequest("GET", "/api/connection-details?roomName=b&participantName=A"+tt.query, nil)
-		req.Host = "pub.example.org"
+		req.Host, req.RemoteAddr = "pub.example.org", "10.0.0.1:50" // a trusted proxy
 		if name, value, ok := strings.Cut(tt.header, ": "); ok {
 			req.Header.Set(name, value)
 		}
