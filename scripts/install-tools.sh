@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs missing programs that the tests need besides Go: Node.js with npm, Chromium, Firefox, ffmpeg, iproute2, openssl
-# and the proxies nginx, Apache, Caddy and HAProxy. It needs Debian. On other systems it lists what to install.
+# Installs missing programs that the tests need besides Go: Node.js with npm, Chromium, Firefox, ffmpeg, iproute2, nftables,
+# openssl, certutil and the proxies nginx, Apache, Caddy and HAProxy. It needs Debian. On other systems it lists what to install.
 set -euo pipefail
 
 missing=()

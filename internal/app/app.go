@@ -24,6 +24,7 @@ import (
 	"meet/internal/lobby"
 	"meet/internal/metrics"
 	"meet/internal/proxy"
+	"meet/internal/publicip"
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/site"
@@ -173,7 +174,7 @@ func (a *App) open(ctx context.Context) error {
 	mux := wire.NewUDPMux(media)
 	mux.SetTCPMux(a.tcp.TCPMux())
 	a.rooms, err = rtc.New(mux, rtc.Options{
-		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.TCPMux(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+		Log: a.log, Public: a.publicAddresses(nodeIP), TCP: a.tcp.TCPMux(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,
 	})
 	if err != nil {
@@ -182,6 +183,17 @@ func (a *App) open(ctx context.Context) error {
 	a.push("rooms", a.rooms.Close)
 	a.mount(a.router, keys)
 	return nil
+}
+
+// publicAddresses returns the function by which rooms read the addresses to offer besides those of this machine. If nodeIP is
+// valid, it is the only one. Otherwise a watcher finds the addresses by the STUN server and the domain, if they are set.
+func (a *App) publicAddresses(nodeIP netip.Addr) func() []netip.Addr {
+	if nodeIP.IsValid() {
+		return func() []netip.Addr { return []netip.Addr{nodeIP} }
+	}
+	w := publicip.Watch(publicip.Options{STUNServer: a.config.STUNServer, Domain: a.config.Domain, Log: a.log})
+	a.push("public addresses", func(context.Context) error { w.Close(); return nil })
+	return w.Addresses
 }
 
 // openWebhooks starts sending webhooks, if any are configured.

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+
+	"meet/internal/netaddr"
 )
 
 // Greet prints the server's addresses: the address to open on this machine, and those for other machines on the network.
@@ -14,7 +16,8 @@ func (a *App) Greet(w io.Writer) error {
 	if err != nil {
 		data = a.config.DataDir
 	}
-	first, others := serverLinks(a.Addr(), interfaceAddresses(), a.config.BasePath)
+	interfaces, _ := netaddr.Usable() // on an error there are fewer links
+	first, others := serverLinks(a.Addr(), interfaces, a.config.BasePath)
 	text := fmt.Sprintf("Meet %s\n\n  Open            %s\n", Version, first)
 	for _, link := range others {
 		text += fmt.Sprintf("  On the network  %s\n", link)
@@ -44,20 +47,4 @@ func serverLinks(listening netip.AddrPort, interfaces []netip.Addr, base string)
 		others = append(others, at(ip.String()))
 	}
 	return at("localhost"), others
-}
-
-// interfaceAddresses returns the addresses at which other machines may reach this one. It leaves out link-local
-// addresses, which browsers do not accept in their address bar.
-func interfaceAddresses() (ips []netip.Addr) {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil // the greeting then has fewer links
-	}
-	for _, a := range addresses {
-		prefix, err := netip.ParsePrefix(a.String())
-		if ip := prefix.Addr(); err == nil && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() {
-			ips = append(ips, ip)
-		}
-	}
-	return ips
 }

@@ -5,11 +5,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"meet/internal/netaddr"
 )
 
 // checkAddress checks whether other machines can reach the addresses that the server offers for media.
 func checkAddress(listen, nodeIP string) Finding {
-	own, err := ownAddresses()
+	own, err := netaddr.Own()
 	if err != nil {
 		return finding("address", "the addresses of this machine cannot be listed: %v", err).withAdvice(Warn, "give the address by which others reach this machine with --node-ip")
 	}
@@ -35,7 +37,7 @@ func assessAddress(listen, nodeIP string, own []netip.Addr) Finding {
 	for _, ip := range own {
 		switch {
 		case ip.IsLoopback() || ip.IsLinkLocalUnicast():
-		case ip.IsPrivate() || carrierGradeNAT.Contains(ip):
+		case netaddr.IsPrivate(ip):
 			private = append(private, ip.String())
 		default:
 			public = append(public, ip.String())
@@ -49,21 +51,4 @@ func assessAddress(listen, nodeIP string, own []netip.Addr) Finding {
 			withAdvice(Warn, "for meetings over the internet, give the public address with --node-ip and forward the ports to this machine")
 	}
 	return finding(check, "this machine has no address except loopback").withAdvice(Fail, "connect it to a network, or give --node-ip")
-}
-
-// carrierGradeNAT is the block of addresses behind carrier-grade NAT (RFC 6598). They cannot be reached from the internet.
-var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
-
-// ownAddresses returns the addresses of this machine's network interfaces.
-func ownAddresses() (ips []netip.Addr, err error) {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range all {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			ips = append(ips, prefix.Addr().Unmap())
-		}
-	}
-	return ips, nil
 }

@@ -7,15 +7,17 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/stun/v4"
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 
+	"meet/internal/netaddr"
 	"meet/internal/sfu"
 )
 
@@ -48,16 +50,10 @@ type UDPMux interface {
 	LocalAddr() net.Addr
 }
 
-// TCPMux shares a TCP port between peer connections. LocalAddr returns the address that the port is bound to.
-type TCPMux interface {
-	ice.TCPMux
-	LocalAddr() net.Addr
-}
-
 // EngineOptions configure an Engine. The zero value is usable.
 type EngineOptions struct {
-	TCP           TCPMux                // ICE over TCP; nil means UDP only. The caller closes it
-	NodeIP        netip.Addr            // the address in ICE candidates; zero means this machine's own addresses
+	TCP           ice.TCPMux            // ICE over TCP; nil means UDP only. It is bound to the same address as the UDP socket. The caller closes it
+	Public        func() []netip.Addr   // addresses to offer besides this machine's own; may be nil. Each connection calls it
 	Logs          logging.LoggerFactory // for Pion; nil means Pion's default
 	AnswerTimeout time.Duration         // how long to wait for a client's answer before the Transport fails; 0 means 15 s
 }
@@ -67,7 +63,9 @@ type Engine struct {
 	options     EngineOptions
 	udp         UDPMux
 	certificate webrtc.Certificate
-	bound       netip.Addr // address that the UDP socket is bound to; unspecified means all addresses
+	net         transport.Net
+	bound       netip.AddrPort               // address of the UDP socket; an unspecified address means all addresses of this machine
+	usable      func() ([]netip.Addr, error) // netaddr.Usable, except in tests
 }
 
 // NewEngine returns an Engine that sends media through udp. Engine.Close closes udp.
@@ -83,41 +81,34 @@ func NewEngine(udp UDPMux, o EngineOptions) (*Engine, error) {
 	if o.AnswerTimeout == 0 {
 		o.AnswerTimeout = answerTimeout
 	}
-	e := &Engine{options: o, udp: udp, certificate: *cert}
-	if a, ok := udp.LocalAddr().(*net.UDPAddr); ok {
-		e.bound = a.AddrPort().Addr().Unmap()
+	system, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("list the network interfaces: %w", err)
 	}
-	return e, nil
+	bound, ok := udp.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return nil, fmt.Errorf("the media socket has the address %v instead of a UDP address", udp.LocalAddr())
+	}
+	return &Engine{options: o, udp: udp, certificate: *cert, net: system, bound: bound.AddrPort(), usable: netaddr.Usable}, nil
 }
 
 // Close closes the UDP mux.
 func (e *Engine) Close() error { return e.udp.Close() }
 
-// filteredUDPMux is the UDP mux for the peer connection of one client. Pion offers every address that a mux lists, so
-// filteredUDPMux lists only the addresses that this client can use.
-type filteredUDPMux struct {
+// offeredUDPMux is the UDP mux for the peer connection of one client. It lists the addresses to offer to this client.
+type offeredUDPMux struct {
 	UDPMux
-	engine   *Engine
-	loopback bool // list loopback addresses
-	senders  *rtcpSenders
+	offered *offeredAddresses
+	senders *rtcpSenders
 }
 
 // GetConn implements ice.UDPMux. The returned connection drops the RTCP packets that v.senders does not admit.
-func (v filteredUDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
+func (v offeredUDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	return v.senders.limit(v.UDPMux.GetConn(ufrag, local))
 }
 
-// GetListenAddresses implements ice.UDPMux. It returns the addresses to offer to the client.
-func (v filteredUDPMux) GetListenAddresses() []net.Addr {
-	return slices.DeleteFunc(v.UDPMux.GetListenAddresses(), func(a net.Addr) bool {
-		udp, ok := a.(*net.UDPAddr)
-		if !ok || udp.IP.IsLoopback() && !v.loopback {
-			return true
-		}
-		// A socket that is bound to one address always offers that address.
-		return udp.AddrPort().Addr().Unmap() != v.engine.bound && !v.engine.offersAddress(udp.IP)
-	})
-}
+// GetListenAddresses implements ice.UDPMux. Pion makes a candidate of each address.
+func (v offeredUDPMux) GetListenAddresses() []net.Addr { return v.offered.choose() }
 
 // connection is a Pion peer connection with the parts that Meet attaches to it.
 type connection struct {
@@ -125,6 +116,7 @@ type connection struct {
 	tap     *sfu.Tap // intercepts its RTP and RTCP
 	pairs   *pairTracker
 	senders *rtcpSenders
+	offered *offeredAddresses
 }
 
 // newConnection makes a peer connection. overflow is called when the client sends more RTP streams than sfu.Tap allows.
@@ -133,11 +125,9 @@ func (e *Engine) newConnection(o Options, overflow func()) (*connection, error) 
 	if err != nil {
 		return nil, fmt.Errorf("register codecs: %w", err)
 	}
+	offered := &offeredAddresses{Net: e.net, engine: e, client: o}
 	senders := newRTCPSenders()
-	settings, err := e.settings(o, senders)
-	if err != nil {
-		return nil, fmt.Errorf("configure ICE: %w", err)
-	}
+	settings := e.settings(o, offered, senders)
 	pairs := &pairTracker{}
 	settings.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
 		return pairs.observeCheck(m, pair, time.Now())
@@ -151,37 +141,25 @@ func (e *Engine) newConnection(o Options, overflow func()) (*connection, error) 
 	if err != nil {
 		return nil, fmt.Errorf("create a peer connection: %w", err)
 	}
-	return &connection{PeerConnection: pc, tap: tap, pairs: pairs, senders: senders}, nil
+	return &connection{PeerConnection: pc, tap: tap, pairs: pairs, senders: senders, offered: offered}, nil
 }
 
 // settings returns Pion's settings for a client.
-func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngine, error) {
+func (e *Engine) settings(o Options, offered *offeredAddresses, senders *rtcpSenders) *webrtc.SettingEngine {
 	s := &webrtc.SettingEngine{LoggerFactory: e.options.Logs}
-	loopback := o.Loopback || e.bound.IsLoopback()
-	s.SetICEUDPMux(filteredUDPMux{e.udp, e, loopback, senders})
+	s.SetICEUDPMux(offeredUDPMux{e.udp, offered, senders})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if o.TCP && e.options.TCP != nil {
 		s.SetICETCPMux(limitedTCPMux{e.options.TCP, senders})
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)
+	s.SetNet(offered)
+	s.SetIncludeLoopbackCandidate(true) // offered decides
 	s.SetLite(!o.FullICE)
 	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
-	s.SetIncludeLoopbackCandidate(loopback)
-	s.SetIPFilter(e.offersAddress)
-	if e.options.NodeIP.IsValid() && !e.ownAddress(e.options.NodeIP) {
-		rule := webrtc.ICEAddressRewriteRule{
-			External: []string{e.options.NodeIP.String()}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
-		}
-		if o.Loopback {
-			rule.Mode = webrtc.ICEAddressRewriteAppend // a client on this machine may not be able to use the public address
-		}
-		if err := s.SetICEAddressRewriteRules(rule); err != nil {
-			return nil, err
-		}
-	}
 	// The DTLS cookie costs a round trip. The SCTP checksum costs CPU time for each packet. Neither is needed: ICE has
 	// verified the client's address, and DTLS authenticates the data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
@@ -193,32 +171,5 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 	s.SetReceiveMTU(1500)
 	s.SetIgnoreRidPauseForRecv(true)     // a layer that is offered as paused may be sent later
 	s.SetSRTPReplayProtectionWindow(512) // packets; retransmissions arrive up to this far out of order
-	return s, nil
-}
-
-// offersAddress reports whether ICE candidates may contain ip. They may not contain link-local addresses. If NodeIP is an
-// address of this machine, they may contain no other address except loopback. offersAddress allows loopback addresses only
-// for IPv4; filteredUDPMux decides for each client whether to list them.
-func (e *Engine) offersAddress(ip net.IP) bool {
-	a, ok := netip.AddrFromSlice(ip)
-	if !ok {
-		return false
-	}
-	a = a.Unmap()
-	if a.IsLinkLocalUnicast() {
-		return false
-	}
-	if a.IsLoopback() {
-		return a.Is4() // filteredUDPMux decides for each client
-	}
-	return !e.options.NodeIP.IsValid() || !e.ownAddress(e.options.NodeIP) || a == e.options.NodeIP
-}
-
-// ownAddress reports whether a is an address of a network interface of this machine.
-func (e *Engine) ownAddress(a netip.Addr) bool {
-	addrs, err := net.InterfaceAddrs()
-	return err == nil && slices.ContainsFunc(addrs, func(x net.Addr) bool {
-		n, ok := x.(*net.IPNet)
-		return ok && n.IP.Equal(a.AsSlice())
-	})
+	return s
 }

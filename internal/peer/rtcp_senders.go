@@ -97,7 +97,7 @@ func (s *rtcpSenders) limit(conn net.PacketConn, err error) (net.PacketConn, err
 
 // limitedTCPMux is a TCP mux whose connections drop the RTCP packets that its rtcpSenders does not admit.
 type limitedTCPMux struct {
-	TCPMux
+	ice.TCPMux
 	senders *rtcpSenders
 }
 

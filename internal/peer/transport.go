@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -25,7 +26,11 @@ type Options struct {
 	// does. Subscribes is set if the client receives media on the connection. Both may be set.
 	Publishes, Subscribes bool
 
-	Loopback       bool // the client connects over loopback, so it can use 127.0.0.1
+	// Loopback is set if the client connects over loopback, so that it can use 127.0.0.1. ServerIP is the IP address that the
+	// client used for signalling, which is offered to it; zero if the client used a host name.
+	Loopback bool
+	ServerIP netip.Addr
+
 	FullICE        bool // the client does not support a peer with ICE-lite (RFC 8445, section 2.5)
 	ReusesSections bool // the client can play a new track on a media section that carried another track
 	TCP            bool // the client may also connect over TCP
@@ -115,7 +120,7 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 	allocator := sfu.NewAllocator(pc.tap, o.NeverPause, hooks.PauseChanged)
 	t = &Transport{
 		Tap: pc.tap, Feedback: sfu.NewFeedback(pc.tap, send), Allocator: allocator, reports: sfu.NewSenderReports(send, allocator.Divide),
-		pc: pc, options: o, hooks: hooks, log: log, answerTimeout: e.options.AnswerTimeout, loopback: o.Loopback || e.bound.IsLoopback(),
+		pc: pc, options: o, hooks: hooks, log: log, answerTimeout: e.options.AnswerTimeout, loopback: o.Loopback || e.bound.Addr().IsLoopback(),
 		work: work, tcpOnly: o.TCPOnly, remoteCandidates: map[string]bool{}, gathered: make(chan struct{}, 1),
 	}
 	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
@@ -251,10 +256,11 @@ func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.S
 	return t.localDescription(id), nil
 }
 
-// localDescription returns the current local description in the form to send, without UDP candidates if tcpOnly is set.
+// localDescription returns the current local description in the form to send: with the priorities of candidates, and without
+// UDP candidates if tcpOnly is set.
 func (t *Transport) localDescription(id uint32) *livekit.SessionDescription {
 	d := t.pc.LocalDescription()
-	text := d.SDP
+	text := t.pc.offered.prioritize(d.SDP)
 	if t.tcpOnly {
 		text = withoutUDP(text)
 	}

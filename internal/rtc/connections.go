@@ -75,7 +75,7 @@ func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	p := cn.p
 	return peer.Options{
 		Publishes: target == livekit.SignalTarget_PUBLISHER, Subscribes: cn.single || target == livekit.SignalTarget_SUBSCRIBER,
-		Loopback: p.req.Loopback, FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reusesSections,
+		Loopback: p.req.Loopback, ServerIP: p.req.ServerIP, FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reusesSections,
 		TCP: p.quirks.tcp, TCPOnly: cn.prefersTCP(), ZeroChecksum: p.quirks.zeroChecksum, NeverPause: p.req.NeverPause,
 		RED: p.quirks.red, NoAV1: !p.quirks.av1, PlayoutDelay: p.room.playoutDelay != (sfu.PlayoutDelay{}),
 	}

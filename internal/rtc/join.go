@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -23,12 +24,13 @@ type JoinRequest struct {
 	Token      Credential
 	RoomConfig *livekit.RoomConfiguration
 
-	AutoSubscribe     bool // subscribe to media tracks without being asked
-	AutoSubscribeData bool // subscribe to data tracks without being asked
-	SinglePC          bool // use one peer connection, on which the client makes the offers
-	FullICE           bool // use full ICE instead of ICE-lite, as the client asked
-	Loopback          bool // the client reached us over the loopback interface
-	NeverPause        bool // do not pause video when the bandwidth does not suffice
+	AutoSubscribe     bool       // subscribe to media tracks without being asked
+	AutoSubscribeData bool       // subscribe to data tracks without being asked
+	SinglePC          bool       // use one peer connection, on which the client makes the offers
+	FullICE           bool       // use full ICE instead of ICE-lite, as the client asked
+	Loopback          bool       // the client reached us over the loopback interface
+	NeverPause        bool       // do not pause video when the bandwidth does not suffice
+	ServerIP          netip.Addr // IP address that the client used to reach us; zero if it used a host name
 	RemoteIP          string
 
 	AddTracks []*livekit.AddTrackRequest

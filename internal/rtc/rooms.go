@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/ice/v4"
 
 	"meet/internal/fault"
 	"meet/internal/peer"
@@ -19,9 +20,9 @@ import (
 
 // Options configures Rooms.
 type Options struct {
-	Log    *slog.Logger // required
-	NodeIP netip.Addr   // address announced in ICE candidates; zero means this machine's own
-	TCP    peer.TCPMux  // carries the media of clients that cannot use UDP; nil disables that. The caller closes it
+	Log    *slog.Logger        // required
+	Public func() []netip.Addr // addresses to offer for media besides this machine's own; may be nil. Each connection calls it
+	TCP    ice.TCPMux          // carries the media of clients that cannot use UDP; nil disables that. The caller closes it
 	// OnEvent receives all events of the rooms, in order for each room. It runs on the room's loop, so it must not
 	// block and must not call a method of Rooms that waits for the loop.
 	OnEvent func(Event)
@@ -66,7 +67,7 @@ type Rooms struct {
 // New returns Rooms that send and receive media on udp. Close closes udp.
 func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	e, err := peer.NewEngine(udp, peer.EngineOptions{
-		TCP: o.TCP, NodeIP: o.NodeIP, Logs: pionlog.Factory{Log: o.Log}, AnswerTimeout: o.answerTimeout,
+		TCP: o.TCP, Public: o.Public, Logs: pionlog.Factory{Log: o.Log}, AnswerTimeout: o.answerTimeout,
 	})
 	if err != nil {
 		return nil, err

@@ -33,10 +33,6 @@ func newTCPMux(local net.Addr) *TCPMux {
 	return &TCPMux{local: local, conns: map[string][]*TCPMuxedConn{}}
 }
 
-// LocalAddr returns the address that the port is bound to. If that is a single address, Pion offers only candidates with
-// that address.
-func (m *TCPMux) LocalAddr() net.Addr { return m.local }
-
 // GetConnByUfrag implements ice.TCPMux. It returns a packet connection for the TCP connections to ufrag at the address
 // local.
 func (m *TCPMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.PacketConn, error) {

@@ -51,25 +51,9 @@ func (m *UDPMux) SetTCPMux(tcp *TCPMux) { m.tcp.Store(tcp) }
 // LocalAddr returns the address that the socket is bound to, a *net.UDPAddr.
 func (m *UDPMux) LocalAddr() net.Addr { return m.conn.LocalAddr() }
 
-// GetListenAddresses returns the addresses at which this machine receives packets for the socket, including loopback
-// addresses.
-func (m *UDPMux) GetListenAddresses() []net.Addr {
-	bound, ok := m.LocalAddr().(*net.UDPAddr)
-	if !ok || !bound.IP.IsUnspecified() {
-		return []net.Addr{m.LocalAddr()}
-	}
-	interfaces, err := net.InterfaceAddrs()
-	if err != nil {
-		return []net.Addr{m.LocalAddr()}
-	}
-	var all []net.Addr
-	for _, a := range interfaces {
-		if n, ok := a.(*net.IPNet); ok && (n.IP.To4() != nil || bound.IP.To4() == nil) {
-			all = append(all, &net.UDPAddr{IP: n.IP, Port: bound.Port})
-		}
-	}
-	return all
-}
+// GetListenAddresses implements ice.UDPMux. It returns the address that the socket is bound to. If that is unspecified, the
+// caller has to choose the addresses to offer.
+func (m *UDPMux) GetListenAddresses() []net.Addr { return []net.Addr{m.LocalAddr()} }
 
 // GetConn returns a connection for the packets to ufrag that have the IP version of local. If several connections exist for
 // one fragment and IP version, the oldest receives the packets.

@@ -33,7 +33,7 @@ var rules = map[string]rule{
 	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},
 	"internal/config":    {},
 	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}}, // an API client
-	"internal/doctor":    {allowed: []string{"internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the same socket as the server
+	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the same socket as the server
 	"internal/bytequeue": {forbidden: append(httpParts, pion)},
 	"internal/decode":    {forbidden: httpParts},
 	"internal/fault":     {},
@@ -45,7 +45,9 @@ var rules = map[string]rule{
 	"internal/token":     {allowed: []string{"internal/name", "internal/fault"}, forbidden: append(httpParts, pion, nats)},
 	"internal/signal":    {allowed: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/frame", "internal/name", "internal/fault", "internal/proxy"}, forbidden: []string{pion, echo, nats}},
 	"internal/rtc":       {allowed: []string{"internal/loop", "internal/peer", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, forbidden: append(httpParts, nats)},
-	"internal/peer":      {allowed: []string{"internal/loop", "internal/sfu"}, forbidden: append(httpParts, nats)},
+	"internal/peer":      {allowed: []string{"internal/loop", "internal/netaddr", "internal/sfu"}, forbidden: append(httpParts, nats)},
+	"internal/netaddr":   {forbidden: append(httpParts, pion, nats, "log")},
+	"internal/publicip":  {forbidden: append(httpParts, nats, "github.com/pion/webrtc")},
 	"internal/proxy":     {forbidden: []string{pion, echo, nats}},
 
 	"internal/sfu":         {allowed: []string{"internal/sfu/codec", "internal/sfu/forward", "internal/sfu/pacer"}, forbidden: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the packet path does not log or encode protobuf
@@ -76,6 +78,7 @@ var rules = map[string]rule{
 	"test/harness":       {allowed: []string{"internal/app", "internal/config"}},
 	"test/impair":        {},
 	"test/measure":       {},
+	"test/networks":      {},
 	"test/program":       {},
 	"test/prose/sample":  {},
 	"test/server":        {},
