@@ -20,7 +20,7 @@ type offeredAddresses struct {
 	chosen atomic.Pointer[[]netip.Addr] // latest result of choose, best address first
 }
 
-// choose determines the addresses anew and returns them with the port of the UDP socket. Pion calls it first whenever it
+// choose determines the current addresses and returns them with the port of the UDP socket. Pion calls it first whenever it
 // gathers candidates.
 func (o *offeredAddresses) choose() (all []net.Addr) {
 	chosen := o.engine.addresses(o.client)
