@@ -14,8 +14,9 @@ var ErrNotFound = errors.New("no such record")
 
 // Bucket holds records of one type by key. Keys consist of letters, digits and the characters - _ = . /
 type Bucket[T any] struct {
-	name string
-	kv   jetstream.KeyValue
+	name  string
+	kv    jetstream.KeyValue
+	store *Store
 }
 
 // Entry is one record of a bucket.
@@ -30,7 +31,7 @@ func OpenBucket[T any](ctx context.Context, s *Store, name string) (*Bucket[T], 
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", name, err)
 	}
-	return &Bucket[T]{name, kv}, nil
+	return &Bucket[T]{name, kv, s}, nil
 }
 
 // Get returns the record with this key, or ErrNotFound.
@@ -52,6 +53,8 @@ func (b *Bucket[T]) Put(ctx context.Context, key string, v T) error {
 	if err != nil {
 		return fmt.Errorf("encode %s/%s: %w", b.name, key, err)
 	}
+	b.store.writes.RLock()
+	defer b.store.writes.RUnlock()
 	if _, err := b.kv.Put(ctx, key, text); err != nil {
 		return fmt.Errorf("write %s/%s: %w", b.name, key, err)
 	}
@@ -60,6 +63,8 @@ func (b *Bucket[T]) Put(ctx context.Context, key string, v T) error {
 
 // Delete removes a record. Deleting a record that does not exist is not an error.
 func (b *Bucket[T]) Delete(ctx context.Context, key string) error {
+	b.store.writes.RLock()
+	defer b.store.writes.RUnlock()
 	if err := b.kv.Purge(ctx, key); err != nil {
 		return fmt.Errorf("delete %s/%s: %w", b.name, key, err)
 	}
@@ -93,6 +98,8 @@ func (b *Bucket[T]) List(ctx context.Context) ([]Entry[T], error) {
 
 // Compact removes the tombstones of deleted records.
 func (b *Bucket[T]) Compact(ctx context.Context) error {
+	b.store.writes.RLock()
+	defer b.store.writes.RUnlock()
 	if err := b.kv.PurgeDeletes(ctx, jetstream.DeleteMarkersOlderThan(-1)); err != nil {
 		return fmt.Errorf("compact %s: %w", b.name, err)
 	}

@@ -15,7 +15,7 @@ import (
 // receives the next message when it has finished the one before, also after a restart.
 type Queue struct {
 	name   string
-	js     jetstream.JetStream
+	store  *Store
 	stream jetstream.Stream
 }
 
@@ -37,14 +37,16 @@ func OpenQueue(ctx context.Context, s *Store, name string, o QueueOptions) (*Que
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", name, err)
 	}
-	return &Queue{name: name, js: s.js, stream: stream}, nil
+	return &Queue{name: name, store: s, stream: stream}, nil
 }
 
 // Put appends a message to a lane. When it returns nil, the message is on the disk. A second message with the same id
 // within two minutes counts as a duplicate and is dropped.
 func (q *Queue) Put(ctx context.Context, lane, id string, body []byte) error {
 	m := &nats.Msg{Subject: q.laneSubject(lane), Data: body, Header: nats.Header{jetstream.MsgIDHeader: {id}}}
-	if _, err := q.js.PublishMsg(ctx, m); err != nil {
+	q.store.writes.RLock()
+	defer q.store.writes.RUnlock()
+	if _, err := q.store.js.PublishMsg(ctx, m); err != nil {
 		return fmt.Errorf("append to queue %s: %w", q.name, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -31,6 +32,9 @@ type Store struct {
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
+
+	// writes is held for reading by each write, and for writing while Snapshot copies the streams.
+	writes sync.RWMutex
 }
 
 // Open starts the embedded server on the folder and waits until it responds.
