@@ -28,6 +28,8 @@ type command struct {
 	UpdateTemplates   updateTemplates   `cmd:"" help:"Update the front end to the newest published build."`
 	Config            configCommand     `cmd:"" help:"Print the effective settings as a settings file."`
 	Doctor            doctorCommand     `cmd:"" help:"Check whether the server can run on this machine."`
+	Backup            backupCommand     `cmd:"" help:"Write the server's data to one file."`
+	Restore           restoreCommand    `cmd:"" help:"Restore the server's data from a backup."`
 	LoadTest          loadTest          `cmd:"" help:"Measure a server under load."`
 	Completion        completion        `cmd:"" help:"Print a shell completion script."`
 	Version           version           `cmd:"" help:"Print the version."`

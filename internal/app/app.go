@@ -19,6 +19,7 @@ import (
 	"meet/internal/agent"
 	"meet/internal/api"
 	"meet/internal/assets"
+	"meet/internal/backup"
 	"meet/internal/config"
 	"meet/internal/direct"
 	"meet/internal/lobby"
@@ -104,6 +105,9 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.push("data folder", func(context.Context) error { return release() })
+	if err := backup.CheckComplete(a.config.DataDir); err != nil {
+		return err
+	}
 	if err := a.openCertificates(ctx); err != nil {
 		return err
 	}
@@ -254,6 +258,7 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.GET("/agent", echo.WrapHandler(agent.NewHandler(a.agents, verifier)))
 	e.GET("/direct/ws", echo.WrapHandler(a.direct))
 	e.GET("/direct/ice-servers", echo.WrapHandler(http.HandlerFunc(a.direct.ServeICEServers)))
+	e.POST("/api/backup", (&backupHandler{app: a, verifier: verifier}).serve)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)

@@ -11,6 +11,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// ErrFolderInUse is returned for a data folder that another process uses.
+var ErrFolderInUse = errors.New("another Meet is using the data folder")
+
 // lockDataFolder creates the data folder if needed, checks that it is writable, removes the rights of other users of
 // this machine, and locks the folder against other servers until release is called.
 func lockDataFolder(dir string, log *slog.Logger) (release func() error, err error) {
@@ -26,7 +29,7 @@ func lockDataFolder(dir string, log *slog.Logger) (release func() error, err err
 		return nil, fmt.Errorf("lock the data folder %s: %w", dir, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("another Meet is using the data folder %s: stop it, or choose another with --data-dir", dir)
+		return nil, fmt.Errorf("%w %s: stop it, or choose another with --data-dir", ErrFolderInUse, dir)
 	}
 	if err := restrictDataFolder(dir, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot remove the rights of other users to the data folder %s: choose another with --data-dir (%w)", dir, err), lock.Close())

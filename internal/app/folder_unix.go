@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"meet/internal/backup"
 )
 
 // Entries of a data folder. secretFiles contain secrets or are the lock file. otherEntries are created by Meet, too,
@@ -49,10 +51,14 @@ func restrictDataFolder(dir string, log *slog.Logger) error {
 	return restrictMode(root, ".", 0o700, log)
 }
 
+// ownPrefixes begin the names of the entries of a data folder that Meet creates with varying names: temporary files of a
+// killed process, the folders of backup.Restore, and the files of doctor.
+var ownPrefixes = []string{".keys-", ".doctor-", backup.TempPrefix, backup.RestoringName, backup.PreviousPrefix}
+
 // notCreatedByMeet reports whether an entry of the data folder was not created by Meet.
 func notCreatedByMeet(e fs.DirEntry) bool {
 	return !slices.Contains(secretFiles, e.Name()) && !slices.Contains(otherEntries, e.Name()) &&
-		!strings.HasPrefix(e.Name(), ".keys-") && !strings.HasPrefix(e.Name(), ".doctor-") // temporary files of a killed process
+		!slices.ContainsFunc(ownPrefixes, func(prefix string) bool { return strings.HasPrefix(e.Name(), prefix) })
 }
 
 // restrictMode sets the mode of a file if other users have rights to the file and it belongs to this user.
@@ -77,5 +83,17 @@ func restrictMode(root *os.Root, name string, mode fs.FileMode, log *slog.Logger
 	}
 	log.Warn("removed access of other users to a file in the data folder",
 		"folder", root.Name(), "name", name, "mode", info.Mode().Perm().String(), "now", mode.String())
+	return nil
+}
+
+// checkOwner returns an error if the data folder belongs to another user than the one that this process runs as.
+func checkOwner(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("get the owner of the data folder: %w", err)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("the data folder %s belongs to another user: run this command as that user, for example with sudo -u '#%d'", dir, owner.Uid)
+	}
 	return nil
 }

@@ -126,6 +126,9 @@ func (t *AccessToken) SetGuest() *AccessToken {
 	return t
 }
 
+// SetBackup makes the token one for backups of the server.
+func (t *AccessToken) SetBackup() *AccessToken { t.grants.Backup = true; return t }
+
 // SetSHA256 sets the base64 SHA-256 sum of a webhook's body.
 func (t *AccessToken) SetSHA256(sum string) *AccessToken { t.grants.SHA256 = sum; return t }
 

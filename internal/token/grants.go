@@ -33,6 +33,9 @@ type ClaimGrants struct {
 	// it. Other tokens come from a back end that has the API key's secret.
 	Guest bool `json:"meetGuest,omitempty"`
 
+	// Backup allows a backup of the server, which contains its API keys. It is valid only in a token without a video grant.
+	Backup bool `json:"meetBackup,omitempty"`
+
 	Issuer    string    `json:"-"` // API key; like the times below, set by Verify and Read
 	IssuedAt  time.Time `json:"-"` // iat; nbf if there is no iat; zero if there is neither; Renew does not change it
 	NotBefore time.Time `json:"-"` // zero without nbf

@@ -29,11 +29,12 @@ var (
 // rules says for each package which packages it may and must not import. Every package has a row, and every row has a
 // package. docs/architecture.md shows the rules as a table.
 var rules = map[string]rule{
-	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/doctor"}, forbidden: []string{pion, echo}},
+	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/backup", "internal/doctor"}, forbidden: []string{pion, echo}},
 	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},
 	"internal/config":    {},
 	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}}, // an API client
 	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the same socket as the server
+	"internal/backup":    {allowed: []string{"internal/store"}, forbidden: append(httpParts, pion, nats)},
 	"internal/bytequeue": {forbidden: append(httpParts, pion)},
 	"internal/decode":    {forbidden: httpParts},
 	"internal/fault":     {},

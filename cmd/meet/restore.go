@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"meet/internal/app"
+	"meet/internal/backup"
+)
+
+type restoreCommand struct {
+	File  string `arg:"" help:"File that meet backup wrote."`
+	Force bool   `help:"Replace the data that the data folder has; it is kept in a subfolder."`
+	dataSettings
+}
+
+func (restoreCommand) Help() string {
+	return `Stop the server first. The file is checked completely before anything changes. Restore only files that you trust, because
+they contain the API key and the certificates that the server will use.
+
+Example:
+  meet restore monday.meet-backup --data-dir /var/lib/meet`
+}
+
+// Run restores the data folder from a backup.
+func (r restoreCommand) Run(ctx context.Context, env environment) error {
+	cfg, err := load(env, r.Config, r.flags())
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	f, err := os.Open(r.File)
+	if err != nil {
+		return fmt.Errorf("the backup cannot be read: give the path of a file that meet backup wrote (%w)", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("read the backup: %w", err)
+	}
+	archive, err := backup.Open(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.File, err)
+	}
+	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	previous, err := app.Restore(ctx, cfg, archive, r.Force, log)
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("the restore was interrupted; the data folder has not changed")
+	case err != nil:
+		return err
+	}
+	m := archive.Manifest
+	_, err = fmt.Fprintf(env.stdout, "Restored %d streams of the store and %d files to %s, from the backup that Meet %s made on %s.\n",
+		m.Streams(), m.Files(), cfg.DataDir, printable(m.Version), m.Created.Local().Format("2006-01-02 15:04:05"))
+	if err == nil && previous != "" {
+		_, err = fmt.Fprintf(env.stdout, "The previous data is in %s; delete it when you no longer need it.\n", filepath.Join(cfg.DataDir, previous))
+	}
+	return err
+}
