@@ -92,6 +92,8 @@ func (b backupCommand) write(ctx context.Context, env environment, file *os.File
 	return archive, nil
 }
 
+var errInterruptedBackup = errors.New("the backup was interrupted; nothing was written")
+
 // transfer writes the backup of the data folder, if no server uses it, or else of the running server.
 func (b backupCommand) transfer(ctx context.Context, env environment, file *os.File) error {
 	cfg, err := load(env, b.Config, b.flags())
@@ -101,7 +103,10 @@ func (b backupCommand) transfer(ctx context.Context, env environment, file *os.F
 	if b.URL == "" {
 		log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		_, err := app.Backup(ctx, cfg, file, log)
-		if !errors.Is(err, app.ErrFolderInUse) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return errInterruptedBackup
+		case !errors.Is(err, app.ErrFolderInUse):
 			return err
 		}
 	}
@@ -109,7 +114,14 @@ func (b backupCommand) transfer(ctx context.Context, env environment, file *os.F
 	if err != nil {
 		return err
 	}
-	return withAdvice(server.Backup(ctx, file))
+	err = server.Backup(ctx, file)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errInterruptedBackup
+	case b.URL == "" && errors.Is(err, admin.ErrUnreachable):
+		return fmt.Errorf("%w, but a server uses the data folder %s: set its URL with --url", err, cfg.DataDir)
+	}
+	return withAdvice(err)
 }
 
 // server returns the API client of the running server.

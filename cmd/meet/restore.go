@@ -52,7 +52,7 @@ func (r restoreCommand) Run(ctx context.Context, env environment) error {
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	previous, err := app.Restore(ctx, cfg, archive, r.Force, log)
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return errors.New("the restore was interrupted; the data folder has not changed")
 	case err != nil:
 		return err

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"meet/internal/store"
@@ -125,18 +126,19 @@ func (a *Archive) unpackFile(root *os.Root, name string, e Entry) error {
 // unpackStream creates one stream of the store.
 func (a *Archive) unpackStream(s *store.Store, e Entry) error {
 	r, w := io.Pipe()
-	done := make(chan error, 1)
-	go func() { // ends when the copy has been written or r is closed
-		err := a.copy(w, e)
-		_ = w.CloseWithError(err) // always nil
-		done <- err
-	}()
+	var work sync.WaitGroup
+	var copied error
+	work.Go(func() { // ends when the copy has been written or r is closed
+		copied = a.copy(w, e)
+		_ = w.CloseWithError(copied) // always nil
+	})
 	err := s.Restore(r)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // what follows the end of the stream, so that the sum is checked
 	}
-	_ = r.CloseWithError(io.ErrClosedPipe) // always nil
-	if copied := <-done; err == nil {
+	_ = r.Close() // always nil
+	work.Wait()
+	if err == nil {
 		err = copied
 	}
 	return err

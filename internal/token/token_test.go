@@ -44,13 +44,13 @@ func TestClaimsSurviveSigningAndVerification(t *testing.T) {
 		Agent:         &token.AgentGrant{Admin: true, SimulationAdmin: true},
 		Inference:     &token.InferenceGrant{Perform: true},
 		Observability: &token.ObservabilityGrant{Write: true},
-		RoomConfig:    json.RawMessage(`{"maxParticipants":3}`), RoomPreset: "big", SHA256: "c3Vt",
+		RoomConfig:    json.RawMessage(`{"maxParticipants":3}`), RoomPreset: "big", SHA256: "c3Vt", Backup: true,
 	}
 	raw, err := token.New(key, secret).
 		SetIdentity(want.Identity).SetName(want.Name).SetKind(want.Kind, want.KindDetails...).
 		SetMetadata(want.Metadata).SetAttributes(want.Attributes).SetVideoGrant(*want.Video).SetSIPGrant(*want.SIP).
 		SetAgentGrant(*want.Agent).SetInferenceGrant(*want.Inference).SetObservabilityGrant(*want.Observability).
-		SetRoomConfig(want.RoomConfig).SetRoomPreset(want.RoomPreset).SetSHA256(want.SHA256).
+		SetRoomConfig(want.RoomConfig).SetRoomPreset(want.RoomPreset).SetSHA256(want.SHA256).SetBackup().
 		SetTTL(5 * time.Minute).ToJWT()
 	if err != nil {
 		t.Fatal(err)
