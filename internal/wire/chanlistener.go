@@ -10,7 +10,7 @@ type chanListener struct {
 	mux     *ProtocolMux
 	counter *connCounter
 	wrap    func(net.Conn) net.Conn // makes the connection that Accept returns
-	conns   chan net.Conn              // unbuffered: deliver waits until Accept receives the connection
+	conns   chan net.Conn           // unbuffered: deliver waits until Accept receives the connection
 	done    chan struct{}
 	close   sync.Once
 }

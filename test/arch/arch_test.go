@@ -32,8 +32,8 @@ var rules = map[string]rule{
 	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/backup", "internal/doctor"}, forbidden: []string{pion, echo}},
 	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},
 	"internal/config":    {},
-	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}}, // an API client
-	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the same socket as the server
+	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}},                    // an API client
+	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/wire"}, forbidden: []string{pion, echo, nats}}, // opens the same socket as the server
 	"internal/backup":    {allowed: []string{"internal/store"}, forbidden: append(httpParts, pion, nats)},
 	"internal/bytequeue": {forbidden: append(httpParts, pion)},
 	"internal/decode":    {forbidden: httpParts},
