@@ -34,6 +34,7 @@ type Options struct {
 	ReadBuffer  int           // size in bytes of the kernel's receive buffer; 8 MiB if zero
 	WriteBuffer int           // size in bytes of the kernel's send buffer; 8 MiB if zero
 	NoOffload   bool          // do not use UDP_SEGMENT and UDP_GRO: for benchmarks, and for drivers with faulty offload
+	Relays      Relays        // TURN relays inside this process; none if zero
 }
 
 // Stats are counts since the start. PacketsIn/CallsIn and PacketsOut/CallsOut are the average numbers of packets for each
@@ -50,6 +51,7 @@ type Stats struct {
 type PacketConn struct {
 	udp        *net.UDPConn
 	batchDelay time.Duration
+	relays     Relays
 
 	in   reader
 	out  sender // guarded by sendMu
@@ -87,7 +89,7 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	_ = conn.SetReadBuffer(opts.ReadBuffer)
 	_ = conn.SetWriteBuffer(opts.WriteBuffer)
 	c := &PacketConn{
-		udp: conn, batchDelay: opts.BatchDelay, batch: newBatch(), spare: newBatch(),
+		udp: conn, batchDelay: opts.BatchDelay, relays: opts.Relays, batch: newBatch(), spare: newBatch(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if err := c.in.init(conn, opts.NoOffload); err != nil {
@@ -100,11 +102,15 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	return c, nil
 }
 
-// ReadFromAddrPort reads one packet without allocating. Packets for the STUNConn are passed there instead.
+// ReadFromAddrPort reads one packet without allocating. Packets for the STUNConn are passed there instead. Packets with the
+// address of a relay as their source are dropped, because it must be forged: relays send no packets through the socket.
 func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.in.read(b, &c.packetsIn, &c.callsIn)
 		c.bytesIn.Add(uint64(n))
+		if err == nil && c.relays.have(from.Addr()) {
+			continue
+		}
 		if err != nil || !c.stun.Load().intercept(b[:n], from) {
 			return n, from, err
 		}
@@ -130,7 +136,8 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 // WriteToAddrPort queues one packet without allocating. The caller may reuse b afterwards. If the batch is full,
-// WriteToAddrPort waits until that batch has been sent. Otherwise it does not wait.
+// WriteToAddrPort waits until that batch has been sent. Otherwise it does not wait. A packet to a relay is passed to
+// Relays.Deliver instead.
 func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	to = unmapped(to)
 	if !to.Addr().IsValid() || len(b) > maxDatagram {
@@ -138,6 +145,10 @@ func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 			return 0, errTooLong
 		}
 		return 0, net.InvalidAddrError("no address to write to")
+	}
+	if c.relays.have(to.Addr()) {
+		c.relays.Deliver(b, to)
+		return len(b), nil
 	}
 	for {
 		c.mu.Lock()

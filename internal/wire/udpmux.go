@@ -26,6 +26,7 @@ type UDPMux struct {
 	mu        sync.RWMutex
 	fragments map[fragment][]*UDPMuxedConn // in the order of GetConn
 	owners    map[netip.AddrPort]*addressOwner
+	addresses map[netip.Addr]int // number of connections by local address
 	closed    bool
 }
 
@@ -40,6 +41,7 @@ func NewUDPMux(conn *PacketConn) *UDPMux {
 	m := &UDPMux{
 		conn: conn, now: time.Now, checks: checkLimiter{start: time.Now()},
 		fragments: map[fragment][]*UDPMuxedConn{}, owners: map[netip.AddrPort]*addressOwner{},
+		addresses: map[netip.Addr]int{},
 	}
 	m.work.Go(m.receive) // ends when conn is closed
 	return m
@@ -77,6 +79,7 @@ func (m *UDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 		}
 	}
 	m.fragments[c.key] = append(m.fragments[c.key], c)
+	m.addresses[c.localIP()]++
 	return c, nil
 }
 
@@ -121,6 +124,9 @@ func (m *UDPMux) closeConnLocked(c *UDPMuxedConn) {
 	close(c.done)
 	if m.fragments[c.key] = slices.DeleteFunc(m.fragments[c.key], func(x *UDPMuxedConn) bool { return x == c }); len(m.fragments[c.key]) == 0 {
 		delete(m.fragments, c.key)
+	}
+	if m.addresses[c.localIP()]--; m.addresses[c.localIP()] == 0 {
+		delete(m.addresses, c.localIP())
 	}
 	for len(c.owned) > 0 {
 		m.releaseLocked(c, c.owned[0])

@@ -114,6 +114,9 @@ func (c *UDPMuxedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 // LocalAddr returns the local address that was passed to GetConn, a *net.UDPAddr.
 func (c *UDPMuxedConn) LocalAddr() net.Addr { return c.local }
 
+// localIP returns the IP address of LocalAddr.
+func (c *UDPMuxedConn) localIP() netip.Addr { return addrOf(c.local).Addr().Unmap() }
+
 // Close makes reads return io.EOF and makes writes fail. c gives up its username fragment and all its addresses.
 func (c *UDPMuxedConn) Close() error {
 	c.mux.closeConn(c)
