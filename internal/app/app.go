@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,17 +117,12 @@ func (a *App) open(ctx context.Context) error {
 		a.log.Warn("too many connections, the newest are closed", "kind", kind, "closed_since_start", total)
 	}})
 	a.push("TCP connections", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
-	media, err := wire.New(udp, wire.Options{})
+	media, err := wire.New(udp, wire.Options{Relays: a.relays()})
 	if err != nil {
 		return fmt.Errorf("open media socket: %w", err)
 	}
 	a.push("media", func(context.Context) error { return ignoreClosed(media.Close()) })
 	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // validated by config; "" gives the zero address, which means none
-	if a.turn, err = turn.New(media.STUNConn(), a.tcp.TURNListener(), turn.Options{RelayAddress: nodeIP, Log: a.log}); err != nil {
-		return err
-	}
-	a.push("TURN", func(context.Context) error { return a.turn.Close() })
-
 	if a.keys = a.config.Keys; len(a.keys) == 0 {
 		if a.keys, err = config.LoadOrCreateKeys(a.config.GeneratedKeyFile()); err != nil {
 			return err
@@ -167,24 +163,24 @@ func (a *App) open(ctx context.Context) error {
 	})
 	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
 	a.direct = direct.New(direct.Options{
-		Log: a.log, Debug: a.config.Dev, Host: a.config.NodeIP, Port: int(a.Addr().Port()), NewRoom: lobby.NewCode,
-		TURNCredentials: func(session string) (string, string) {
-			c := a.turn.Credentials(session)
-			return c.Username, c.Password
-		},
+		Log: a.log, Debug: a.config.Dev, Host: cmp.Or(a.config.Domain, a.config.NodeIP), Port: int(a.Addr().Port()), NewRoom: lobby.NewCode,
+		TURN: a.directTURN,
 	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
 	a.router = a.newHTTP()
 	mux := wire.NewUDPMux(media)
 	mux.SetTCPMux(a.tcp.TCPMux())
 	a.rooms, err = rtc.New(mux, rtc.Options{
-		Log: a.log, Public: a.publicAddresses(nodeIP), TCP: a.tcp.TCPMux(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+		Log: a.log, Public: a.publicAddresses(nodeIP), TCP: a.tcp.TCPMux(), ICEServers: a.iceServers, OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,
 	})
 	if err != nil {
 		return fmt.Errorf("open rooms: %w", err)
 	}
 	a.push("rooms", a.rooms.Close)
+	if err := a.openTURN(media, mux, nodeIP); err != nil {
+		return err
+	}
 	a.mount(a.router, keys)
 	return nil
 }

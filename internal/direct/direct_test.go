@@ -259,7 +259,9 @@ func TestReconnectedClientResumesItsSession(t *testing.T) {
 func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 	h, url := newHub(t)
 	h.opts.Port = 4321
-	h.opts.TURNCredentials = func(session string) (string, string) { return "user " + session, "password" }
+	h.opts.TURN = func(host, session string) ([]string, string, string) {
+		return []string{"turn:" + host}, "user " + session, "password"
+	}
 	a := connect(t, url)
 	a.send(`"SessionNew"`)
 	id := a.receiveText("SessionReady")
@@ -270,12 +272,12 @@ func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 		h.ServeICEServers(w, r)
 		return w.Code, strings.TrimSpace(w.Body.String())
 	}
-	for host, at := range map[string]string{
-		"meet.example": "meet.example:4321", "127.0.0.1:80": "127.0.0.1:4321", "[::1]": "[::1]:4321", "[fd00::1]:8080": "[fd00::1]:4321",
+	for host, at := range map[string][2]string{
+		"meet.example": {"meet.example:4321", "meet.example"}, "127.0.0.1:80": {"127.0.0.1:4321", "127.0.0.1"},
+		"[::1]": {"[::1]:4321", "::1"}, "[fd00::1]:8080": {"[fd00::1]:4321", "fd00::1"},
 	} {
 		code, body := get(host, id)
-		want := `{"iceServers":[{"urls":["stun:` + at + `"]},{"urls":["turn:` + at + `?transport=udp","turn:` + at +
-			`?transport=tcp"],"username":"user ` + id + `","credential":"password"}]}`
+		want := `{"iceServers":[{"urls":["stun:` + at[0] + `"]},{"urls":["turn:` + at[1] + `"],"username":"user ` + id + `","credential":"password"}]}`
 		if code != http.StatusOK || body != want {
 			t.Errorf("for the host %s: %d %s, want %s", host, code, body, want)
 		}

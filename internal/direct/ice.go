@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"cmp"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -28,37 +29,20 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such direct call", http.StatusNotFound)
 		return
 	}
-	address := h.serverAddress(r)
 	servers := []ICEServer{{URLs: []string{h.STUNURL(r)}}}
-	if h.opts.TURNCredentials != nil {
-		user, password := h.opts.TURNCredentials(id)
-		servers = append(servers, ICEServer{
-			URLs: []string{"turn:" + address + "?transport=udp", "turn:" + address + "?transport=tcp"}, Username: user, Credential: password,
-		})
+	if h.opts.TURN != nil {
+		urls, user, password := h.opts.TURN(h.serverHost(r), id)
+		servers = append(servers, ICEServer{URLs: urls, Username: user, Credential: password})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string][]ICEServer{"iceServers": servers}) // fails only if the client has disconnected
 }
 
 // STUNURL returns the URL of the STUN server for the browser that sent r.
-func (h *Hub) STUNURL(r *http.Request) string { return "stun:" + h.serverAddress(r) }
-
-// serverAddress returns the host and port of STUN and TURN for the browser that sent r.
-func (h *Hub) serverAddress(r *http.Request) string {
-	host := h.opts.Host
-	if host == "" { // a host that the browser reaches by HTTP, it reaches by UDP too
-		host = proxy.PageHost(r)
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-	}
-	return net.JoinHostPort(trimBrackets(host), strconv.Itoa(h.opts.Port))
+func (h *Hub) STUNURL(r *http.Request) string {
+	return "stun:" + net.JoinHostPort(h.serverHost(r), strconv.Itoa(h.opts.Port))
 }
 
-// trimBrackets removes the brackets around an IPv6 address without a port in a Host header.
-func trimBrackets(host string) string {
-	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
-		return host[1 : len(host)-1]
-	}
-	return host
-}
+// serverHost returns the host of STUN and TURN for the browser that sent r. A host that the browser reaches by HTTP, it
+// reaches by UDP too.
+func (h *Hub) serverHost(r *http.Request) string { return cmp.Or(h.opts.Host, proxy.Hostname(r)) }

@@ -3,7 +3,7 @@
 //
 // An Engine makes Transports that share one UDP socket, one TCP port and one certificate. If the client publishes on a
 // Transport, the client makes the offers (client_offers.go); otherwise the server makes them (server_offers.go). A
-// TCPFallback remembers which clients have to use TCP when they reconnect.
+// PathFallback remembers which clients have to use TCP or a TURN relay when they reconnect.
 //
 //	room loop ─HandleOffer, AddTrack, Negotiate─▶ worker ─▶ pion
 //	     ◀───────────────── Hooks ───────────────────┴────────┘
@@ -13,5 +13,5 @@
 // for the goroutines of sfu.Feedback and sfu.Reports. Hooks are called by the worker and by Pion's goroutines, so they must
 // not wait for the Transport, nor for a loop that waits for it.
 //
-// Locks: TCPFallback.mu and rtcpSenders.mu are never held together, and nothing is called under them.
+// Locks: PathFallback.mu and rtcpSenders.mu are never held together, and nothing is called under them.
 package peer

@@ -6,13 +6,25 @@ import (
 	"time"
 )
 
-// Limits of TCPFallback. When the media connection of a client fails, UDP may be blocked, so the client is moved to TCP: UDP
-// candidates are removed from the descriptions of both sides (docs/protocol.md, 2.10).
+// Path is the network path that the media of a client may take.
+type Path int
+
 const (
-	// minConnectionTime is the minimum duration of a connection. If a connection fails earlier, its client is moved to TCP.
+	AnyPath   Path = iota // UDP, TCP or a TURN relay, as ICE decides
+	TCPOnly               // ICE over TCP
+	RelayOnly             // a TURN relay that the client reaches over TCP or TLS
+)
+
+// String returns the name of the path for logs.
+func (p Path) String() string { return [...]string{"any", "tcp", "relay"}[p] }
+
+// Limits of PathFallback. When the media connection of a client fails, its path may be blocked, so the client is moved to
+// another path (docs/protocol.md, 2.10). For TCPOnly, UDP candidates are removed from the descriptions of both sides.
+const (
+	// minConnectionTime is the minimum duration of a connection. If a connection fails earlier, its client is moved.
 	minConnectionTime = 90 * time.Second
-	// failureWindow is the minimum time between two failures. If the second failure comes earlier, the client is moved to
-	// TCP, even if both connections lasted long.
+	// failureWindow is the minimum time between two failures. If the second failure comes earlier, the client is moved, even
+	// if both connections lasted long.
 	failureWindow = time.Minute
 	// preferenceTTL is how long a preference is remembered. Later, the client may be on another network.
 	preferenceTTL = 10 * time.Minute
@@ -23,56 +35,61 @@ const (
 // ClientKey identifies a client across its connections.
 type ClientKey struct{ Room, Identity string }
 
-// transportPreference is the transport that a client has to use, with the time of the latest failure of a connection of the
-// client.
-type transportPreference struct {
-	tcp     bool      // only TCP
+// pathPreference is the path that a client has to use, with the time of the latest failure of a connection of the client.
+type pathPreference struct {
+	path    Path
 	failed  time.Time // latest failure; zero if there was none
 	updated time.Time // latest change
 }
 
-// TCPFallback remembers which clients must not use UDP. All rooms share one TCPFallback, because a client that reconnects
-// may join a new room with the same name. Its methods may be called from any goroutine.
-type TCPFallback struct {
+// PathFallback remembers the paths of clients that cannot use every path. All rooms share one PathFallback, because a client
+// that reconnects may join a new room with the same name. Its methods may be called from any goroutine.
+type PathFallback struct {
 	mu      sync.Mutex
-	clients map[ClientKey]transportPreference
+	clients map[ClientKey]pathPreference
 }
 
-// NewTCPFallback returns a TCPFallback that remembers no clients.
-func NewTCPFallback() *TCPFallback { return &TCPFallback{clients: map[ClientKey]transportPreference{}} }
+// NewPathFallback returns a PathFallback that remembers no clients.
+func NewPathFallback() *PathFallback { return &PathFallback{clients: map[ClientKey]pathPreference{}} }
 
-// TCPOnly reports whether the client k must use only TCP.
-func (f *TCPFallback) TCPOnly(k ClientKey, now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c := f.clients[k]
-	return c.tcp && now.Sub(c.updated) < preferenceTTL
-}
-
-// SetTCPOnly sets whether the client k must use only TCP, and forgets its failures.
-func (f *TCPFallback) SetTCPOnly(k ClientKey, tcp bool, now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.storeLocked(k, transportPreference{tcp: tcp, updated: now})
-}
-
-// RecordFailure records that a connection of the client k has failed, and reports whether k must use only TCP from then on.
-// lifetime is how long the connection lasted.
-func (f *TCPFallback) RecordFailure(k ClientKey, lifetime time.Duration, now time.Time) bool {
+// Path returns the path of the client k.
+func (f *PathFallback) Path(k ClientKey, now time.Time) Path {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[k]
 	if now.Sub(c.updated) >= preferenceTTL {
-		c = transportPreference{}
+		return AnyPath
 	}
-	c.tcp = c.tcp || lifetime < minConnectionTime || !c.failed.IsZero() && now.Sub(c.failed) < failureWindow
+	return c.path
+}
+
+// SetPath sets the path of the client k, and forgets its failures.
+func (f *PathFallback) SetPath(k ClientKey, p Path, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.storeLocked(k, pathPreference{path: p, updated: now})
+}
+
+// RecordFailure records that a connection of the client k has failed, and reports whether k has to use the path next from
+// then on. lifetime is how long the connection lasted.
+func (f *PathFallback) RecordFailure(k ClientKey, next Path, lifetime time.Duration, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.clients[k]
+	if now.Sub(c.updated) >= preferenceTTL {
+		c = pathPreference{}
+	}
+	moved := lifetime < minConnectionTime || !c.failed.IsZero() && now.Sub(c.failed) < failureWindow
+	if moved {
+		c.path = next
+	}
 	c.failed, c.updated = now, now
 	f.storeLocked(k, c)
-	return c.tcp
+	return moved
 }
 
 // storeLocked stores the preference of the client k, and removes the oldest preference if there are more than maxClients.
-func (f *TCPFallback) storeLocked(k ClientKey, c transportPreference) {
+func (f *PathFallback) storeLocked(k ClientKey, c pathPreference) {
 	if _, known := f.clients[k]; !known && len(f.clients) >= maxClients {
 		var oldest ClientKey
 		for k, c := range f.clients {

@@ -7,35 +7,38 @@ import (
 	"time"
 )
 
-func TestEarlyOrRepeatedConnectionFailureMovesClientToTCP(t *testing.T) {
+func TestEarlyOrRepeatedConnectionFailureMovesClientToTheNextPath(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	ada := ClientKey{"room", "ada"}
 	after := func(d time.Duration) time.Time { return start.Add(d) }
 
-	f := NewTCPFallback()
-	if f.RecordFailure(ada, 2*time.Minute, start) {
+	f := NewPathFallback()
+	if f.RecordFailure(ada, TCPOnly, 2*time.Minute, start) {
 		t.Error("moved to TCP after one failure of a long connection")
 	}
-	if f.RecordFailure(ada, 2*time.Minute, after(2*time.Minute)) {
+	if f.RecordFailure(ada, TCPOnly, 2*time.Minute, after(2*time.Minute)) {
 		t.Error("moved to TCP after two failures far apart")
 	}
-	if !f.RecordFailure(ada, 2*time.Minute, after(2*time.Minute+50*time.Second)) || !f.TCPOnly(ada, after(3*time.Minute)) {
+	if !f.RecordFailure(ada, TCPOnly, 2*time.Minute, after(2*time.Minute+50*time.Second)) || f.Path(ada, after(3*time.Minute)) != TCPOnly {
 		t.Error("not moved to TCP after two failures within a minute")
 	}
-	if f.TCPOnly(ClientKey{"room", "bo"}, start) {
+	if !f.RecordFailure(ada, RelayOnly, time.Second, after(3*time.Minute)) || f.Path(ada, after(4*time.Minute)) != RelayOnly {
+		t.Error("not moved to a relay after TCP has failed")
+	}
+	if f.Path(ClientKey{"room", "bo"}, start) != AnyPath {
 		t.Error("moved to TCP without a failure")
 	}
-	if f.TCPOnly(ada, after(time.Hour)) {
+	if f.Path(ada, after(time.Hour)) != AnyPath {
 		t.Error("the preference does not expire")
 	}
-	f.SetTCPOnly(ada, false, start)
-	if !f.RecordFailure(ada, 89*time.Second, start) {
+	f.SetPath(ada, AnyPath, start)
+	if !f.RecordFailure(ada, TCPOnly, 89*time.Second, start) {
 		t.Error("not moved to TCP after an early failure")
 	}
 	for i := range 2 * maxClients {
-		f.SetTCPOnly(ClientKey{"room", fmt.Sprint(i)}, true, after(time.Duration(i)*time.Millisecond))
+		f.SetPath(ClientKey{"room", fmt.Sprint(i)}, TCPOnly, after(time.Duration(i)*time.Millisecond))
 	}
-	if len(f.clients) != maxClients || f.TCPOnly(ClientKey{"room", "0"}, start) || !f.TCPOnly(ClientKey{"room", fmt.Sprint(2*maxClients - 1)}, after(time.Minute)) {
+	if len(f.clients) != maxClients || f.Path(ClientKey{"room", "0"}, start) != AnyPath || f.Path(ClientKey{"room", fmt.Sprint(2*maxClients - 1)}, after(time.Minute)) != TCPOnly {
 		t.Errorf("%d clients are stored, or not the latest", len(f.clients))
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -53,6 +54,9 @@ func PageHost(r *http.Request) string {
 	}
 	return Host(r)
 }
+
+// Hostname returns the host name or IP address in PageHost, without a port and without brackets.
+func Hostname(r *http.Request) string { return (&url.URL{Host: PageHost(r)}).Hostname() }
 
 // ValidHost reports whether text contains only characters of hosts and ports, so that inserting it into a URL or a header
 // cannot change any other part.

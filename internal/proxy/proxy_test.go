@@ -243,3 +243,16 @@ func FuzzForwardingHeaders(f *testing.F) {
 		}
 	})
 }
+
+func TestHostnameIsTheHostWithoutItsPort(t *testing.T) {
+	for host, want := range map[string]string{
+		"203.0.113.7:8443": "203.0.113.7", "203.0.113.7": "203.0.113.7", "[2001:db8::7]:443": "2001:db8::7", "[2001:db8::7]": "2001:db8::7",
+		"meet.example.org:443": "meet.example.org", "": "",
+	} {
+		r := request()
+		r.Host = host
+		if got := proxy.Hostname(r); got != want {
+			t.Errorf("%q: %q, want %q", host, got, want)
+		}
+	}
+}

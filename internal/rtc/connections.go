@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ type connections struct {
 	// server opens the data channels on it.
 	subscriberFirst bool
 
+	relayUser string // ID in Rooms.relayUsers; "" if the client has got no TURN servers
+
 	deadline *time.Timer // ends the time for the join, later the time for restoring a lost connection
 }
 
@@ -50,6 +53,7 @@ func (cn *connections) open() (err error) {
 func (cn *connections) transferTo(dst *connections) {
 	dst.lastReceived.Store(cn.lastReceived.Load())
 	dst.sink, dst.publisher, dst.subscriber = cn.sink, cn.publisher, cn.subscriber
+	dst.relayUser, cn.relayUser = cn.relayUser, ""
 	dst.subscriberFirst = cn.subscriberFirst // permission to subscribe that was granted after the join does not change it
 	cn.sink, cn.publisher, cn.subscriber = nil, nil, nil
 }
@@ -75,8 +79,8 @@ func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	p := cn.p
 	return peer.Options{
 		Publishes: target == livekit.SignalTarget_PUBLISHER, Subscribes: cn.single || target == livekit.SignalTarget_SUBSCRIBER,
-		Loopback: p.req.Loopback, ServerIP: p.req.ServerIP, FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reusesSections,
-		TCP: p.quirks.tcp, TCPOnly: cn.prefersTCP(), ZeroChecksum: p.quirks.zeroChecksum, NeverPause: p.req.NeverPause,
+		Loopback: p.req.Loopback, ServerIP: hostIP(p.req.Host), FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reusesSections,
+		TCP: p.quirks.tcp, TCPOnly: cn.path() == peer.TCPOnly, ZeroChecksum: p.quirks.zeroChecksum, NeverPause: p.req.NeverPause,
 		RED: p.quirks.red, NoAV1: !p.quirks.av1, PlayoutDelay: p.room.playoutDelay != (sfu.PlayoutDelay{}),
 	}
 }
@@ -184,8 +188,8 @@ func (cn *connections) closeSocket() {
 	}
 }
 
-// closeTransports closes the peer connections and waits until they have ended. No peer connections may be created
-// afterwards.
+// closeTransports closes the peer connections and waits until they have ended. The client's relays end too. No peer
+// connections may be created afterwards.
 func (cn *connections) closeTransports() {
 	cn.p.cancel()
 	for _, t := range cn.transports() {
@@ -194,4 +198,12 @@ func (cn *connections) closeTransports() {
 	for _, t := range cn.transports() {
 		t.Wait()
 	}
+	cn.p.room.rooms.relayUsers.remove(cn.relayUser)
+}
+
+// hostIP returns the IP address that a client used to reach the server. It returns the zero address if host is a name. The
+// server never resolves names that clients have chosen.
+func hostIP(host string) netip.Addr {
+	ip, _ := netip.ParseAddr(host) // zero on an error
+	return ip
 }

@@ -42,7 +42,7 @@ func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerCo
 		// The state Closed follows from the client's DTLS close, for example when its page is closed.
 		t.connected = false
 		if s == webrtc.PeerConnectionStateFailed {
-			cn.considerTCPFallback(t)
+			cn.considerFallback(t)
 		}
 		cn.lostMedia(s == webrtc.PeerConnectionStateClosed)
 	}
@@ -75,29 +75,35 @@ func (cn *connections) lostMedia(closedByClient bool) {
 }
 
 // recentActivity is two ping intervals. If media fails but the client has sent a signalling message within this time,
-// the client's network works. The failure is then attributed to UDP.
+// the client's network works. The failure is then attributed to the path of the media.
 const recentActivity = 2 * pingInterval * time.Second
 
-// considerTCPFallback switches the client to TCP if the failure of t is attributed to UDP. The client, which resumes
-// after the failure, then connects over TCP.
-func (cn *connections) considerTCPFallback(t *Transport) {
-	now := time.Now()
-	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {
+// considerFallback moves the client to the next path if the failure of t is attributed to its path. The client, which
+// resumes after the failure, then connects over that path.
+func (cn *connections) considerFallback(t *Transport) {
+	now, next := time.Now(), cn.nextPath()
+	if next == cn.path() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {
 		return
 	}
 	lasted := time.Duration(0)
 	if !t.connectedAt.IsZero() {
 		lasted = now.Sub(t.connectedAt)
 	}
-	if cn.p.room.rooms.fallback.RecordFailure(cn.clientKey(), lasted, now) {
-		cn.p.log.Info("media switched to TCP", "held", lasted)
-		for _, t := range cn.transports() {
-			t.SetTCPOnly(true)
-		}
+	if cn.p.room.rooms.fallback.RecordFailure(cn.clientKey(), next, lasted, now) {
+		cn.p.log.Info("media switched to another path", "path", next.String(), "held", lasted)
+		cn.applyPath()
 	}
 }
 
-// clientKey returns the client's key in the Fallback, which stores the clients that need TCP.
+// applyPath makes the transports use the client's current path from the next ICE restart on. Whether the client uses a
+// relay is decided by the client, see configuration.
+func (cn *connections) applyPath() {
+	for _, t := range cn.transports() {
+		t.SetTCPOnly(cn.path() == peer.TCPOnly)
+	}
+}
+
+// clientKey returns the client's key in the fallback, which stores the paths of clients.
 func (cn *connections) clientKey() peer.ClientKey {
 	return peer.ClientKey{Room: cn.p.room.info.Name, Identity: cn.p.identity()}
 }
@@ -105,9 +111,36 @@ func (cn *connections) clientKey() peer.ClientKey {
 // mayUseTCP reports whether server and client support media over ICE-TCP.
 func (cn *connections) mayUseTCP() bool { return cn.p.room.rooms.opts.TCP != nil && cn.p.quirks.tcp }
 
-// prefersTCP reports whether the client should connect over TCP only.
-func (cn *connections) prefersTCP() bool {
-	return cn.mayUseTCP() && cn.p.room.rooms.fallback.TCPOnly(cn.clientKey(), time.Now())
+// mayUseRelay reports whether the server can name a TURN server to the client.
+func (cn *connections) mayUseRelay() bool {
+	return cn.p.room.rooms.opts.ICEServers != nil && cn.p.req.Host != ""
+}
+
+// mayUse reports whether server and client support the path.
+func (cn *connections) mayUse(p peer.Path) bool {
+	return p == peer.AnyPath || p == peer.TCPOnly && cn.mayUseTCP() || p == peer.RelayOnly && cn.mayUseRelay()
+}
+
+// path returns the path of the client's media.
+func (cn *connections) path() peer.Path {
+	if p := cn.p.room.rooms.fallback.Path(cn.clientKey(), time.Now()); cn.mayUse(p) {
+		return p
+	}
+	return peer.AnyPath
+}
+
+// nextPath returns the path to which the client is moved if its current path fails. After a relay has failed too, every path
+// is tried again.
+func (cn *connections) nextPath() peer.Path {
+	for next := cn.path() + 1; next <= peer.RelayOnly; next++ {
+		if cn.mayUse(next) {
+			return next
+		}
+	}
+	if cn.path() == peer.RelayOnly {
+		return peer.AnyPath
+	}
+	return cn.path()
 }
 
 // startReturnTimer starts the timer that removes the participant if its connection is still down after returnTimeout.

@@ -49,13 +49,13 @@ func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 	g := h.join(req)
 	g.inspect(func(p *Participant) {
 		p.conn.lastReceived.Store(time.Now().Add(-time.Minute).UnixNano())
-		p.conn.considerTCPFallback(p.conn.subscriber)
-		if p.conn.prefersTCP() {
+		p.conn.considerFallback(p.conn.subscriber)
+		if p.conn.path() != peer.AnyPath {
 			t.Error("the failure was attributed to UDP although signalling had stopped too")
 		}
 		p.conn.lastReceived.Store(time.Now().UnixNano())
 		p.conn.stateChanged(livekit.SignalTarget_SUBSCRIBER, webrtc.PeerConnectionStateFailed)
-		if !p.conn.prefersTCP() {
+		if p.conn.path() != peer.TCPOnly {
 			t.Error("the client does not fall back to TCP")
 		}
 	})

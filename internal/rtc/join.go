@@ -2,7 +2,6 @@ package rtc
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +12,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/name"
+	"meet/internal/peer"
 )
 
 // JoinRequest describes a joining or resuming participant, by its token and its client's first message.
@@ -24,14 +24,14 @@ type JoinRequest struct {
 	Token      Credential
 	RoomConfig *livekit.RoomConfiguration
 
-	AutoSubscribe     bool       // subscribe to media tracks without being asked
-	AutoSubscribeData bool       // subscribe to data tracks without being asked
-	SinglePC          bool       // use one peer connection, on which the client makes the offers
-	FullICE           bool       // use full ICE instead of ICE-lite, as the client asked
-	Loopback          bool       // the client reached us over the loopback interface
-	NeverPause        bool       // do not pause video when the bandwidth does not suffice
-	ServerIP          netip.Addr // IP address that the client used to reach us; zero if it used a host name
+	AutoSubscribe     bool // subscribe to media tracks without being asked
+	AutoSubscribeData bool // subscribe to data tracks without being asked
+	SinglePC          bool // use one peer connection, on which the client makes the offers
+	FullICE           bool // use full ICE instead of ICE-lite, as the client asked
+	Loopback          bool // the client reached us over the loopback interface
+	NeverPause        bool // do not pause video when the bandwidth does not suffice
 	RemoteIP          string
+	Host              string // host name or IP address by which the client reaches the server, without a port
 
 	AddTracks []*livekit.AddTrackRequest
 	Offer     *livekit.SessionDescription
@@ -181,14 +181,13 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
 		SubscriberPrimary:    p.conn.subscriberFirst,
-		ClientConfiguration:  p.quirks.configuration(),
+		ClientConfiguration:  p.conn.configuration(),
+		IceServers:           p.conn.iceServers(),
 		PingInterval:         pingInterval,
 		PingTimeout:          pingTimeout,
 		SifTrailer:           r.sifTrailer,
 		EnabledPublishCodecs: p.quirks.publishable,
-		FastPublish:          p.info.Permission.GetCanPublish() && !p.conn.prefersTCP(),
-		// There are no ICE servers: either the client can reach one of our addresses directly, or learning its own
-		// public address would not help.
+		FastPublish:          p.info.Permission.GetCanPublish() && p.conn.path() == peer.AnyPath,
 	}
 }
 

@@ -31,10 +31,11 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		return p.dropSocket(sink)
 	}
 	moved := req.RemoteIP != p.req.RemoteIP
-	p.req.RemoteIP = req.RemoteIP
+	p.req.RemoteIP, p.req.Host = req.RemoteIP, req.Host
 	if quirksOf(req.Client).reconnectResponse {
 		p.send(reconnectMessage(&livekit.ReconnectResponse{
-			ClientConfiguration: p.quirks.configuration(),
+			ClientConfiguration: p.conn.configuration(),
+			IceServers:          p.conn.iceServers(),
 			ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
 			LastMessageSeq:      p.data.lastSequence,
 		}))

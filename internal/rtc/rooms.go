@@ -23,6 +23,10 @@ type Options struct {
 	Log    *slog.Logger        // required
 	Public func() []netip.Addr // addresses to offer for media besides this machine's own; may be nil. Each connection calls it
 	TCP    ice.TCPMux          // carries the media of clients that cannot use UDP; nil disables that. The caller closes it
+	// ICEServers returns the TURN servers for a participant; nil means that there are none. host is the host name or IP address
+	// by which the client reaches the server. user is an ID of the participant, see Rooms.HasRelayUser. If relayOnly is set, a
+	// client that can use neither UDP nor direct TCP needs servers that it can reach.
+	ICEServers func(host, user string, relayOnly bool) []*livekit.ICEServer
 	// OnEvent receives all events of the rooms, in order for each room. It runs on the room's loop, so it must not
 	// block and must not call a method of Rooms that waits for the loop.
 	OnEvent func(Event)
@@ -53,8 +57,9 @@ type Rooms struct {
 	engine *peer.Engine
 	log    *slog.Logger
 
-	fallback *peer.TCPFallback
-	counters sfu.Counters // of all tracks
+	fallback   *peer.PathFallback
+	relayUsers relayUsers
+	counters   sfu.Counters // of all tracks
 
 	mu     sync.Mutex
 	rooms  map[string]*Room // by name
@@ -84,7 +89,9 @@ func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
-	return &Rooms{opts: o, engine: e, log: o.Log, fallback: peer.NewTCPFallback(), rooms: map[string]*Room{}}, nil
+	return &Rooms{
+		opts: o, engine: e, log: o.Log, fallback: peer.NewPathFallback(), rooms: map[string]*Room{}, relayUsers: relayUsers{present: map[string]bool{}},
+	}, nil
 }
 
 // SignalSink sends messages to one client. Send queues a message and never blocks; it returns false if the connection

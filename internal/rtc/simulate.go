@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/peer"
 )
 
 // simulation holds the faults that a client has requested to test its application (docs/protocol.md, 7.4).
@@ -68,17 +70,22 @@ func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	return true, s.silently
 }
 
-// switchProtocol moves the client's media to TCP, or back to UDP, by an ICE restart. On a connection where the
-// client makes the offers, only the client can restart ICE; LiveKit's clients rejoin instead.
+// switchProtocol moves the client's media to TCP, to a relay that the client reaches over TLS, or back to UDP. Between UDP and
+// TCP it restarts ICE. On a connection where the client makes the offers, only the client can restart ICE; LiveKit's clients
+// rejoin instead. A client has to rejoin to use a relay, or to stop using one, because only the join response says so.
 func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
-	if !cn.mayUseTCP() {
+	before, path := cn.path(), map[livekit.CandidateProtocol]peer.Path{
+		livekit.CandidateProtocol_TCP: peer.TCPOnly, livekit.CandidateProtocol_TLS: peer.RelayOnly,
+	}[to]
+	if !cn.mayUse(path) {
 		return
 	}
-	tcp := to != livekit.CandidateProtocol_UDP
-	cn.p.room.rooms.fallback.SetTCPOnly(cn.clientKey(), tcp, time.Now())
-	for _, t := range cn.transports() {
-		t.SetTCPOnly(tcp)
+	cn.p.room.rooms.fallback.SetPath(cn.clientKey(), path, time.Now())
+	if before != path && (before == peer.RelayOnly || path == peer.RelayOnly) {
+		cn.p.reconnect()
+		return
 	}
+	cn.applyPath()
 	if cn.subscriber != nil {
 		cn.subscriber.Resume(true)
 	}

@@ -84,7 +84,7 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 		return rtc.JoinRequest{}, err
 	}
 	req, err := joinRequest(grants, r.URL.Query(), r.UserAgent(), v1)
-	req.Loopback, req.ServerIP, req.RemoteIP = viaLoopback(r), serverIP(proxy.Host(r)), proxy.ClientIP(r)
+	req.Loopback, req.Host, req.RemoteIP = viaLoopback(r), proxy.Hostname(r), proxy.ClientIP(r)
 	return req, err
 }
 
@@ -97,16 +97,6 @@ func viaLoopback(r *http.Request) bool {
 	}
 	a, err := netip.ParseAddrPort(local.String())
 	return err == nil && a.Addr().Unmap().IsLoopback()
-}
-
-// serverIP returns the IP address in host, which is the host of a URL, with or without a port. It returns the zero address
-// if host is a name. The server never resolves names that clients have chosen.
-func serverIP(host string) netip.Addr {
-	if a, err := netip.ParseAddrPort(host); err == nil {
-		return a.Addr()
-	}
-	a, _ := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")) // zero on an error
-	return a
 }
 
 // join joins the room and then upgrades the request and serves the connection.

@@ -63,14 +63,3 @@ func TestUnknownTrackSourceOrKindGrantsNothing(t *testing.T) {
 		t.Errorf("an unknown kind becomes %v", kind)
 	}
 }
-
-func TestOnlyIPAddressesOfTheRequestsHostAreOffered(t *testing.T) {
-	for host, want := range map[string]string{
-		"203.0.113.7:8443": "203.0.113.7", "203.0.113.7": "203.0.113.7", "[2001:db8::7]:443": "2001:db8::7", "[2001:db8::7]": "2001:db8::7",
-		"meet.example.org": "invalid IP", "meet.example.org:443": "invalid IP", "localhost:8080": "invalid IP", "": "invalid IP", "203.0.113": "invalid IP",
-	} {
-		if got := serverIP(host).String(); got != want {
-			t.Errorf("%q: %s, want %s", host, got, want)
-		}
-	}
-}

@@ -12,21 +12,29 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// CredentialTTL is the lifetime of credentials. Expired credentials cannot allocate relays, but existing relays remain
-// usable.
+// CredentialTTL is the lifetime of the credentials for a direct call. Expired credentials cannot allocate relays, but
+// existing relays remain usable.
 const CredentialTTL = 5 * time.Minute
 
-// Credentials let a browser allocate relays until they expire. Both values follow the shared secret scheme of TURN servers
+// participantPrefix precedes the user in the username of a participant, instead of an expiry. It also distinguishes the
+// TURN users of participants from those of direct calls.
+const participantPrefix = "participant:"
+
+// Credentials let a client allocate relays. The password follows the shared secret scheme of TURN servers
 // (draft-uberti-behave-turn-rest-00).
 type Credentials struct {
-	Username string `json:"username"`   // expiry as Unix time in seconds, a colon, and the user
+	Username string `json:"username"`   // for a direct call: expiry as Unix time in seconds, a colon, and the user
 	Password string `json:"credential"` // HMAC-SHA1 of Username in base64
 }
 
-// mint returns credentials for user with the given expiry.
-func mint(secret []byte, user string, expiry time.Time) Credentials {
-	username := strconv.FormatInt(expiry.Unix(), 10) + ":" + user
+// mint returns the credentials with the given username.
+func mint(secret []byte, username string) Credentials {
 	return Credentials{Username: username, Password: password(secret, username)}
+}
+
+// directUsername returns the username of a direct call's user.
+func directUsername(user string, expiry time.Time) string {
+	return strconv.FormatInt(expiry.Unix(), 10) + ":" + user
 }
 
 // password returns the password that belongs to username under secret.
@@ -36,15 +44,18 @@ func password(secret []byte, username string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// authenticate returns a handler that checks the credentials of a request and returns their key. Expired credentials cannot
-// allocate a relay. All other requests accept them, because a call may outlast CredentialTTL.
-func authenticate(secret []byte, now func() time.Time) turn.AuthHandler {
-	return func(r *turn.RequestAttributes) (userID string, key []byte, ok bool) {
-		expiry, user, _ := strings.Cut(r.Username, ":")
-		seconds, err := strconv.ParseInt(expiry, 10, 64)
-		if err != nil || user == "" || r.Method == stun.MethodAllocate && now().Unix() >= seconds {
-			return "", nil, false
-		}
-		return user, turn.GenerateAuthKey(r.Username, r.Realm, password(secret, r.Username)), true
+// authenticate checks the credentials of a request and returns their TURN user and key. The credentials of a participant are
+// valid as long as the participant is present. Those of a direct call can allocate no relay after they have expired. All
+// other requests accept them, because a call may outlast CredentialTTL.
+func (s *Server) authenticate(r *turn.RequestAttributes) (userID string, key []byte, ok bool) {
+	key = turn.GenerateAuthKey(r.Username, r.Realm, password(s.secret, r.Username))
+	if user, ok := strings.CutPrefix(r.Username, participantPrefix); ok {
+		return r.Username, key, s.relays.isPresent(user)
 	}
+	expiry, user, _ := strings.Cut(r.Username, ":")
+	seconds, err := strconv.ParseInt(expiry, 10, 64)
+	if err != nil || user == "" || r.Method == stun.MethodAllocate && s.now().Unix() >= seconds {
+		return "", nil, false
+	}
+	return "direct:" + user, key, true
 }

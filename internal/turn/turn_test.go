@@ -16,6 +16,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve starts a Server on one loopback port for UDP and TCP, and returns it with the address of the port.
 func serve(t *testing.T) (*Server, string) {
+	return serveWith(t, Options{DirectAddress: netip.MustParseAddr("127.0.0.1")})
+}
+
+// serveWith is like serve, with options.
+func serveWith(t *testing.T, o Options) (*Server, string) {
 	t.Helper()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,7 +30,7 @@ func serve(t *testing.T) (*Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(udp, tcp, Options{RelayAddress: netip.MustParseAddr("127.0.0.1")})
+	s, err := New(udp, tcp, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +106,7 @@ func receive(t *testing.T, relay, source net.PacketConn, want string) {
 // One client uses UDP, the other TCP.
 func TestRelaysForwardPacketsOverUDPAndTCP(t *testing.T) {
 	s, address := serve(t)
-	ada, bo := browser(t, "udp", address, s.Credentials("call")), browser(t, "tcp", address, s.Credentials("call"))
+	ada, bo := browser(t, "udp", address, s.DirectCredentials("call")), browser(t, "tcp", address, s.DirectCredentials("call"))
 	if seen, err := ada.SendBindingRequest(); err != nil || !strings.HasPrefix(seen.String(), "127.0.0.1:") {
 		t.Errorf("STUN says %v, %v", seen, err)
 	}
@@ -151,10 +156,10 @@ func awaitNone(t *testing.T, s *Server) {
 			t.Fatalf("%d relays are still there", s.Stats().Relays)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.users) > 0 {
-		t.Errorf("users are still counted: %v", s.users)
+	s.relays.mu.Lock()
+	defer s.relays.mu.Unlock()
+	if len(s.relays.users) > 0 {
+		t.Errorf("users are still counted: %v", s.relays.users)
 	}
 }
 
@@ -166,13 +171,13 @@ func TestRelaySendsOnlyToRelaysOfTheSameServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = victim.Close() })
-	ada := browser(t, "udp", address, s.Credentials("ada"))
+	ada := browser(t, "udp", address, s.DirectCredentials("ada"))
 	relay := allocate(t, ada)
 	send(t, relay, victim, "to the same address, and a port that is no relay's")
 	if err := ada.CreatePermission(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 53}); err == nil {
 		t.Error("permission for an address that is no relay's was granted")
 	}
-	bo := allocate(t, browser(t, "udp", address, s.Credentials("ada")))
+	bo := allocate(t, browser(t, "udp", address, s.DirectCredentials("ada")))
 	send(t, bo, relay, "open")
 	send(t, relay, bo, "round trip") // by then the server has handled the packet to victim
 	skipTo(t, bo, "round trip")
@@ -185,9 +190,9 @@ func TestRelaySendsOnlyToRelaysOfTheSameServer(t *testing.T) {
 // The victim has a permission for the IP address that all relays share.
 func TestRelayReceivesNothingFromAnotherSession(t *testing.T) {
 	s, address := serve(t)
-	victim := allocate(t, browser(t, "udp", address, s.Credentials("call")))
-	friend := allocate(t, browser(t, "udp", address, s.Credentials("call")))
-	attacker := allocate(t, browser(t, "udp", address, s.Credentials("another call")))
+	victim := allocate(t, browser(t, "udp", address, s.DirectCredentials("call")))
+	friend := allocate(t, browser(t, "udp", address, s.DirectCredentials("call")))
+	attacker := allocate(t, browser(t, "udp", address, s.DirectCredentials("another call")))
 	send(t, victim, friend, "permission for the address")
 	send(t, attacker, victim, "from outside")
 	send(t, victim, attacker, "from inside")
@@ -205,17 +210,18 @@ func TestRelayReceivesNothingFromAnotherSession(t *testing.T) {
 func TestAllocationFailsForBadCredentialsOrTooManyRelays(t *testing.T) {
 	s, address := serve(t)
 	for name, c := range map[string]Credentials{
-		"wrong password": {s.Credentials("ada").Username, "guess"},
-		"expired":        mint(s.secret, "ada", time.Now().Add(-time.Second)),
-		"no time":        mint(s.secret, "", time.Now().Add(time.Hour)),
-		"no name":        {"ada", password(s.secret, "ada")},
+		"wrong password": {s.DirectCredentials("ada").Username, "guess"},
+		"expired":        mint(s.secret, directUsername("ada", time.Now().Add(-time.Second))),
+		"no name":        mint(s.secret, directUsername("", time.Now().Add(time.Hour))),
+		"no time":        mint(s.secret, "ada"),
+		"participant":    s.ParticipantCredentials("ada"), // the server has no rooms
 	} {
 		if relay, err := browser(t, "udp", address, c).Allocate(); err == nil {
 			t.Errorf("%s: got a relay", name)
 			_ = relay.Close()
 		}
 	}
-	c := s.Credentials("greedy")
+	c := s.DirectCredentials("greedy")
 	for range maxUserRelays {
 		allocate(t, browser(t, "udp", address, c))
 	}
@@ -225,13 +231,12 @@ func TestAllocationFailsForBadCredentialsOrTooManyRelays(t *testing.T) {
 }
 
 func TestExpiredCredentialsKeepRelaysButCannotAllocateNewOnes(t *testing.T) {
-	secret := []byte("secret")
 	now := time.Now()
-	c := mint(secret, "ada", now.Add(CredentialTTL))
-	check := authenticate(secret, func() time.Time { return now })
+	s := &Server{relays: newRelays(Options{}, 1), secret: []byte("secret"), now: func() time.Time { return now }}
+	c := s.DirectCredentials("ada")
 	may := func(method stun.Method) bool {
-		user, key, ok := check(&turn.RequestAttributes{Username: c.Username, Realm: realm, Method: method})
-		return ok && user == "ada" && string(key) == string(turn.GenerateAuthKey(c.Username, realm, c.Password))
+		user, key, ok := s.authenticate(&turn.RequestAttributes{Username: c.Username, Realm: realm, Method: method})
+		return ok && user == "direct:ada" && string(key) == string(turn.GenerateAuthKey(c.Username, realm, c.Password))
 	}
 	if !may(stun.MethodAllocate) {
 		t.Error("valid credentials are refused")
@@ -246,7 +251,7 @@ func TestExpiredCredentialsKeepRelaysButCannotAllocateNewOnes(t *testing.T) {
 }
 
 func TestNumberOfRelaysAndRelayQueueSizeAreBounded(t *testing.T) {
-	rs := newRelays(netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), 1)
+	rs := newRelays(Options{DirectAddress: netip.MustParseAddr("127.0.0.1")}, 1)
 	r, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4"})
 	if err != nil {
 		t.Fatal(err)
