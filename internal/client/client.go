@@ -25,7 +25,10 @@ type Options struct {
 	AutoResume      bool // resume automatically after the signalling socket is lost
 	JSON            bool // send signalling messages as JSON instead of protobuf
 	HostOnly        bool // use host candidates only, not the server's STUN and TURN servers
-	NoInterceptors  bool // send no RTCP reports, NACKs or transport feedback; for cheap load tests
+	// Relay, if not "", makes the client use only a TURN relay, which it reaches over this transport: RelayUDP, RelayTCP or
+	// RelayTLS.
+	Relay          string
+	NoInterceptors bool // send no RTCP reports, NACKs or transport feedback; for cheap load tests
 	// UDPProxy, if valid, replaces the address of the server's UDP candidates, so that media passes through a proxy.
 	// TCP candidates are dropped.
 	UDPProxy netip.AddrPort
@@ -119,7 +122,7 @@ func (c *Client) join(ctx context.Context) error {
 		return unexpectedFirst(first)
 	}
 	c.update(func() { c.session.applyJoin(join) })
-	if err := c.setICEServers(join.IceServers); err != nil {
+	if err := c.setICEServers(join.IceServers, join.ClientConfiguration); err != nil {
 		sock.close()
 		return err
 	}
@@ -163,6 +166,12 @@ func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.opts.Relay != "" { // Pion ignores a policy that is set after the first offer
+		policy := webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle, ICETransportPolicy: webrtc.ICETransportPolicyRelay}
+		if err := t.pc.SetConfiguration(policy); err != nil {
+			return nil, fmt.Errorf("require a relay: %w", err)
+		}
+	}
 	t.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		c.log.Debug("transport changed", "target", target, "state", state)
 		c.update(func() {})
@@ -170,26 +179,6 @@ func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
 	t.pc.OnTrack(c.onTrack)
 	t.pc.OnDataChannel(c.onDataChannel)
 	return t, nil
-}
-
-// setICEServers configures the server's STUN and TURN servers. It must be called before candidates are gathered.
-func (c *Client) setICEServers(servers []*livekit.ICEServer) error {
-	if c.opts.HostOnly {
-		return nil
-	}
-	var conf webrtc.Configuration
-	for _, s := range servers {
-		conf.ICEServers = append(conf.ICEServers, webrtc.ICEServer{
-			URLs: s.Urls, Username: s.Username, Credential: s.Credential,
-		})
-	}
-	for _, t := range c.transports() {
-		conf.BundlePolicy = webrtc.BundlePolicyMaxBundle
-		if err := t.pc.SetConfiguration(conf); err != nil {
-			return fmt.Errorf("use the server's ICE servers: %w", err)
-		}
-	}
-	return nil
 }
 
 // startNegotiation starts the publisher's negotiation. If the subscriber's transport is primary and the server does

@@ -40,7 +40,7 @@ func (c *Client) Resume(ctx context.Context) error {
 		}
 		return fmt.Errorf("resume: %w", unexpectedFirst(first))
 	}
-	if err := c.setICEServers(reconnect.IceServers); err != nil {
+	if err := c.setICEServers(reconnect.IceServers, reconnect.ClientConfiguration); err != nil {
 		sock.close()
 		return fmt.Errorf("resume: %w", err)
 	}

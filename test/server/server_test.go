@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,13 @@ import (
 	"meet/test/harness"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	removeCertificate := createCertificate()
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		removeCertificate()
+		os.Exit(code)
+	}))
+}
 
 // testTimeout is how long a test may take on a busy machine before it fails.
 const testTimeout = 3 * time.Minute
@@ -110,12 +117,12 @@ func (s *server) participants(ctx context.Context, room string) []string {
 }
 
 // inEachMode runs f as a subtest with two peer connections and with a single one, each on a server of its own.
-func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options)) {
+func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options), change ...func(*config.Config)) {
 	t.Helper()
 	t.Parallel() // otherwise the next test waits for both subtests
 	for _, m := range modes[:2] {
 		t.Run(m.name, func(t *testing.T) {
-			s := newServer(t)
+			s := newServer(t, change...)
 			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			f(ctx, t, s, m.o)
