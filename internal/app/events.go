@@ -10,8 +10,11 @@ import (
 // onEvent passes an event in a room to the lobby, the webhooks, the metrics and the agents. It is called on the room's
 // event loop and does not block: none of these functions waits for the network or the disk.
 func (a *App) onEvent(e rtc.Event) {
-	a.notifyWebhooks(e)
 	a.metrics.CountEvent(string(e.Kind))
+	if lobby.IsTestRoom(e.Room.GetName()) { // a connection test is no meeting
+		return
+	}
+	a.notifyWebhooks(e)
 	a.notifyAgents(e)
 	sid := e.Room.GetSid()
 	switch e.Kind {

@@ -155,6 +155,8 @@ func TestResponsesMatchTheOpenAPIDocument(t *testing.T) {
 		{"GET", "/api/openapi.yaml", "", 200},
 		{"GET", "/api/connection-details?roomName=blue&participantName=Ada&metadata=m&region=eu", "", 200},
 		{"GET", "/api/connection-details?roomName=blue", "", 400},
+		{"POST", "/api/connection-test", "", 200},
+		{"POST", "/api/connection-test?host=h", strings.Repeat("x", 1<<20), 413},
 		{"POST", "/token", `{"roomName":"blue","participantName":"Ada"}`, 200},
 		{"POST", "/token", `{"roomName":"blue"}`, 400},
 		{"POST", "/token", "not JSON", 400},

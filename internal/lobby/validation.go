@@ -16,9 +16,12 @@ var (
 	ErrMetadataTooLong = fault.New(fault.Invalid, "metadata is longer than 4096 bytes")
 )
 
-// cleanNames validates and normalizes the names of a room and of a person.
+// cleanNames validates and normalizes the names of a room and of a person. It refuses the names of test rooms.
 func cleanNames(room, person string) (string, string, error) {
 	room, err := name.Room(room)
+	if err == nil && IsTestRoom(room) {
+		err = ErrRoomReserved
+	}
 	if err != nil {
 		return "", "", err
 	}

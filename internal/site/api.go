@@ -101,18 +101,34 @@ func (s *Site) connectionDetails(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case details.ServerURL != "":
-	case c.QueryParam("host") != "": // a page of this server, which uses its own address
-		details.ServerURL = s.base + "/"
-	default:
-		details.ServerURL = socketURL(c.Request()) + s.base
-	}
+	details.ServerURL = s.serverURL(c, details.ServerURL)
 	answer := detailsJSON{ConnectionDetails: details}
 	if s.stun != nil {
 		answer.Direct = &directJSON{ICEServers: []iceServerJSON{{URLs: []string{s.stun(c.Request())}}}}
 	}
 	return jsonNoStore(c, answer)
+}
+
+// connectionTest serves the tokens for a room in which a browser tests its connection.
+func (s *Site) connectionTest(c echo.Context) error {
+	test, err := s.lobby.NewConnectionTest()
+	if err != nil {
+		return err
+	}
+	test.ServerURL = s.serverURL(c, test.ServerURL)
+	return jsonNoStore(c, test)
+}
+
+// serverURL returns the address that a client connects to for signalling: the configured one, or else this server's.
+func (s *Site) serverURL(c echo.Context, configured string) string {
+	switch {
+	case configured != "":
+		return configured
+	case c.QueryParam("host") != "": // a page of this server, which uses its own address
+		return s.base + "/"
+	default:
+		return socketURL(c.Request()) + s.base
+	}
 }
 
 // errTokenBody is the error for a request to /token whose body cannot be parsed.

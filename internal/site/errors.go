@@ -73,7 +73,7 @@ func (s *Site) respond(c echo.Context, p problem) error {
 	switch path := c.Request().URL.Path; {
 	case c.Request().Method == http.MethodHead:
 		return c.NoContent(p.status)
-	case path == "/api/connection-details":
+	case path == "/api/connection-details", path == "/api/connection-test":
 		return c.String(p.status, p.text)
 	case path == "/token":
 		return c.JSON(p.status, p.text)

@@ -99,6 +99,11 @@ func (s *Site) directPage(c echo.Context) error {
 	return render(c, http.StatusOK, templates.DirectPage(s.directView(session)))
 }
 
+// testPage serves the connection test.
+func (s *Site) testPage(c echo.Context) error {
+	return render(c, http.StatusOK, templates.TestPage(s.testView()))
+}
+
 // pathParam returns an unescaped parameter of the path. Echo does not unescape parameters if RawPath is set. That is
 // the case if the path has unnecessary escapes or an escaped slash.
 func pathParam(c echo.Context, name string) (string, error) {

@@ -59,6 +59,7 @@ func RenderShells(m *assets.Manifest) (map[string][]byte, error) {
 		"room":   templates.RoomPage(templates.RoomView{Shell: v("Meet", "room")}),
 		"custom": templates.CustomPage(templates.CustomView{Shell: v("Join with a token · Meet", "custom")}),
 		"direct": templates.DirectPage(templates.DirectView{Shell: v("Direct call · Meet", "direct")}),
+		"test":   templates.TestPage(templates.TestView{Shell: v("Connection test · Meet", "test")}),
 	}
 	files := map[string][]byte{}
 	for name := range m.Entries {

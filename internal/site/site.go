@@ -89,11 +89,14 @@ func (s *Site) Routes(e *echo.Echo) {
 	handleGet(e, "/direct", s.directPage, compressed)
 	handleGet(e, "/direct/:session", s.directPage, compressed)
 
+	handleGet(e, "/test", s.testPage, compressed)
+
 	handleGet(e, "/api/rooms", s.rooms, compressed)
 	handleGet(e, "/api/meetings", s.meetings, compressed)
 	handleGet(e, "/api/openapi.yaml", s.openAPI, compressed)
 	e.GET("/api/events", s.events)
 	handleGet(e, "/api/connection-details", s.connectionDetails, limited)
+	e.POST("/api/connection-test", s.connectionTest, limited, limitBody())
 
 	e.POST("/token", s.token, anyOrigin, limited, limitBody())
 	e.OPTIONS("/token", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, anyOrigin)

@@ -353,6 +353,29 @@ func TestTokenRequestsOverTheRateAreRefused(t *testing.T) {
 	}
 }
 
+func TestConnectionTestAnswersWithARoomAndTheServersURL(t *testing.T) {
+	r := newTestSite(t, site.Options{BasePath: "/meet"})
+	for path, url := range map[string]string{"/api/connection-test": "ws://meet.test:8080/meet", "/api/connection-test?host=h": "/meet/"} {
+		w := r.do("POST", path, "")
+		var got lobby.ConnectionTest
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK || got.ServerURL != url || !lobby.IsTestRoom(got.RoomName) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be cached", path)
+		}
+	}
+	var last *httptest.ResponseRecorder
+	for range 700 {
+		if last = r.do("POST", "/api/connection-test", ""); last.Code != http.StatusOK {
+			break
+		}
+	}
+	if last.Code != http.StatusTooManyRequests || !strings.HasPrefix(last.Header().Get("Content-Type"), "text/plain") {
+		t.Errorf("after 700 requests: %d %q", last.Code, last.Body)
+	}
+}
+
 // assetPath returns the path of a file of the build with this ending.
 func assetPath(t *testing.T, ending string) string {
 	t.Helper()

@@ -49,6 +49,13 @@ func (s *Site) directView(session string) templates.DirectView {
 	return v
 }
 
+// testView returns the content of the page for the connection test.
+func (s *Site) testView() templates.TestView {
+	v := templates.TestView{Shell: s.shell("Connection test · Meet", "test")}
+	v.Shell.Description = "Checks in eleven steps whether calls work in this browser and on this network."
+	return v
+}
+
 // elapsedText formats how long a room has been open.
 func elapsedText(d time.Duration) string {
 	if d < time.Minute {

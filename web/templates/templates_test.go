@@ -61,6 +61,7 @@ func TestPagesMatchTheirGoldenFiles(t *testing.T) {
 		{"custom-refused", CustomPage(CustomView{Shell: shell("Join with a token · Meet"), Address: `"><script>`, Problem: "This is not the address of a server."})},
 		{"custom-call", CustomPage(CustomView{Shell: shell("Meet"), ServerURL: `wss://live.example.org/a"b`})},
 		{"direct", DirectPage(DirectView{Shell: shell("Direct call · Meet"), Session: `a"b`})},
+		{"test", TestPage(TestView{Shell: shell("Connection test · Meet")})},
 		{"problem", ProblemPage(ProblemView{
 			Shell: shell("Not found · Meet"), Status: 404,
 			Heading: "There is nothing here", Text: "The address may be mistyped.",
