@@ -38,6 +38,14 @@ export interface ConnectionDetails {
   direct?: { iceServers: RTCIceServer[] };
 }
 
+/** ConnectionTestRoom is a room for a connection test: one participant publishes and the other one subscribes. */
+export interface ConnectionTestRoom {
+  serverUrl: string;
+  roomName: string;
+  publisherToken: string;
+  subscriberToken: string;
+}
+
 /** The text for a server that does not respond at all. */
 export const serverUnreachable = "The server could not be reached. Check your network and try again.";
 /** The text for a server that does not answer in time. */
@@ -57,18 +65,31 @@ export async function fetchConnectionDetails(
   name: string,
   signal: AbortSignal,
 ): Promise<ConnectionDetails> {
-  // A proxy may hide the page's host from the server. With the parameter host, the server returns a path on that host.
   const query = new URLSearchParams({ roomName: room, participantName: name, host: location.host });
+  return fetchAccess<ConnectionDetails>(sitePath(`/api/connection-details?${query}`), { signal });
+}
+
+/** fetchConnectionTest returns a new room for a connection test, with the access tokens for it. It rejects with an ApiError. */
+export async function fetchConnectionTest(signal: AbortSignal): Promise<ConnectionTestRoom> {
+  const query = new URLSearchParams({ host: location.host });
+  return fetchAccess<ConnectionTestRoom>(sitePath(`/api/connection-test?${query}`), { method: "POST", signal });
+}
+
+/**
+ * fetchAccess returns the server's response to a request for access to a room, with an absolute serverUrl. A proxy may hide
+ * the page's host from the server. With the parameter host in the request, the server returns a path on that host.
+ */
+async function fetchAccess<T extends { serverUrl: string }>(address: string, init: RequestInit & { signal: AbortSignal }): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(sitePath(`/api/connection-details?${query}`), { signal, cache: "no-store" });
+    response = await fetch(address, { ...init, cache: "no-store" });
   } catch (cause) {
-    if (signal.aborted) throw cause;
+    if (init.signal.aborted) throw cause;
     throw new ApiError(serverUnreachable, { cause });
   }
   if (!response.ok) throw new ApiError(await refusalText(response));
-  const details = (await response.json()) as ConnectionDetails;
-  return { ...details, serverUrl: new URL(details.serverUrl, location.href).href };
+  const access = (await response.json()) as T;
+  return { ...access, serverUrl: new URL(access.serverUrl, location.href).href };
 }
 
 /** fetchIceServers returns the STUN and TURN servers for a direct call, or none if the request fails. */

@@ -3,11 +3,6 @@ import { useEffect, useState } from "react";
 /** How long the confirmation is shown, in milliseconds. */
 const confirmationTime = 2_500;
 
-/** meetingLink returns the link for other people: the address of this page without query and fragment. */
-export function meetingLink(): string {
-  return location.origin + location.pathname;
-}
-
 /** useCopy returns a function that copies a text, and whether it was copied in the last few seconds. */
 export function useCopy(text: string): { copied: boolean; copy: () => void } {
   const [copied, setCopied] = useState(false);

@@ -239,7 +239,8 @@ function isWithheld(kind: DeviceKind): boolean {
   return window.self !== window.top && policy?.allowsFeature(kind) === false;
 }
 
-async function permissionOf(kind: DeviceKind): Promise<PermissionState | undefined> {
+/** permissionOf returns the permission for a device, or undefined in browsers that do not report it. */
+export async function permissionOf(kind: DeviceKind): Promise<PermissionState | undefined> {
   return (await queryPermission(kind))?.state;
 }
 

@@ -14,3 +14,10 @@ it("shows why the call ended and lets the person rejoin", () => {
   click(getByName(page, "button", "Rejoin"));
   expect(onRejoin).toHaveBeenCalledOnce();
 });
+
+it("links to the connection test after endings that the network may have caused", () => {
+  const lost = { code: "lost", heading: "The connection was lost", text: "Check your network." };
+  const links = (ending: Ending) => [...render(<EndScreen roomName="standup" ending={ending} onRejoin={vi.fn()} />).querySelectorAll("a")].map((link) => link.textContent);
+  expect(links(lost)).toContain("Test your connection");
+  expect(links(left)).not.toContain("Test your connection");
+});

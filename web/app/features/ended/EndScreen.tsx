@@ -5,6 +5,9 @@ import { Brand } from "../../ui/Brand";
 import type { Ending } from "./ending";
 import "./endscreen.css";
 
+/** The endings that the network may have caused. */
+const networkEndings = new Set(["could-not-join", "lost", "timeout"]);
+
 /** EndScreen shows why a call ended, with buttons to rejoin and to go back to the lobby. */
 export function EndScreen({ roomName, ending, onRejoin }: { roomName: string; ending: Ending; onRejoin: () => void }) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -30,6 +33,11 @@ export function EndScreen({ roomName, ending, onRejoin }: { roomName: string; en
             Back to lobby
           </button>
         </div>
+        {networkEndings.has(ending.code) && (
+          <a className="end-screen__test" href={sitePath("/test")}>
+            Test your connection
+          </a>
+        )}
       </div>
     </div>
   );

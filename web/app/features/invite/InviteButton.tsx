@@ -1,5 +1,6 @@
 import { Icon } from "../../ui/Icon";
-import { meetingLink, useCopy } from "./useCopy";
+import { useCopy } from "../../lib/useCopy";
+import { meetingLink } from "./meetingLink";
 import "./invite.css";
 
 /** InviteButton shows the name of the meeting and copies its link when clicked. */

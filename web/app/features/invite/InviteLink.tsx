@@ -1,5 +1,6 @@
 import { Icon } from "../../ui/Icon";
-import { meetingLink, useCopy } from "./useCopy";
+import { useCopy } from "../../lib/useCopy";
+import { meetingLink } from "./meetingLink";
 import "./invite.css";
 
 /** InviteLink shows the link of the meeting or direct call, with a button that copies it. */

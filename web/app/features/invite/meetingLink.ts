@@ -1,0 +1,4 @@
+/** meetingLink returns the link for other people: the address of this page without query and fragment. */
+export function meetingLink(): string {
+  return location.origin + location.pathname;
+}

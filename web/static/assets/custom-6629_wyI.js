@@ -1,1 +1,0 @@
-import"./time-D4ocdcf8.js";import{F as e,I as t,b as n,t as r,v as i}from"./RoomScreen-DgZNxVnl.js";var a=t(),o=i(),s=document.getElementById(`room`);if(s?.dataset.server!==void 0){let t=new URLSearchParams(location.search).get(`token`)??new URLSearchParams(location.hash.slice(1)).get(`token`);(0,a.createRoot)(s).render((0,o.jsx)(r,{flow:new n(e(s.dataset.server,t??``))}))}

@@ -1,1 +1,0 @@
-import"./time-D4ocdcf8.js";import{I as e,P as t,b as n,t as r,v as i}from"./RoomScreen-DgZNxVnl.js";var a=e(),o=i(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(r,{flow:new n(t(s.dataset.room))}));
