@@ -13,7 +13,7 @@ const selectionTime = 4_000;
 /** How long the move to TCP may take, in milliseconds. */
 const switchTime = 15_000;
 
-export const noRelay = "This server offers no relay.";
+const noRelay = "This server offers no relay.";
 
 /** signalling joins a room and measures the round trip over the WebSocket. */
 export async function signalling(session: Session): Promise<Outcome> {

@@ -17,7 +17,7 @@ export function summarize(steps: Step[], path: MediaPath | undefined): Summary {
   const works = required.every((id) => succeeded(step(id)));
   if (!works) {
     const problems = steps.filter((one) => one.state === "failed").map(({ title, advice }) => `${title}: ${advice}`);
-    return { works, heading: `Calls do not work ${step("browser")?.state === "failed" ? "in this browser" : "on this network"}`, notes: problems };
+    return { works, heading: `Calls do not work ${step("browser")?.state === "failed" ? "in this browser" : "on this network"}.`, notes: problems };
   }
   const heading = path ? `Calls work on this network. Media uses ${path.relayed ? "a " : ""}${pathText(path)}.` : "Calls work on this network.";
   const notes: string[] = [];
