@@ -1,6 +1,10 @@
 package fault
 
-import "errors"
+import (
+	"errors"
+	"math"
+	"time"
+)
 
 // Kind classifies an error by what the client can do about it.
 type Kind int
@@ -61,4 +65,28 @@ func Public(err error) string {
 func find(err error) *fault {
 	f, _ := errors.AsType[*fault](err)
 	return f
+}
+
+// delayed is an error after which the client may try again.
+type delayed struct {
+	error
+	wait time.Duration
+}
+
+func (d *delayed) Unwrap() error { return d.error }
+
+// After returns err with the time after which the client may try again.
+func After(err error, wait time.Duration) error { return &delayed{err, wait} }
+
+// RetryAfter returns the number of whole seconds after which the client may try again, for the header Retry-After (RFC 9110,
+// section 10.2.3). It is at least 1 for errors of the kind Exhausted, and 0 for other errors without a time.
+func RetryAfter(err error) int {
+	seconds := 0
+	if KindOf(err) == Exhausted {
+		seconds = 1
+	}
+	if d, ok := errors.AsType[*delayed](err); ok {
+		seconds = max(1, int(math.Ceil(d.wait.Seconds())))
+	}
+	return seconds
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"meet/internal/fault"
 )
@@ -49,5 +50,26 @@ func TestKindNamesAreUnique(t *testing.T) {
 	}
 	if got := fault.Kind(99).String(); got != "internal" {
 		t.Errorf("an unknown kind is called %q, want internal", got)
+	}
+}
+
+func TestTimeUntilRetryIsInWholeSeconds(t *testing.T) {
+	busy, down := fault.New(fault.Exhausted, "busy"), fault.New(fault.Unavailable, "down")
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0}, {io.EOF, 0}, {down, 0},
+		{busy, 1},
+		{fault.After(busy, 0), 1},
+		{fault.After(busy, 1001*time.Millisecond), 2},
+		{fmt.Errorf("join: %w", fault.After(down, time.Minute)), 60},
+	} {
+		if got := fault.RetryAfter(tc.err); got != tc.want {
+			t.Errorf("%v: %d s, want %d", tc.err, got, tc.want)
+		}
+	}
+	if err := fault.After(busy, time.Second); fault.KindOf(err) != fault.Exhausted || fault.Public(err) != "busy" {
+		t.Errorf("the kind of %v is %v", err, fault.KindOf(err))
 	}
 }

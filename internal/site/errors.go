@@ -1,12 +1,14 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,9 +18,6 @@ import (
 	"meet/internal/fault"
 	"meet/web/templates"
 )
-
-// errTooMany is the error for a client that exceeds the rate of token requests.
-var errTooMany = fault.New(fault.Exhausted, "too many requests from this address; wait a moment and try again")
 
 // statuses maps kinds of errors to HTTP status codes.
 var statuses = map[fault.Kind]int{
@@ -30,6 +29,11 @@ var statuses = map[fault.Kind]int{
 	fault.Exhausted:       http.StatusTooManyRequests,
 	fault.Unavailable:     http.StatusServiceUnavailable,
 }
+
+// twirpCodes maps HTTP status codes of errors that occur before a request reaches the server APIs to codes of Twirp. A status
+// that is missing here is an internal error.
+// (https://twitchtv.github.io/twirp/docs/spec_v7.html#error-codes)
+var twirpCodes = map[int]string{http.StatusNotFound: "bad_route", http.StatusTooManyRequests: "resource_exhausted"}
 
 // problem is an error as a client may see it.
 type problem struct {
@@ -44,8 +48,8 @@ func (s *Site) handleError(err error, c echo.Context) {
 		return // the response has already started, or the client is gone
 	}
 	p := s.problem(err, c)
-	if p.status == http.StatusTooManyRequests {
-		c.Response().Header().Set("Retry-After", "1")
+	if seconds := fault.RetryAfter(err); seconds > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if err := s.respond(c, p); err != nil {
@@ -77,6 +81,8 @@ func (s *Site) respond(c echo.Context, p problem) error {
 		return c.String(p.status, p.text)
 	case path == "/token":
 		return c.JSON(p.status, p.text)
+	case strings.HasPrefix(path, "/twirp/"):
+		return c.JSON(p.status, map[string]string{"code": cmp.Or(twirpCodes[p.status], "internal"), "msg": p.text})
 	case strings.HasPrefix(path, "/api/"):
 		return c.JSON(p.status, map[string]string{"error": p.text})
 	case strings.Contains(c.Request().Header.Get("Accept"), "text/html"):

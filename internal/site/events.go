@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"meet/internal/fault"
-	"meet/internal/source"
 )
 
 const (
@@ -36,11 +34,11 @@ var (
 // events streams the state of the lobby as server-sent events: immediately, and after every change until the client or
 // the server closes the connection.
 func (s *Site) events(c echo.Context) error {
-	leave, err := s.streams.acquire(source.Key(c.RealIP()))
-	if err != nil {
+	client := c.RealIP()
+	if err := s.streams.Add(client, 1); err != nil {
 		return err
 	}
-	defer leave()
+	defer s.streams.Remove(client, 1)
 	ctx := c.Request().Context()
 	current, err := s.snapshots.current(ctx)
 	if err != nil {
@@ -85,12 +83,14 @@ func (s *Site) events(c echo.Context) error {
 	}
 }
 
-// send writes and flushes an event. It fails if the client does not read for writeTimeout.
+// send writes and flushes an event. It fails if the client does not read for writeTimeout. It then removes the deadline,
+// because with HTTP/2 a deadline also ends a stream to which nothing is being written.
 func send(c echo.Context, event []byte) error {
 	stream := http.NewResponseController(c.Response())
 	if err := stream.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("set deadline of event stream: %w", err)
 	}
+	defer func() { _ = stream.SetWriteDeadline(time.Time{}) }() // fails only if the connection has ended
 	if _, err := c.Response().Write(event); err != nil {
 		return fmt.Errorf("write event: %w", err)
 	}
@@ -98,40 +98,4 @@ func send(c echo.Context, event []byte) error {
 		return fmt.Errorf("write event: %w", err)
 	}
 	return nil
-}
-
-// streams counts the open event streams.
-type streams struct {
-	total, perNetwork int // upper bounds, for all networks and for each
-
-	mu        sync.Mutex
-	open      int
-	byNetwork map[string]int // number of open streams of each network
-}
-
-// newStreams returns a counter with these bounds.
-func newStreams(total, each int) *streams {
-	return &streams{total: total, perNetwork: each, byNetwork: map[string]int{}}
-}
-
-// acquire counts a stream of a network until the returned function is called. It returns an error if a bound is reached.
-func (s *streams) acquire(network string) (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.byNetwork[network] >= s.perNetwork:
-		return nil, errTooManyStreamsFromNetwork
-	case s.open >= s.total:
-		return nil, errTooManyStreams
-	}
-	s.open++
-	s.byNetwork[network]++
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.open--
-		if s.byNetwork[network]--; s.byNetwork[network] == 0 {
-			delete(s.byNetwork, network)
-		}
-	}, nil
 }

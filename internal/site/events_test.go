@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"meet/internal/fault"
 	"meet/internal/lobby"
 	"meet/internal/site"
 )
@@ -160,31 +159,6 @@ func TestOneNetworkCannotTakeAllEventStreams(t *testing.T) {
 	for _, from := range []string{"2001:db8:0:100::1", "198.51.100.7"} {
 		if resp := open(from); resp.StatusCode != http.StatusOK {
 			t.Errorf("from %s: %s", from, resp.Status)
-		}
-	}
-}
-
-func TestEventStreamsAreLimitedInTotalAndPerNetwork(t *testing.T) {
-	enter := site.NewStreams(3, 2)
-	var leaves []func()
-	for _, tt := range []struct {
-		network string
-		want    fault.Kind
-	}{{"a", 0}, {"a", 0}, {"a", fault.Exhausted}, {"b", 0}, {"b", fault.Unavailable}, {"c", fault.Unavailable}} {
-		leave, err := enter(tt.network)
-		if got := fault.KindOf(err); err != nil && got != tt.want || (err == nil) != (tt.want == 0) {
-			t.Errorf("%s: %v, want %v", tt.network, err, tt.want)
-		}
-		if err == nil {
-			leaves = append(leaves, leave)
-		}
-	}
-	for _, leave := range leaves {
-		leave()
-	}
-	for range 2 {
-		if _, err := enter("a"); err != nil {
-			t.Errorf("after all streams are closed: %v", err)
 		}
 	}
 }

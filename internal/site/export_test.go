@@ -11,11 +11,6 @@ func (s *Site) Event(ctx context.Context) ([]byte, error) {
 	return current.event, nil
 }
 
-// NewStreams creates a stream counter with these bounds, and returns its method acquire.
-func NewStreams(total, each int) func(network string) (leave func(), err error) {
-	return newStreams(total, each).acquire
-}
-
 const (
 	MaxListBytes         = maxListBytes
 	MaxStreamsPerNetwork = maxStreamsPerNetwork

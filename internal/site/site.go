@@ -9,21 +9,23 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
-	"golang.org/x/time/rate"
 
 	"meet/internal/assets"
 	"meet/internal/lobby"
 	"meet/internal/proxy"
-	"meet/internal/source"
+	"meet/internal/ratelimit"
 )
 
-// Limits on the requests for tokens from one address. Hundreds of students behind one router may arrive at the same time;
-// tokensPerSecond is enough after that.
 const (
-	tokensPerSecond = 20
-	tokenBurst      = 600
-	bodyLimit       = "64K" // far more than any form or JSON of a page
-	bodyTimeout     = 10 * time.Second
+	bodyLimit   = "64K" // far more than any form or JSON of a page
+	bodyTimeout = 10 * time.Second
+)
+
+// Limits on the requests of one address and of all. Hundreds of students behind one router may arrive at the same time.
+// Look-ups are the requests for pages and lists, with which a client could search for rooms.
+var (
+	tokensPerAddress, tokensInTotal   = ratelimit.Rate{Burst: 600, PerSecond: 20}, ratelimit.Rate{Burst: 6000, PerSecond: 200}
+	lookUpsPerAddress, lookUpsInTotal = ratelimit.Rate{Burst: 1200, PerSecond: 50}, ratelimit.Rate{Burst: 20000, PerSecond: 2000}
 )
 
 // Builds provides builds of the front end.
@@ -51,7 +53,7 @@ type Site struct {
 	log            *slog.Logger
 	connectSources string // sources besides this server that pages may connect to
 	snapshots      *snapshots
-	streams        *streams
+	streams        *ratelimit.Counter // open event streams
 	refusals       refusalCounter
 }
 
@@ -62,7 +64,9 @@ func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	}
 	s := &Site{
 		lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connectSources: connectSources(o.ServerURLs),
-		streams: newStreams(maxStreams, maxStreamsPerNetwork),
+		streams: ratelimit.NewCounter(ratelimit.Bounds{
+			Total: maxStreams, PerClient: maxStreamsPerNetwork, ErrTotal: errTooManyStreams, ErrPerClient: errTooManyStreamsFromNetwork,
+		}),
 	}
 	s.snapshots = newSnapshots(l, s.roomURL)
 	return s
@@ -78,23 +82,23 @@ func (s *Site) Routes(e *echo.Echo) {
 	e.Use(s.secure)
 
 	compressed := middleware.Gzip() // for pages and JSON; static files are compressed already, events are streamed
-	limited := s.limitTokens()
+	limited, lookUp := limit(tokensPerAddress, tokensInTotal), limit(lookUpsPerAddress, lookUpsInTotal)
 
-	handleGet(e, "/", s.lobbyPage, compressed)
-	handleGet(e, "/new", s.newMeeting)
-	e.POST("/new", s.newMeeting, limitBody())
-	handleGet(e, "/join", s.join, compressed)
-	handleGet(e, "/rooms/:room", s.roomPage, compressed)
-	handleGet(e, "/custom", s.customPage, compressed)
-	handleGet(e, "/direct", s.directPage, compressed)
-	handleGet(e, "/direct/:session", s.directPage, compressed)
+	handleGet(e, "/", s.lobbyPage, lookUp, compressed)
+	handleGet(e, "/new", s.newMeeting, lookUp)
+	e.POST("/new", s.newMeeting, lookUp, limitBody())
+	handleGet(e, "/join", s.join, lookUp, compressed)
+	handleGet(e, "/rooms/:room", s.roomPage, lookUp, compressed)
+	handleGet(e, "/custom", s.customPage, lookUp, compressed)
+	handleGet(e, "/direct", s.directPage, lookUp, compressed)
+	handleGet(e, "/direct/:session", s.directPage, lookUp, compressed)
 
-	handleGet(e, "/test", s.testPage, compressed)
+	handleGet(e, "/test", s.testPage, lookUp, compressed)
 
-	handleGet(e, "/api/rooms", s.rooms, compressed)
-	handleGet(e, "/api/meetings", s.meetings, compressed)
-	handleGet(e, "/api/openapi.yaml", s.openAPI, compressed)
-	e.GET("/api/events", s.events)
+	handleGet(e, "/api/rooms", s.rooms, lookUp, compressed)
+	handleGet(e, "/api/meetings", s.meetings, lookUp, compressed)
+	handleGet(e, "/api/openapi.yaml", s.openAPI, lookUp, compressed)
+	e.GET("/api/events", s.events, lookUp)
 	handleGet(e, "/api/connection-details", s.connectionDetails, limited)
 	e.POST("/api/connection-test", s.connectionTest, limited, limitBody())
 
@@ -122,15 +126,17 @@ func limitBody() echo.MiddlewareFunc {
 	}
 }
 
-// limitTokens returns middleware that limits the rate of token requests from one network address.
-func (s *Site) limitTokens() echo.MiddlewareFunc {
-	return middleware.RateLimiterWithConfig(middleware.RateLimiterConfig{
-		Store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
-			Rate: rate.Limit(tokensPerSecond), Burst: tokenBurst,
-		}),
-		IdentifierExtractor: func(c echo.Context) (string, error) { return source.Key(c.RealIP()), nil },
-		DenyHandler:         func(echo.Context, string, error) error { return errTooMany },
-	})
+// limit returns middleware that limits the rate of requests.
+func limit(perAddress, total ratelimit.Rate) echo.MiddlewareFunc {
+	limiter := ratelimit.NewLimiter(perAddress, total)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := limiter.Allow(c.RealIP()); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
 }
 
 // anyOrigin is middleware that lets pages of other sites request a token, as LiveKit's token servers do.

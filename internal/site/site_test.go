@@ -345,7 +345,7 @@ func TestTokenRequestsOverTheRateAreRefused(t *testing.T) {
 			break
 		}
 	}
-	if last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") == "" || !strings.Contains(last.Body.String(), "wait a moment") {
+	if last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") != "1" || !strings.Contains(last.Body.String(), "wait a moment") {
 		t.Errorf("after 700 token requests: %d %q", last.Code, last.Body)
 	}
 	if w := r.do("GET", "/", ""); w.Code != http.StatusOK {
@@ -373,6 +373,28 @@ func TestConnectionTestAnswersWithARoomAndTheServersURL(t *testing.T) {
 	}
 	if last.Code != http.StatusTooManyRequests || !strings.HasPrefix(last.Header().Get("Content-Type"), "text/plain") {
 		t.Errorf("after 700 requests: %d %q", last.Code, last.Body)
+	}
+}
+
+func TestLookUpsOfRoomsOverTheRateAreRefused(t *testing.T) {
+	r := newTestSite(t, site.Options{})
+	paths := []string{"/rooms/a", "/join?code=a", "/api/rooms", "/api/meetings", "/direct/a", "/new", "/"}
+	refused := map[string]*httptest.ResponseRecorder{}
+	for i := range 3000 {
+		path := paths[i%len(paths)]
+		if w := r.do("GET", path, ""); w.Code == http.StatusTooManyRequests {
+			refused[path] = w
+		} else if i < 1200 && w.Code >= http.StatusBadRequest {
+			t.Fatalf("%s, request %d: %d %s", path, i, w.Code, w.Body)
+		}
+	}
+	for _, path := range paths {
+		if w := refused[path]; w == nil || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "too many requests from this address") {
+			t.Errorf("%s: %v", path, w)
+		}
+	}
+	if w := r.do("GET", "/api/connection-details?roomName=b&participantName=A", ""); w.Code != http.StatusOK {
+		t.Errorf("tokens are refused as well: %d", w.Code)
 	}
 }
 
