@@ -56,3 +56,10 @@ func (c *Counter) Remove(address string, n int) {
 		delete(c.perClient, client)
 	}
 }
+
+// Total returns the count of all clients.
+func (c *Counter) Total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.total
+}

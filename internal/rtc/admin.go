@@ -303,7 +303,7 @@ func (rs *Rooms) withRoom(ctx context.Context, room string, f func(*Room) error)
 // withRoomCreated runs f on the loop of the room called name. If the room does not exist, it is created with config.
 func (rs *Rooms) withRoomCreated(ctx context.Context, name string, config *livekit.RoomConfiguration, f func(*Room) error) error {
 	for try := 1; ; try++ {
-		r, err := rs.room(name, config)
+		r, err := rs.room(name, config, "")
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type connections struct {
 	subscriberFirst bool
 
 	relayUser string // ID in Rooms.relayUsers; "" if the client has got no TURN servers
+	uncount   func() // removes the participant from Rooms.participantCount; nil if it is not counted
 
 	deadline *time.Timer // ends the time for the join, later the time for restoring a lost connection
 }
@@ -55,7 +56,8 @@ func (cn *connections) transferTo(dst *connections) {
 	dst.sink, dst.publisher, dst.subscriber = cn.sink, cn.publisher, cn.subscriber
 	dst.relayUser, cn.relayUser = cn.relayUser, ""
 	dst.subscriberFirst = cn.subscriberFirst // permission to subscribe that was granted after the join does not change it
-	cn.sink, cn.publisher, cn.subscriber = nil, nil, nil
+	dst.uncount = cn.uncount
+	cn.sink, cn.publisher, cn.subscriber, cn.uncount = nil, nil, nil, nil
 }
 
 // Transport is one of a participant's peer connections, together with its state as seen by the room's loop.
@@ -189,7 +191,7 @@ func (cn *connections) closeSocket() {
 }
 
 // closeTransports closes the peer connections and waits until they have ended. The client's relays end too. No peer
-// connections may be created afterwards.
+// connections may be created afterwards. closeTransports is called once.
 func (cn *connections) closeTransports() {
 	cn.p.cancel()
 	for _, t := range cn.transports() {
@@ -199,6 +201,9 @@ func (cn *connections) closeTransports() {
 		t.Wait()
 	}
 	cn.p.room.rooms.relayUsers.remove(cn.relayUser)
+	if cn.uncount != nil {
+		cn.uncount()
+	}
 }
 
 // hostIP returns the IP address that a client used to reach the server. It returns the zero address if host is a name. The

@@ -67,6 +67,10 @@ func newHarness(t testing.TB, change ...func(*Options)) *harness {
 		defer cancel()
 		if err := h.Close(ctx); err != nil {
 			t.Errorf("rooms did not close: %v", err)
+			return
+		}
+		if n, m := h.roomCount.Total(), h.participantCount.Total(); n != 0 || m != 0 {
+			t.Errorf("after the end, %d rooms and %d participants are counted", n, m)
 		}
 	})
 	return h

@@ -46,11 +46,17 @@ type Participant struct {
 	simulation simulation
 }
 
-// newParticipant creates a participant and its primary connection. The caller must admit it or close its transports.
+// newParticipant creates a participant and its primary connection, unless a limit of the server is reached. The caller must
+// admit it or close its transports.
 func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
+	count, address := r.rooms.participantCount, req.countedAddress()
+	if err := count.Add(address, 1); err != nil {
+		return nil, err
+	}
 	p := blankParticipant(r, req, sink)
+	p.conn.uncount = func() { count.Remove(address, 1) }
 	if err := p.conn.open(); err != nil {
-		p.cancel()
+		p.conn.closeTransports()
 		return nil, err
 	}
 	return p, nil

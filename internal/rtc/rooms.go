@@ -15,6 +15,7 @@ import (
 	"meet/internal/fault"
 	"meet/internal/peer"
 	"meet/internal/pionlog"
+	"meet/internal/ratelimit"
 	"meet/internal/sfu"
 )
 
@@ -61,6 +62,8 @@ type Rooms struct {
 	relayUsers relayUsers
 	counters   sfu.Counters // of all tracks
 
+	roomCount, participantCount *ratelimit.Counter // see serverlimits.go
+
 	mu     sync.Mutex
 	rooms  map[string]*Room // by name
 	closed bool
@@ -91,6 +94,7 @@ func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	}
 	return &Rooms{
 		opts: o, engine: e, log: o.Log, fallback: peer.NewPathFallback(), rooms: map[string]*Room{}, relayUsers: relayUsers{present: map[string]bool{}},
+		roomCount: newRoomCount(), participantCount: newParticipantCount(),
 	}, nil
 }
 
@@ -115,6 +119,9 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 		return nil, err
 	}
 	if err := rs.bans.checkRequest(req, time.Now()); err != nil {
+		return nil, err
+	}
+	if err := rs.checkLimits(req, false); err != nil { // before a room is created for req
 		return nil, err
 	}
 	for try := 1; ; try++ {
@@ -155,10 +162,10 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	if closed {
 		return errShuttingDown
 	}
-	if r == nil {
-		return nil
+	err := rs.checkLimits(req, r == nil)
+	if r == nil || err != nil {
+		return err
 	}
-	var err error
 	if r.loop.Do(ctx, func() { err = r.checkJoin(req) }) != nil {
 		return nil
 	}
@@ -169,7 +176,7 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 // return nil.
 func (rs *Rooms) roomFor(req JoinRequest) (*Room, error) {
 	if !req.Reconnect {
-		return rs.room(req.Room, req.RoomConfig)
+		return rs.room(req.Room, req.RoomConfig, req.countedAddress())
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -179,8 +186,9 @@ func (rs *Rooms) roomFor(req JoinRequest) (*Room, error) {
 	return rs.rooms[req.Room], nil
 }
 
-// room returns the room called name and creates it with config if necessary.
-func (rs *Rooms) room(name string, config *livekit.RoomConfiguration) (*Room, error) {
+// room returns the room called name and creates it with config if necessary. A new room counts as one of address, which is ""
+// for a room of a back end.
+func (rs *Rooms) room(name string, config *livekit.RoomConfiguration, address string) (*Room, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if rs.closed {
@@ -189,10 +197,14 @@ func (rs *Rooms) room(name string, config *livekit.RoomConfiguration) (*Room, er
 	if r := rs.rooms[name]; r != nil {
 		return r, nil
 	}
+	if err := rs.roomCount.Add(address, 1); err != nil {
+		return nil, err
+	}
 	r := newRoom(rs, name, config)
 	rs.rooms[name] = r
 	rs.wg.Go(func() { // ends when the room has closed
 		r.loop.Run()
+		rs.roomCount.Remove(address, 1)
 		rs.mu.Lock()
 		if rs.rooms[name] == r {
 			delete(rs.rooms, name)
