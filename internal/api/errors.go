@@ -89,6 +89,9 @@ func errorInterceptor(log *slog.Logger) twirp.Interceptor {
 					return
 				}
 				known := translate(err)
+				if seconds := fault.RetryAfter(err); seconds > 0 {
+					_ = twirp.SetHTTPResponseHeader(ctx, "Retry-After", strconv.Itoa(seconds)) // fails only for the header Content-Type
+				}
 				if known.Code() == twirp.Internal && known.Msg() == "" {
 					id := rand.Text()[:8]
 					service, _ := twirp.ServiceName(ctx)

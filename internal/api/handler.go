@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"meet/internal/decode"
+	"meet/internal/fault"
 	"meet/internal/rtc"
 	"meet/internal/token"
 )
@@ -93,7 +94,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = readBody(w, r, input)
 	}
 	if err != nil {
-		livekit.WriteError(w, err)
+		if seconds := fault.RetryAfter(err); seconds > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		}
+		livekit.WriteError(w, translate(err))
 		return
 	}
 	s.ServeHTTP(w, r.WithContext(ctx))
@@ -172,6 +176,9 @@ func withDeadline(r *http.Request) (context.Context, context.CancelFunc) {
 
 // bodyError returns the error for a body that could not be read.
 func bodyError(err error) error {
+	if fault.KindOf(err) == fault.Exhausted { // the bodies of all requests are too large
+		return err
+	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return twirp.NewError(twirp.Malformed, fmt.Sprintf("the request is larger than the %d bytes that are allowed", maxBody))
 	}

@@ -27,6 +27,7 @@ import (
 	"meet/internal/metrics"
 	"meet/internal/proxy"
 	"meet/internal/publicip"
+	"meet/internal/ratelimit"
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/site"
@@ -68,7 +69,9 @@ type App struct {
 	direct       *direct.Hub
 	signal       *signal.Handler
 	store        *store.Store
-	refusalLog   rate.Sometimes // bounds log lines about refused requests, which clients can repeat
+	failures     *ratelimit.Limiter // failed authentications
+	bodyBytes    *ratelimit.Counter // bytes of request bodies in memory
+	refusalLog   rate.Sometimes     // bounds log lines about refused requests, which clients can repeat
 	goroutines   sync.WaitGroup
 	closing      atomic.Bool
 
@@ -86,7 +89,12 @@ type closer struct {
 // New opens everything that a server needs. Clients can connect when it returns; their requests are answered once Run is
 // called. If it fails, it closes what it has opened.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{config: cfg, log: slog.New(newLogLimiter(log.Handler())), refusalLog: rate.Sometimes{First: 100, Interval: time.Minute}}
+	a := &App{
+		config: cfg, log: slog.New(newLogLimiter(log.Handler())),
+		failures:   ratelimit.NewLimiter(failuresPerAddress, ratelimit.Rate{}),
+		bodyBytes:  newBodyBytes(),
+		refusalLog: rate.Sometimes{First: 100, Interval: time.Minute},
+	}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -241,20 +249,20 @@ func (a *App) newHTTP() *echo.Echo {
 
 // mount adds all routes and middleware to the router.
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
-	e.Pre(allowClientProbes, a.explainUpgrade)
+	e.Pre(allowClientProbes, a.explainUpgrade, a.limitBodyBytes)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Pre(a.guardOrigins)
 	}
 	verifier := token.NewVerifier(keys)
 	a.signal = signal.New(a.rooms, verifier, a.log)
-	signalling := echo.WrapHandler(a.signal)
-	e.Any("/rtc", signalling)
-	e.Any("/rtc/*", signalling)
-	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, a.agents, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
-	e.GET("/agent", echo.WrapHandler(agent.NewHandler(a.agents, verifier)))
+	signalling, joins := echo.WrapHandler(a.signal), limitJoins()
+	e.Any("/rtc", signalling, joins, a.limitFailures)
+	e.Any("/rtc/*", signalling, joins, a.limitFailures)
+	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, a.agents, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})), a.limitFailures)
+	e.GET("/agent", echo.WrapHandler(agent.NewHandler(a.agents, verifier)), a.limitFailures)
 	e.GET("/direct/ws", echo.WrapHandler(a.direct))
 	e.GET("/direct/ice-servers", echo.WrapHandler(http.HandlerFunc(a.direct.ServeICEServers)))
-	e.POST("/api/backup", (&backupHandler{app: a, verifier: verifier}).serve)
+	e.POST("/api/backup", (&backupHandler{app: a, verifier: verifier}).serve, a.limitFailures)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)

@@ -45,12 +45,16 @@ func socketMetrics(s wire.Stats) metrics.Socket {
 }
 
 // guardMetrics allows requests that have the metrics token. If the server listens on loopback only, it also allows
-// requests of programs on this machine. Other requests are answered with 404.
+// requests of programs on this machine. Other requests are answered with 404, and count as failed authentications.
 func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if err := a.failures.Check(c.RealIP()); err != nil {
+			return err
+		}
 		given, err := token.FromBearer(c.Request().Header.Get(echo.HeaderAuthorization))
 		known := a.config.MetricsToken != "" && err == nil && subtle.ConstantTimeCompare([]byte(given), []byte(a.config.MetricsToken)) == 1
 		if !known && (!a.Addr().Addr().IsLoopback() || !isLocal(c.Request())) {
+			_ = a.failures.Allow(c.RealIP()) // counts
 			return echo.ErrNotFound
 		}
 		return next(c)

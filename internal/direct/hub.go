@@ -11,11 +11,13 @@ import (
 	"golang.org/x/time/rate"
 
 	"meet/internal/bytequeue"
+	"meet/internal/fault"
+	"meet/internal/ratelimit"
 )
 
 const (
-	// maxSessions and maxPeers bound the numbers of sessions and connections of one server.
-	maxSessions, maxPeers = 4096, 8192
+	// maxSessions bounds the number of sessions.
+	maxSessions = 4096
 	// maxWaiting bounds the number of peers that wait to be admitted to one session.
 	maxWaiting = 8
 	// idLength is the length of an ID in base32 characters. Its 80 random bits cannot be guessed.
@@ -42,9 +44,11 @@ type Options struct {
 // Hub keeps the connected peers and the sessions between them.
 type Hub struct {
 	opts           Options
-	queuedBytes    *bytequeue.Total // bytes in all queues
-	work           sync.WaitGroup   // handlers of connected peers
-	originWarnings rate.Sometimes   // limits the log messages about pages of other sites
+	queuedBytes    *bytequeue.Total   // bytes in all queues
+	work           sync.WaitGroup     // handlers of connected peers
+	originWarnings rate.Sometimes     // limits the log messages about pages of other sites
+	lookUps        *ratelimit.Limiter // connections, and requests and messages that name a session
+	peerCount      *ratelimit.Counter // connections
 
 	mu       sync.Mutex
 	peers    map[string]*peer    // by ID, which is secret to the peer
@@ -64,7 +68,10 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{opts: o, queuedBytes: &bytequeue.Total{}, originWarnings: rate.Sometimes{First: 100, Interval: time.Minute}, peers: map[string]*peer{}, sessions: map[string]*session{}}
+	return &Hub{
+		opts: o, queuedBytes: &bytequeue.Total{}, originWarnings: rate.Sometimes{First: 100, Interval: time.Minute},
+		lookUps: newLookUps(), peerCount: newPeerCount(), peers: map[string]*peer{}, sessions: map[string]*session{},
+	}
 }
 
 // Close disconnects all peers and waits for their handlers.
@@ -88,11 +95,11 @@ func (h *Hub) Stats() Stats {
 	return Stats{len(h.peers), len(h.sessions)}
 }
 
-// addPeer adds a peer and sends it its ID. It returns false if the server is closing or has maxPeers peers.
+// addPeer adds a peer and sends it its ID. It returns false if the server is closing.
 func (h *Hub) addPeer(p *peer) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.peers) >= maxPeers {
+	if h.closed {
 		return false
 	}
 	p.id = newID()
@@ -170,6 +177,10 @@ func (h *Hub) handle(p *peer, m Message) {
 	case sessionNew:
 		h.newSessionLocked(p)
 	case sessionJoin:
+		if err := h.lookUps.Allow(p.address); err != nil {
+			p.send(iceError, fault.Public(err), "")
+			return
+		}
 		h.joinLocked(p, strings.TrimSpace(m.Texts[0]))
 	case videoOffer, videoAnswer, iceCandidate:
 		h.forwardLocked(p, m)

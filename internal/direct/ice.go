@@ -21,6 +21,10 @@ type ICEServer struct {
 // It responds with 404 if no such session is open, so that only peers that know a session's ID get TURN credentials.
 func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store") // credentials expire
+	if err := h.lookUps.Allow(proxy.ClientIP(r)); err != nil {
+		writeError(w, err)
+		return
+	}
 	id := r.URL.Query().Get("session")
 	h.mu.Lock()
 	_, open := h.sessions[id]

@@ -41,7 +41,8 @@ type peer struct {
 	ended   chan struct{}
 	endOnce sync.Once
 
-	understandsMove bool // the client understands the messages about a third peer
+	address         string // of the client
+	understandsMove bool   // the client understands the messages about a third peer
 
 	id         string   // set once, under Hub.mu
 	resumed    bool     // guarded by Hub.mu; the peer has taken over the session of its earlier connection
@@ -62,13 +63,23 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "pages of other sites may not use direct calls; if this page is the server's own, the proxy in front of the server must keep the Host header or send X-Forwarded-Host", http.StatusForbidden)
 		return
 	}
+	address := proxy.ClientIP(r)
+	if err := h.lookUps.Allow(address); err != nil {
+		writeError(w, err)
+		return
+	}
+	if err := h.peerCount.Add(address, 1); err != nil {
+		writeError(w, err)
+		return
+	}
+	defer h.peerCount.Remove(address, 1)
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // the upgrader has sent the response
 	}
-	p := &peer{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), understandsMove: r.URL.Query().Get("moves") == "1"}
+	p := &peer{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), address: address, understandsMove: r.URL.Query().Get("moves") == "1"}
 	if !h.addPeer(p) {
-		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "too many direct calls"), time.Now().Add(writeTimeout))
+		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "the server is closing"), time.Now().Add(writeTimeout))
 		_ = ws.Close()
 		return
 	}

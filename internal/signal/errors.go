@@ -2,6 +2,7 @@ package signal
 
 import (
 	"net/http"
+	"strconv"
 
 	"meet/internal/fault"
 )
@@ -25,6 +26,9 @@ func (h *Handler) writeError(w http.ResponseWriter, err error) {
 	if text == "" {
 		h.log.Error("a join failed", "err", err)
 		text = "something went wrong while joining; try again"
+	}
+	if seconds := fault.RetryAfter(err); seconds > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
 	http.Error(w, text, httpStatuses[fault.KindOf(err)])
 }

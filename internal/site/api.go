@@ -144,6 +144,9 @@ func (s *Site) token(c echo.Context) error {
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code == http.StatusRequestEntityTooLarge {
 		return err
 	}
+	if fault.KindOf(err) == fault.Exhausted { // too many bytes of bodies in memory
+		return err
+	}
 	if err != nil || json.Unmarshal(text, &body) != nil {
 		return errTokenBody
 	}
