@@ -58,7 +58,7 @@ type App struct {
 	tcp          *wire.ProtocolMux
 	turn         *turn.Server
 	http         *http.Server
-	router       *echo.Echo
+	router       *echo.Echo // of http
 	proxies      proxy.Trusted
 	lobby        *lobby.Lobby
 	frontend     *assets.Library
@@ -226,10 +226,11 @@ func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error
 // because they would delay the shutdown.
 func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
+	a.router = e
 	base, endStreams := context.WithCancel(context.Background())
 	handler := bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout}
 	a.http = &http.Server{
-		Handler:           a.proxies.Handler(a.requireHTTPS(handler, 0)),
+		Handler:           withSecureHeaders(a.proxies.Handler(a.requireHTTPS(handler, 0))),
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		IdleTimeout:       idleTimeout,

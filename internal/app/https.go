@@ -121,7 +121,7 @@ func (a *App) openRedirect(site http.Handler) {
 		handler = acme.HTTPHandler(handler)
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: headerTimeout,
+		Handler: withSecureHeaders(handler), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: headerTimeout,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.goroutines.Go(func() { // ends when Close closes the server

@@ -16,6 +16,7 @@ func (a *App) openCertificates(context.Context) error {
 		return fmt.Errorf("load the certificate: %w", err)
 	}
 	a.certificates = fixedCertificate{c}
+	a.hsts = a.wantsHSTS(&c)
 	return nil
 }
 

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"testing"
+	"time"
+
+	"meet/internal/config"
+)
+
+// issue returns a certificate signed by parent, or by itself if parent is nil.
+func issue(t *testing.T, parent *tls.Certificate, isCA bool) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"meet.example.org"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: isCA, BasicConstraintsValid: true,
+	}
+	signer := &tls.Certificate{Leaf: template, PrivateKey: key}
+	if parent != nil {
+		signer = parent
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, signer.Leaf, &key.PublicKey, signer.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+func TestCertificateIsTrustedIfItsChainLeadsToARoot(t *testing.T) {
+	root := issue(t, nil, true)
+	middle := issue(t, root, true)
+	leaf := issue(t, middle, false)
+	roots := x509.NewCertPool()
+	roots.AddCert(root.Leaf)
+	chain := &tls.Certificate{Certificate: [][]byte{leaf.Certificate[0], middle.Certificate[0]}}
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		certificate *tls.Certificate
+		at          time.Time
+		want        bool
+	}{
+		"chain":                          {chain, now, true},
+		"expired":                        {chain, now.Add(2 * time.Hour), false},
+		"without intermediate":           {leaf, now, false},
+		"self-signed":                    {issue(t, nil, false), now, false},
+		"chain of another root":          {&tls.Certificate{Certificate: [][]byte{issue(t, issue(t, nil, true), false).Certificate[0], root.Certificate[0]}}, now, false},
+		"empty":                          {&tls.Certificate{}, now, false},
+		"certificate that is not parsed": {&tls.Certificate{Certificate: [][]byte{[]byte("x")}}, now, false},
+	} {
+		if got := isTrusted(tc.certificate, roots, tc.at); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestHSTSIsSentOnlyWithAPubliclyTrustedCertificate(t *testing.T) {
+	untrusted := issue(t, nil, false)
+	for name, tc := range map[string]struct {
+		config     config.Config
+		configured *tls.Certificate
+		want       bool
+	}{
+		"Let's Encrypt":             {config.Config{Domain: "meet.example.org"}, nil, true},
+		"another ACME server":       {config.Config{Domain: "meet.example.org", ACMEURL: "https://acme.example.org"}, nil, false},
+		"ACME server with own CA":   {config.Config{Domain: "meet.example.org", ACMECA: "ca.pem"}, nil, false},
+		"local authority":           {config.Config{LAN: true}, nil, false},
+		"self-signed":               {config.Config{}, untrusted, false},
+		"self-signed with a domain": {config.Config{Domain: "meet.example.org"}, untrusted, false},
+	} {
+		if got := (&App{config: tc.config}).wantsHSTS(tc.configured); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

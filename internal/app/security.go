@@ -1,0 +1,57 @@
+package app
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"time"
+)
+
+// secureHeaders are the security headers of all responses. Pages replace the content security policy by their own.
+var secureHeaders = map[string]string{
+	"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options":  "nosniff",
+	"Referrer-Policy":         "same-origin",
+}
+
+// withSecureHeaders wraps h so that all its responses have secureHeaders.
+func withSecureHeaders(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range secureHeaders {
+			w.Header().Set(name, value)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// isTrusted reports whether browsers accept a certificate: it is valid at the given time, and its chain leads to one of the
+// roots. If roots is nil, these are the roots of the system. The names in the certificate are not checked.
+func isTrusted(certificate *tls.Certificate, roots *x509.CertPool, now time.Time) bool {
+	leaf, intermediates := certificate.Leaf, x509.NewCertPool()
+	for i, der := range certificate.Certificate {
+		c, err := x509.ParseCertificate(der)
+		switch {
+		case err != nil:
+			return false
+		case i == 0:
+			leaf = c
+		default:
+			intermediates.AddCert(c)
+		}
+	}
+	if leaf == nil {
+		return false
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	return err == nil
+}
+
+// wantsHSTS reports whether responses should have the header Strict-Transport-Security. Browsers then refuse a later change to
+// plain HTTP or to an untrusted certificate, so the header is sent only with certificates that browsers trust: those from
+// Let's Encrypt, and a configured one that the roots of the system trust. configured is nil if there is none.
+func (a *App) wantsHSTS(configured *tls.Certificate) bool {
+	if configured != nil {
+		return isTrusted(configured, nil, time.Now())
+	}
+	return a.config.Domain != "" && a.config.ACMEURL == "" && a.config.ACMECA == "" // another ACME server may be a private one
+}
