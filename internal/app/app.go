@@ -21,6 +21,7 @@ import (
 	"meet/internal/api"
 	"meet/internal/assets"
 	"meet/internal/backup"
+	"meet/internal/certs"
 	"meet/internal/config"
 	"meet/internal/direct"
 	"meet/internal/lobby"
@@ -53,8 +54,9 @@ type App struct {
 	config       config.Config
 	log          *slog.Logger
 	keys         []config.Key
-	certificates certificateSource // nil if the server has none
-	hsts         bool              // send Strict-Transport-Security
+	certificates certs.Source // nil if the server has none
+	hsts         bool         // send Strict-Transport-Security
+	redirectPort int          // TCP port for plain HTTP; 0 if it is not open
 	tcp          *wire.ProtocolMux
 	turn         *turn.Server
 	http         *http.Server
@@ -298,6 +300,7 @@ func (a *App) Addr() netip.AddrPort { return a.tcp.HTTPListener().Addr().(*net.T
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	a.goroutines.Go(func() { failed <- a.http.Serve(a.tcp.HTTPListener()) }) // ends when Close closes the server or its socket
+	a.startACME()
 	select {
 	case <-ctx.Done():
 		return nil

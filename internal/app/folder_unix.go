@@ -15,11 +15,11 @@ import (
 	"meet/internal/backup"
 )
 
-// Entries of a data folder. secretFiles contain secrets or are the lock file. otherEntries are created by Meet, too,
-// but contain no secrets.
+// Entries of a data folder. secretFiles contain secrets or are the lock file. otherEntries are created by Meet, too:
+// they contain no secrets, or certs, which Meet creates with mode 0700.
 var (
 	secretFiles  = []string{"keys.yaml", "lock"}
-	otherEntries = []string{"jetstream", "frontend"}
+	otherEntries = []string{"jetstream", "frontend", "certs"}
 )
 
 // restrictDataFolder removes other users' rights to an existing data folder and to the secret files in it. It changes

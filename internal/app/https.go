@@ -35,12 +35,6 @@ var alpnProtocols = []string{"h2", "http/1.1", "stun.turn", "stun.nat-discovery"
 // certificate authority of this server.
 var plainPaths = []string{"/healthz", "/readyz", "/trust"}
 
-// certificateSource supplies the server's certificates.
-type certificateSource interface {
-	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	Close() error
-}
-
 // tlsConfig returns the configuration of TLS connections, or nil if the server has no certificates.
 func (a *App) tlsConfig() *tls.Config {
 	if a.certificates == nil {
@@ -114,6 +108,7 @@ func (a *App) openRedirect(site http.Handler) {
 			"address", a.config.HTTPListen, "err", err)
 		return
 	}
+	a.redirectPort = listener.Addr().(*net.TCPAddr).Port
 	handler := a.proxies.Handler(a.requireHTTPS(site, a.Addr().Port()))
 	if acme, ok := a.certificates.(interface {
 		HTTPHandler(http.Handler) http.Handler

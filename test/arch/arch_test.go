@@ -35,6 +35,7 @@ var rules = map[string]rule{
 	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}},                    // an API client
 	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/wire"}, forbidden: []string{pion, echo, nats}}, // opens the same socket as the server
 	"internal/backup":    {allowed: []string{"internal/store"}, forbidden: append(httpParts, pion, nats)},
+	"internal/certs":     {forbidden: []string{pion, echo, nats}},
 	"internal/bytequeue": {forbidden: append(httpParts, pion)},
 	"internal/decode":    {forbidden: httpParts},
 	"internal/fault":     {},
