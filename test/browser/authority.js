@@ -10,6 +10,8 @@ export function trustingHome(server) {
   mkdirSync(database, { recursive: true });
   const certutil = (...args) => execFileSync('certutil', [...args, '-d', `sql:${database}`], { stdio: 'pipe' });
   certutil('-N', '--empty-password');
-  certutil('-A', '-n', 'Meet', '-t', 'C,,', '-i', join(server.folder, 'data', 'certs', 'ca.pem'));
+  const certificate = join(home, 'authority.pem'); // without the private key
+  execFileSync('openssl', ['x509', '-in', join(server.folder, 'data', 'certs', 'lan-authority.pem'), '-out', certificate], { stdio: 'pipe' });
+  certutil('-A', '-n', 'Meet', '-t', 'C,,', '-i', certificate);
   return home;
 }

@@ -68,14 +68,14 @@ export class Network {
 
   /** Lets clients open connections only to the given TCP ports of the server. Without ports, nothing passes the router. */
   allowOnlyTCP(...ports) {
-    const allow = ports.length > 0 ? `tcp dport { ${ports.join(', ')} } accept` : '';
-    this.setRules(`table inet filter { chain forward { type filter hook forward priority 0; policy drop; ct state established,related accept; ${allow} } }`);
+    const allow = ports.length > 0 ? `tcp dport { ${ports.join(', ')} } accept;` : '';
+    this.setRules(`table inet filter { chain forward { type filter hook forward priority 0; policy drop; ct state established,related accept; ${allow} }; }`);
   }
 
   /** Hides the clients behind the router's address, and lets the server reach only the router. */
   masquerade() {
     ip('-n', this.names.server, '-4', 'route', 'del', 'default');
-    this.setRules('table ip nat { chain post { type nat hook postrouting priority 100; oifname "to-2" masquerade } }');
+    this.setRules('table ip nat { chain post { type nat hook postrouting priority 100; oifname "to-2" masquerade; }; }');
   }
 
   /** Starts a forward proxy on the router that allows only TLS connections, and returns its URL. */

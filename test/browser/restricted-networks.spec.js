@@ -2,9 +2,22 @@
 // media.
 import { chromium } from '@playwright/test';
 import { trustingHome } from './authority.js';
-import { expect, Person, recordConnections, test } from './meet.js';
+import { expect, Person, recordConnections, test as base } from './meet.js';
 import { canCreateNetworks, Network, serverAddress } from './networks.js';
 import { Server } from '../server.mjs';
+
+const test = base.extend({
+  /** Returns a function that creates a network with the given IP version. */
+  // eslint-disable-next-line no-empty-pattern
+  createNetwork: async ({}, use) => {
+    const networks = [];
+    await use((version) => {
+      networks.push(new Network(version));
+      return networks.at(-1);
+    });
+    for (const network of networks) await network.remove();
+  },
+});
 
 test.skip(!canCreateNetworks, 'only root may create network namespaces');
 
@@ -33,7 +46,6 @@ async function withPeople(network, launchOptions, args, use) {
     }
   } finally {
     await server.close();
-    await network.remove();
   }
 }
 
@@ -52,29 +64,29 @@ async function meetOver(network, launchOptions, { args = [], route }) {
   });
 }
 
-test('a meeting works where the server is reachable over UDP', async ({ launchOptions }) => {
-  await meetOver(new Network(), launchOptions, { route: 'udp' });
+test('a meeting works where the server is reachable over UDP', async ({ createNetwork, launchOptions }) => {
+  await meetOver(createNetwork(), launchOptions, { route: 'udp' });
 });
 
-test('a meeting works behind a router with network address translation', async ({ launchOptions }) => {
-  const network = new Network();
+test('a meeting works behind a router with network address translation', async ({ createNetwork, launchOptions }) => {
+  const network = createNetwork();
   network.masquerade();
   await meetOver(network, launchOptions, { route: 'udp' });
 });
 
-test('a meeting works where only one TCP port is open', async ({ launchOptions }) => {
-  const network = new Network();
+test('a meeting works where only one TCP port is open', async ({ createNetwork, launchOptions }) => {
+  const network = createNetwork();
   network.allowOnlyTCP(port);
   await meetOver(network, launchOptions, { route: 'tcp' });
 });
 
-test('a meeting works through a forward proxy that allows only TLS', async ({ launchOptions }) => {
-  const network = new Network();
+test('a meeting works through a forward proxy that allows only TLS', async ({ createNetwork, launchOptions }) => {
+  const network = createNetwork();
   network.allowOnlyTCP();
   const proxy = await network.startTLSProxy();
   await meetOver(network, launchOptions, { args: [`--proxy-server=${proxy}`], route: 'relay-tls' });
 });
 
-test('a meeting works on a network that has only IPv6', async ({ launchOptions }) => {
-  await meetOver(new Network(6), launchOptions, { route: 'udp' });
+test('a meeting works on a network that has only IPv6', async ({ createNetwork, launchOptions }) => {
+  await meetOver(createNetwork(6), launchOptions, { route: 'udp' });
 });
