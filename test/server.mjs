@@ -16,11 +16,16 @@ export class Server {
   /** The addresses, as host and port, of proxies in front of the server. Pages may send requests to them. */
   hosts = [];
 
-  /** Builds the binary and runs it with additional arguments. */
-  static async start(...args) {
+  /** Builds the binary and runs it on a loopback address with additional arguments. */
+  static start(...args) {
+    return Server.startAt('127.0.0.1', ...args);
+  }
+
+  /** Builds the binary and runs it on an address of this machine with additional arguments. */
+  static async startAt(host, ...args) {
     const server = new Server();
     server.build();
-    server.address = `127.0.0.1:${await freePort()}`;
+    server.address = `${host}:${await freePort(host)}`;
     server.args = ['--listen', server.address, '--data-dir', join(server.folder, 'data'), ...args];
     await server.run();
     return server;
@@ -85,16 +90,16 @@ export class Server {
   }
 }
 
-/** Returns a loopback port that is free for both TCP and UDP. */
-export async function freePort() {
+/** Returns a port of an address of this machine that is free for both TCP and UDP. */
+export async function freePort(host = '127.0.0.1') {
   for (;;) {
     const tcp = createServer();
-    const port = await new Promise((resolve) => tcp.listen(0, '127.0.0.1', () => resolve(tcp.address().port)));
+    const port = await new Promise((resolve) => tcp.listen(0, host, () => resolve(tcp.address().port)));
     await new Promise((resolve) => tcp.close(resolve));
     const udp = createSocket('udp4');
     const free = await new Promise((resolve) => {
       udp.once('error', () => resolve(false));
-      udp.bind(port, '127.0.0.1', () => resolve(true));
+      udp.bind(port, host, () => resolve(true));
     });
     await new Promise((resolve) => (free ? udp.close(resolve) : resolve()));
     if (free) return port;

@@ -1,8 +1,8 @@
 // Playwright supports only its own build of Firefox, so Debian's Firefox is controlled by Puppeteer over WebDriver BiDi.
 import puppeteer from 'puppeteer-core';
 
-/** Starts a Firefox with fake devices that may connect over loopback. */
-export const launchFirefox = () =>
+/** Starts a Firefox with fake devices that may connect over loopback. prefs are additional settings. */
+export const launchFirefox = (prefs = {}) =>
   puppeteer.launch({
     browser: 'firefox',
     executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
@@ -13,5 +13,6 @@ export const launchFirefox = () =>
       'media.peerconnection.ice.obfuscate_host_addresses': false, // obfuscated addresses need mDNS, which few test machines have
       'media.autoplay.default': 0, // allowed
       'security.csp.enable': false, // like bypassCSP in Playwright
+      ...prefs,
     },
   });
