@@ -26,7 +26,7 @@ func (a *App) openMetrics(media *wire.PacketConn) {
 		Socket:            func() metrics.Socket { return socketMetrics(media.Stats()) },
 		SignalConnections: func() int { return a.signal.Connections() },
 		Agents:            func() metrics.Agents { return metrics.Agents(a.agents.Stats()) },
-		Relays:            func() int { return a.turn.Stats().Relays },
+		Relays:            a.relayMetrics,
 		Webhooks: func(ctx context.Context) metrics.Webhooks {
 			if a.webhooks == nil {
 				return metrics.Webhooks{}

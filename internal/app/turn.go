@@ -7,6 +7,7 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 
+	"meet/internal/metrics"
 	"meet/internal/turn"
 	"meet/internal/wire"
 )
@@ -30,6 +31,12 @@ func (a *App) relays() wire.Relays {
 		V4: turn.ParticipantV4, V6: turn.ParticipantV6,
 		Deliver: func(b []byte, to netip.AddrPort) { a.turn.Deliver(b, to) },
 	}
+}
+
+// relayMetrics returns the statistics of the relays.
+func (a *App) relayMetrics() metrics.Relays {
+	s := a.turn.Stats()
+	return metrics.Relays{Open: s.Relays, BytesIn: s.BytesSent, BytesOut: s.BytesReceived}
 }
 
 // iceServers returns the TURN servers for a participant, see rtc.Options.ICEServers. With a domain they have its name, to

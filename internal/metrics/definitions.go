@@ -8,7 +8,7 @@ type snapshot struct {
 	Socket
 	Agents  Agents
 	signals int
-	relays  int
+	relays  Relays
 	Webhooks
 }
 
@@ -42,7 +42,7 @@ func definitions() []definition {
 		gaugeBy("meet_agent_jobs", "Agent jobs.", "state", func(s *snapshot) values {
 			return values{"running": float64(s.Agents.Jobs), "waiting": float64(s.Agents.Waiting)}
 		}),
-		gauge("meet_relays", "TURN allocations.", func(s *snapshot) int { return s.relays }),
+		gauge("meet_relays", "TURN allocations.", func(s *snapshot) int { return s.relays.Open }),
 		gauge("meet_webhooks_pending", "Webhook deliveries that receivers have not accepted yet.", func(s *snapshot) int { return s.Pending }),
 		gauge("meet_webhooks_dead_letters", "Webhook events that no retry could deliver and that are stored as dead letters.", func(s *snapshot) int { return s.DeadLetters }),
 
@@ -54,6 +54,9 @@ func definitions() []definition {
 		}),
 		counterByDirection("meet_udp_calls_total", "System calls that received or sent packets of the media socket; one call can carry several packets.", func(s *snapshot) values {
 			return values{"in": float64(s.CallsIn), "out": float64(s.CallsOut)}
+		}),
+		counterByDirection("meet_relay_bytes_total", "Bytes that clients sent through TURN relays, and that participants received through them.", func(s *snapshot) values {
+			return values{"in": float64(s.relays.BytesIn), "out": float64(s.relays.BytesOut)}
 		}),
 		counter("meet_udp_dropped_total", "Packets dropped because the kernel refused them or a connection's queue was full.", func(s *snapshot) uint64 { return s.Dropped }),
 		counter("meet_publisher_packets_missed_total", "Packets lost from publishers and requested again by NACK.", func(s *snapshot) uint64 { return s.NACKsSent }),

@@ -26,7 +26,7 @@ func exampleSources() Sources {
 		SignalConnections: func() int { return 5 },
 		Agents:            func() Agents { return Agents{Workers: 3, Jobs: 4, Waiting: 1} },
 		Socket:            func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
-		Relays:            func() int { return 8 },
+		Relays:            func() Relays { return Relays{Open: 8, BytesIn: 81, BytesOut: 82} },
 		Webhooks:          func(context.Context) Webhooks { return Webhooks{Pending: 9, DeadLetters: 2} },
 	}
 }
@@ -52,7 +52,7 @@ func TestScrapeShowsEveryMetricAndPassesTheLinter(t *testing.T) {
 	for _, want := range []string{
 		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_video_subscriptions 6",
 		`meet_udp_packets_total{direction="out"} 20`, `meet_udp_bytes_total{direction="in"} 1000`, "meet_udp_dropped_total 1",
-		"meet_subscriber_packets_missed_total 70", "meet_subscriber_packets_resent_total 69", "meet_relays 8",
+		"meet_subscriber_packets_missed_total 70", "meet_subscriber_packets_resent_total 69", "meet_relays 8", `meet_relay_bytes_total{direction="in"} 81`, `meet_relay_bytes_total{direction="out"} 82`,
 		"meet_signal_connections 5", "meet_agent_workers 3", `meet_agent_jobs{state="waiting"} 1`, "meet_subscriber_packets_lost_total 13",
 		`meet_subscriber_round_trip_seconds_bucket{le="0.2"} 5`, "meet_subscriber_round_trip_seconds_count 6",
 		`meet_forwarding_seconds_bucket{le="0.0001"} 7`, "meet_forwarding_seconds_count 9", "meet_forwarding_seconds_sum 0.25",

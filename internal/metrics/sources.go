@@ -8,7 +8,7 @@ type Sources struct {
 	SignalConnections func() int // number of open signalling connections
 	Agents            func() Agents
 	Socket            func() Socket
-	Relays            func() int
+	Relays            func() Relays
 	Webhooks          func(context.Context) Webhooks
 }
 
@@ -43,6 +43,13 @@ type Socket struct {
 	PacketsIn, BytesIn, CallsIn    uint64
 	PacketsOut, BytesOut, CallsOut uint64
 	Dropped                        uint64
+}
+
+// Relays counts open TURN allocations, and the bytes that clients have sent and that participants have received through
+// relays since the start.
+type Relays struct {
+	Open              int
+	BytesIn, BytesOut uint64
 }
 
 // Agents counts connected agent workers, running jobs, and jobs that wait for a worker.

@@ -15,10 +15,11 @@ type ConnLimits struct {
 }
 
 // Default limits. One address may belong to a carrier-grade NAT (RFC 6598) or a school with hundreds of participants. Each
-// participant opens up to seven HTTP connections at the same time and, where UDP is blocked, a few TURN or ICE connections.
+// participant opens up to seven HTTP connections at the same time. Its browser opens up to two TURN connections, with and
+// without TLS, for each of its two peer connections, and, where UDP is blocked, a few ICE connections.
 var (
 	defaultHTTP = ConnLimits{Total: 16384, PerAddress: 4096}
-	defaultTURN = ConnLimits{Total: 4096, PerAddress: 512}
+	defaultTURN = ConnLimits{Total: 8192, PerAddress: 2048}
 	defaultICE  = ConnLimits{Total: 16384, PerAddress: 2048}
 )
 
