@@ -30,6 +30,8 @@
 //	PacketConn ─┬─▶ UDPMux ─▶ UDPMuxedConn, one for each ICE username fragment
 //	            └─▶ STUNConn: STUN and TURN
 //
+// Participants that use a TURN relay exchange packets with the UDPMux inside the process, see [Relays].
+//
 // Packets from an address go to its owner: the connection that first sent a STUN message to the address. Another connection
 // that sends a STUN response to the address receives copies. It becomes the owner when a DTLS handshake has proved that its
 // client receives packets at the address, or when no request for the owner has arrived from there for ownerSilence; see
