@@ -39,24 +39,37 @@ func (a *App) relayMetrics() metrics.Relays {
 	return metrics.Relays{Open: s.Relays, BytesIn: s.BytesSent, BytesOut: s.BytesReceived}
 }
 
-// iceServers returns the TURN servers for a participant, see rtc.Options.ICEServers. With a domain they have its name, to
-// which the certificate belongs.
-func (a *App) iceServers(host, user string, relayOnly bool) []*livekit.ICEServer {
-	urls := a.turnURLs(cmp.Or(a.config.Domain, host))
+// iceServers returns the STUN and TURN servers for a participant, see rtc.Options.ICEServers. With a domain they have its
+// name, to which the certificate belongs.
+//
+// The STUN server is necessary although the client needs no address of its own: libwebrtc passes packets that come from the
+// address of a TURN server to the TURN client alone, unless a STUN server has the same address. Media would thus never use
+// UDP without the relay.
+func (a *App) iceServers(host string, tlsPort int, user string, relayOnly bool) []*livekit.ICEServer {
+	host = cmp.Or(a.config.Domain, host)
+	urls, c := a.turnURLs(host, tlsPort), a.turn.ParticipantCredentials(user)
+	relay := &livekit.ICEServer{Urls: urls, Username: c.Username, Credential: c.Password}
 	if relayOnly {
-		urls = urls[len(urls)-1:]
+		relay.Urls = urls[len(urls)-1:]
+		return []*livekit.ICEServer{relay}
 	}
-	c := a.turn.ParticipantCredentials(user)
-	return []*livekit.ICEServer{{Urls: urls, Username: c.Username, Credential: c.Password}}
+	return []*livekit.ICEServer{{Urls: []string{turn.STUNURL(host, a.port())}}, relay}
 }
 
 // directTURN returns the TURN URLs and credentials for the browsers of a direct call.
-func (a *App) directTURN(host, session string) (urls []string, username, credential string) {
+func (a *App) directTURN(host string, tlsPort int, session string) (urls []string, username, credential string) {
 	c := a.turn.DirectCredentials(session)
-	return a.turnURLs(host), c.Username, c.Password
+	return a.turnURLs(host, tlsPort), c.Username, c.Password
 }
 
-// turnURLs returns the TURN URLs for a client that reaches the server at host.
-func (a *App) turnURLs(host string) []string {
-	return turn.URLs(host, int(a.Addr().Port()), a.certificates != nil)
+// turnURLs returns the TURN URLs for a client that reaches the server at host. tlsPort is the port by which it reaches the
+// server by TLS, or 0 if that is not known.
+func (a *App) turnURLs(host string, tlsPort int) []string {
+	if a.certificates == nil {
+		return turn.URLs(host, a.port(), 0)
+	}
+	return turn.URLs(host, a.port(), cmp.Or(tlsPort, a.port()))
 }
+
+// port returns the number of the TCP and the UDP port.
+func (a *App) port() int { return int(a.Addr().Port()) }

@@ -259,7 +259,7 @@ func TestReconnectedClientResumesItsSession(t *testing.T) {
 func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 	h, url := newHub(t)
 	h.opts.Port = 4321
-	h.opts.TURN = func(host, session string) ([]string, string, string) {
+	h.opts.TURN = func(host string, _ int, session string) ([]string, string, string) {
 		return []string{"turn:" + host}, "user " + session, "password"
 	}
 	a := connect(t, url)

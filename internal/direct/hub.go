@@ -36,9 +36,9 @@ type Options struct {
 	// NewRoom returns the name of a new room of the meeting server. When the members of a session admit a third peer,
 	// all three move to this room. If NewRoom is nil, they cannot move.
 	NewRoom func() string
-	// TURN returns the URLs and credentials of the TURN servers for a peer of a session that reaches the server at host.
-	// If it is nil, peers get no TURN servers.
-	TURN func(host, session string) (urls []string, username, credential string)
+	// TURN returns the URLs and credentials of the TURN servers for a peer of a session that reaches the server at host, and
+	// by TLS at tlsPort; see proxy.TLSPort. If it is nil, peers get no TURN servers.
+	TURN func(host string, tlsPort int, session string) (urls []string, username, credential string)
 }
 
 // Hub keeps the connected peers and the sessions between them.

@@ -35,7 +35,7 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 	}
 	servers := []ICEServer{{URLs: []string{h.STUNURL(r)}}}
 	if h.opts.TURN != nil {
-		urls, user, password := h.opts.TURN(h.serverHost(r), id)
+		urls, user, password := h.opts.TURN(h.serverHost(r), proxy.TLSPort(r), id)
 		servers = append(servers, ICEServer{URLs: urls, Username: user, Credential: password})
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -57,6 +58,19 @@ func PageHost(r *http.Request) string {
 
 // Hostname returns the host name or IP address in PageHost, without a port and without brackets.
 func Hostname(r *http.Request) string { return (&url.URL{Host: PageHost(r)}).Hostname() }
+
+// TLSPort returns the port that the browser connected to, if this server terminates the TLS connection, otherwise 0. It may
+// differ from the port that the server listens on, for example in a container.
+func TLSPort(r *http.Request) int {
+	if r.TLS == nil {
+		return 0
+	}
+	port, err := strconv.ParseUint((&url.URL{Host: r.Host}).Port(), 10, 16)
+	if err != nil {
+		return 443
+	}
+	return int(port)
+}
 
 // ValidHost reports whether text contains only characters of hosts and ports, so that inserting it into a URL or a header
 // cannot change any other part.

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -242,6 +243,20 @@ func FuzzForwardingHeaders(f *testing.F) {
 			t.Errorf("host %q", host)
 		}
 	})
+}
+
+func TestTLSPortIsThatOfTheBrowsersURL(t *testing.T) {
+	for host, want := range map[string]int{"h": 443, "h:8443": 8443, "[2001:db8::7]": 443, "[2001:db8::7]:8080": 8080, "h:99999": 443} {
+		r := request("X-Forwarded-Proto: https")
+		r.Host = host
+		if got := proxy.TLSPort(r); got != 0 {
+			t.Errorf("%s: %d, although a proxy terminates TLS", host, got)
+		}
+		r.TLS = &tls.ConnectionState{}
+		if got := proxy.TLSPort(r); got != want {
+			t.Errorf("%s: %d, want %d", host, got, want)
+		}
+	}
 }
 
 func TestHostnameIsTheHostWithoutItsPort(t *testing.T) {

@@ -39,7 +39,7 @@ func (rs *Rooms) HasRelayUser(id string) bool {
 	return rs.relayUsers.present[id]
 }
 
-// iceServers returns the TURN servers for the client. They are part of the join response and of the response to a resume.
+// iceServers returns the STUN and TURN servers for the client. They are part of the join response and of the response to a resume.
 func (cn *connections) iceServers() []*livekit.ICEServer {
 	rooms := cn.p.room.rooms
 	if !cn.mayUseRelay() {
@@ -48,7 +48,7 @@ func (cn *connections) iceServers() []*livekit.ICEServer {
 	if cn.relayUser == "" {
 		cn.relayUser = rooms.relayUsers.add()
 	}
-	return rooms.opts.ICEServers(cn.p.req.Host, cn.relayUser, cn.path() == peer.RelayOnly)
+	return rooms.opts.ICEServers(cn.p.req.Host, cn.p.req.TLSPort, cn.relayUser, cn.path() == peer.RelayOnly)
 }
 
 // configuration returns the configuration for the client. If only a relay is left to try, it makes the client use nothing

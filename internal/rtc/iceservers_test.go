@@ -13,7 +13,7 @@ import (
 
 // withRelays makes ICEServers return a server whose URL has its arguments.
 func withRelays(o *Options) {
-	o.ICEServers = func(host, user string, relayOnly bool) []*livekit.ICEServer {
+	o.ICEServers = func(host string, _ int, user string, relayOnly bool) []*livekit.ICEServer {
 		return []*livekit.ICEServer{{Urls: []string{fmt.Sprintf("%s %v", host, relayOnly)}, Username: user}}
 	}
 }

@@ -32,6 +32,7 @@ type JoinRequest struct {
 	NeverPause        bool // do not pause video when the bandwidth does not suffice
 	RemoteIP          string
 	Host              string // host name or IP address by which the client reaches the server, without a port
+	TLSPort           int    // port at which the client reaches the server by TLS; 0 if it does not, or through a proxy that terminates TLS
 
 	AddTracks []*livekit.AddTrackRequest
 	Offer     *livekit.SessionDescription

@@ -84,7 +84,7 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 		return rtc.JoinRequest{}, err
 	}
 	req, err := joinRequest(grants, r.URL.Query(), r.UserAgent(), v1)
-	req.Loopback, req.Host, req.RemoteIP = viaLoopback(r), proxy.Hostname(r), proxy.ClientIP(r)
+	req.Loopback, req.Host, req.TLSPort, req.RemoteIP = viaLoopback(r), proxy.Hostname(r), proxy.TLSPort(r), proxy.ClientIP(r)
 	return req, err
 }
 

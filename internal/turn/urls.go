@@ -6,12 +6,17 @@ import (
 )
 
 // URLs returns the TURN URLs (RFC 7065) of a server that clients reach at a host name or IP address. The last one is that
-// which passes most firewalls: TLS if the server terminates TLS (secure is set), otherwise TCP.
-func URLs(host string, port int, secure bool) []string {
+// which passes most firewalls: TLS if tlsPort is not 0, otherwise TCP.
+func URLs(host string, port, tlsPort int) []string {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	urls := []string{"turn:" + address + "?transport=udp", "turn:" + address + "?transport=tcp"}
-	if secure {
-		urls = append(urls, "turns:"+address+"?transport=tcp")
+	if tlsPort != 0 {
+		urls = append(urls, "turns:"+net.JoinHostPort(host, strconv.Itoa(tlsPort))+"?transport=tcp")
 	}
 	return urls
+}
+
+// STUNURL returns the STUN URL (RFC 7064) of a server that clients reach at a host name or IP address.
+func STUNURL(host string, port int) string {
+	return "stun:" + net.JoinHostPort(host, strconv.Itoa(port))
 }
