@@ -4,24 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
 	"text/tabwriter"
 
 	"meet/internal/admin"
 	"meet/internal/config"
 	"meet/internal/doctor"
+	"meet/internal/reach"
+	"meet/internal/token"
 )
 
 type doctorCommand struct {
 	serverSettings
-	JSON bool `name:"json" help:"Print the findings as JSON."`
+	URL  string `name:"url" help:"URL at which clients reach the server; https:// and the domain unless set. Each hop to it is checked." placeholder:"URL"`
+	JSON bool   `name:"json" help:"Print the findings as JSON."`
 }
 
 func (doctorCommand) Help() string {
-	return `Run it with the settings of the server. It changes nothing and contacts no other machine. Each line of the output begins
-with ok, warn or fail. If there is a problem, the line also says what to do. The exit status is 1 if a check fails.
+	return `Run it with the settings of the server. It changes nothing. Each line of the output begins with ok, warn or fail. If there is
+a problem, the line also says what to do. The exit status is 1 if a check fails.
+
+If a server is running and has a domain, or if --url is given, it also checks each hop on the way from a client to the
+server: the name, TCP, TLS, the HTTP response, UDP, and a call with itself through the relay (TURN), in a hidden room. It
+contacts no other machines except the name server, and the STUN server if one is configured.
 
 Example:
-  meet doctor --listen :9000 --data-dir /var/lib/meet`
+  meet doctor --listen :9000 --data-dir /var/lib/meet
+  meet doctor --url https://meet.example.org`
 }
 
 // errFailedChecks makes the command exit with status 1 after the findings were printed.
@@ -31,11 +42,23 @@ var errFailedChecks = errors.New("the server cannot run with these settings on t
 func (d doctorCommand) Run(ctx context.Context, env environment) error {
 	// Invalid settings are findings too. The other checks use the valid settings.
 	cfg, problems := config.Load(config.Source{File: d.Config, DotEnv: ".env", Environ: env.environ, Flags: d.flags()})
-	findings := append(settingsFindings(cfg, problems), doctor.Examine(ctx, doctor.Options{
-		Listen: cfg.Listen, DataDir: cfg.DataDir, NodeIP: cfg.NodeIP,
-	})...)
-	if problems == nil && doctor.Serving(ctx, cfg.Listen) {
-		findings = append(findings, apiFinding(ctx, cfg))
+	address, err := d.publicURL(cfg)
+	if err != nil {
+		return err
+	}
+	o := doctorOptions(cfg, address)
+	findings := append(settingsFindings(cfg, problems), doctor.Examine(ctx, o)...)
+	running := problems == nil && doctor.Serving(ctx, cfg.Listen)
+	if running {
+		findings = append(findings, apiFinding(ctx, cfg, address))
+	}
+	switch {
+	case d.URL != "" || address != nil && running:
+		findings = append(findings, reach.Check(ctx, reach.Options{URL: address.String(), Token: doctorToken(cfg), Roots: o.Roots})...)
+	case address != nil:
+		findings = append(findings, doctor.Finding{
+			Check: "reachability", Status: doctor.Warn, Text: "the way from clients to the server was not checked, because it is not running", Advice: "start the server and run meet doctor again",
+		})
 	}
 	if err := d.print(env, findings); err != nil {
 		return err
@@ -46,6 +69,58 @@ func (d doctorCommand) Run(ctx context.Context, env environment) error {
 		}
 	}
 	return nil
+}
+
+// publicURL returns the URL at which clients reach the server: that of --url, or else that of the domain. It returns nil if
+// there is neither.
+func (d doctorCommand) publicURL(cfg config.Config) (*url.URL, error) {
+	if d.URL != "" {
+		u, err := url.Parse(d.URL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+			return nil, usageError{fmt.Errorf("--url: got %q, want a URL such as https://meet.example.org", d.URL)}
+		}
+		return u, nil
+	}
+	if cfg.Domain == "" {
+		return nil, nil
+	}
+	u := &url.URL{Scheme: "https", Host: cfg.Domain, Path: cfg.BasePath}
+	if _, port, err := net.SplitHostPort(cfg.Listen); err == nil && port != "443" {
+		u.Host = net.JoinHostPort(cfg.Domain, port)
+	}
+	return u, nil
+}
+
+// doctorOptions returns the options of the checks. address is the result of publicURL.
+func doctorOptions(cfg config.Config, address *url.URL) doctor.Options {
+	certificates := filepath.Join(cfg.DataDir, "certs")
+	o := doctor.Options{
+		Listen: cfg.Listen, DataDir: cfg.DataDir, NodeIP: cfg.NodeIP, STUNServer: cfg.STUNServer,
+		Domain: cfg.Domain, Certificates: filepath.Join(certificates, "acme"), TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey,
+	}
+	if address != nil {
+		o.Host = address.Hostname()
+	}
+	if cfg.LAN {
+		o.LANAuthority = filepath.Join(certificates, "lan-authority.pem")
+		o.Roots = doctor.AuthorityRoots(o.LANAuthority)
+	}
+	return o
+}
+
+// doctorToken returns the function that signs the tokens of the call that checks the server, or nil if these settings have no
+// API key.
+func doctorToken(cfg config.Config) func(identity string) (string, error) {
+	keys, err := usableKeys(cfg)
+	if err != nil || len(keys) == 0 {
+		return nil
+	}
+	room := unusedName("doctor-")
+	// The participants are hidden, so they do not appear in the record of meetings.
+	return func(identity string) (string, error) {
+		return token.New(keys[0].Name, keys[0].Secret).SetIdentity(identity).
+			SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room, Hidden: true}).ToJWT()
+	}
 }
 
 func (d doctorCommand) print(env environment, findings []doctor.Finding) error {
@@ -126,13 +201,21 @@ func splitErrors(err error) []error {
 
 // apiFinding calls the API of the server that runs on this machine, with the first API key of these settings, and
 // reports the result.
-func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
+//
+// A server with certificates that listens on a single address refuses plain HTTP there, so public, the URL at which clients
+// reach it, is called instead, if it is not nil.
+func apiFinding(ctx context.Context, cfg config.Config, public *url.URL) doctor.Finding {
 	f := doctor.Finding{Check: "running server", Status: doctor.Fail}
 	cfg.LiveKitURL = "" // check the server on this machine, not the one that browsers are sent to
 	address, err := serverAddress("", cfg)
 	if err != nil {
 		f.Text = err.Error()
 		return f
+	}
+	if host, _, _ := net.SplitHostPort(cfg.Listen); cfg.TLS() && public != nil {
+		if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() && !ip.IsLoopback() {
+			address = public.String()
+		}
 	}
 	keys, err := usableKeys(cfg)
 	if err != nil || len(keys) == 0 {

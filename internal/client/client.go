@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,8 @@ type Options struct {
 	// itself as a Go client.
 	ClientInfo *livekit.ClientInfo
 
+	// TLS, if not nil, verifies the server's certificate for signalling. TURN over TLS always uses the system's authorities.
+	TLS *tls.Config
 	// SettingEngine, if not nil, may change pion's settings before the first connection is created.
 	SettingEngine func(*webrtc.SettingEngine)
 	// OnSignal, if not nil, is called for each message of the server, in order, before the client handles it. It must

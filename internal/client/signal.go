@@ -19,7 +19,7 @@ func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, re
 	if err != nil {
 		return nil, nil, err
 	}
-	sock, err := dial(ctx, url, c.Token(), c.opts.JSON)
+	sock, err := dial(ctx, url, c.Token(), &c.opts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -50,12 +50,13 @@ type socket struct {
 }
 
 // dial opens a signalling socket. If the server refuses it, the error is a HandshakeError.
-func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
+func dial(ctx context.Context, url, token string, opts *Options) (*socket, error) {
 	header := http.Header{"Authorization": {"Bearer " + token}}
 	// During the handshake, gorilla/websocket respects only the deadline of ctx. To respect cancellation too, the
 	// deadline of the connection is set to the past.
 	stop := func() bool { return true }
 	dialer := *websocket.DefaultDialer
+	dialer.TLSClientConfig = opts.TLS
 	dialer.NetDialContext = func(opening context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(opening, network, address)
 		if err == nil {
@@ -78,7 +79,7 @@ func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 		return nil, fmt.Errorf("open signalling socket: %w", err)
 	}
 	ws.SetReadLimit(maxMessageSize)
-	return &socket{ws: ws, json: json, ended: make(chan struct{})}, nil
+	return &socket{ws: ws, json: opts.JSON, ended: make(chan struct{})}, nil
 }
 
 // readFirst reads the server's first message, which accepts or refuses the join or resume.

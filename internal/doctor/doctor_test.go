@@ -99,6 +99,10 @@ func TestPortCheckReportsWhetherPortIsFreeTakenOrUsedByMeet(t *testing.T) {
 	if !Serving(t.Context(), meet) {
 		t.Error("a running server is not recognized")
 	}
+	redirect := listenBoth(t, http.RedirectHandler("https://meet.example.org/rtc/validate", http.StatusPermanentRedirect))
+	if Serving(t.Context(), redirect) {
+		t.Error("a redirect to another machine is followed")
+	}
 	wantFinding(t, checkTCPPort(meet, true), OK, "a running Meet")
 	wantFinding(t, checkUDPPort(meet, true), OK, "a running Meet")
 
@@ -117,30 +121,39 @@ func TestUnspecifiedListenAddressIsReplacedByLoopback(t *testing.T) {
 	}
 }
 
-func TestAddressThatOthersCannotReachIsReported(t *testing.T) {
-	own := func(ips ...string) (list []netip.Addr) {
-		for _, ip := range append(ips, "127.0.0.1", "fe80::1") {
-			list = append(list, netip.MustParseAddr(ip))
-		}
-		return list
+// addresses parses IP addresses.
+func addresses(texts ...string) (all []netip.Addr) {
+	for _, s := range texts {
+		all = append(all, netip.MustParseAddr(s))
 	}
-	for _, tc := range []struct {
-		listen, nodeIP string
-		own            []netip.Addr
+	return all
+}
+
+func TestAddressThatOthersCannotReachIsReported(t *testing.T) {
+	for name, tc := range map[string]struct {
+		o              Options
+		public, usable []netip.Addr
 		status         Status
 		text           string
 	}{
-		{":8080", "", own("203.0.113.7"), OK, "203.0.113.7"},
-		{":8080", "", own("192.168.1.2", "203.0.113.7"), OK, "203.0.113.7, 192.168.1.2"},
-		{":8080", "", own("192.168.1.2"), Warn, "the local network"},
-		{":8080", "", own("100.64.3.4"), Warn, "the local network"},
-		{":8080", "", own(), Fail, "no address"},
-		{":8080", "203.0.113.7", own("192.168.1.2"), Warn, "not an address of this machine"},
-		{":8080", "192.168.1.2", own("192.168.1.2"), OK, "an address of this machine"},
-		{"127.0.0.1:8080", "", own("203.0.113.7"), Warn, "only this machine"},
-		{"[::1]:8080", "", own("203.0.113.7"), Warn, "only this machine"},
+		"public":                {Options{}, nil, addresses("192.168.1.2", "203.0.113.7"), OK, "192.168.1.2, 203.0.113.7"},
+		"private":               {Options{}, nil, addresses("192.168.1.2"), Warn, "the local network"},
+		"private, on a LAN":     {Options{LANAuthority: "lan.pem"}, nil, addresses("192.168.1.2"), OK, "192.168.1.2"},
+		"carrier-grade NAT":     {Options{}, nil, addresses("100.64.3.4"), Warn, "the local network"},
+		"none":                  {Options{}, nil, nil, Fail, "no address"},
+		"found by STUN":         {Options{}, addresses("203.0.113.7"), addresses("192.168.1.2"), OK, "192.168.1.2, 203.0.113.7"},
+		"node IP":               {Options{NodeIP: "203.0.113.7"}, nil, addresses("192.168.1.2"), Warn, "203.0.113.7 is not an address of this machine"},
+		"node IP of this host":  {Options{NodeIP: "203.0.113.8"}, nil, addresses("192.168.1.2", "203.0.113.8"), OK, "192.168.1.2, 203.0.113.8"},
+		"one address":           {Options{Listen: "203.0.113.8:8080"}, nil, addresses("192.168.1.2", "203.0.113.8"), OK, "offered on 203.0.113.8"},
+		"only loopback":         {Options{Listen: "127.0.0.1:8080"}, nil, addresses("203.0.113.7"), Warn, "only this machine"},
+		"only loopback of IPv6": {Options{Listen: "[::1]:8080"}, nil, addresses("203.0.113.7"), Warn, "only this machine"},
 	} {
-		t.Run(tc.listen+" "+tc.nodeIP, func(t *testing.T) { wantFinding(t, assessAddress(tc.listen, tc.nodeIP, tc.own), tc.status, tc.text) })
+		t.Run(name, func(t *testing.T) {
+			if tc.o.Listen == "" {
+				tc.o.Listen = ":8080"
+			}
+			wantFinding(t, assessAddress(tc.o, tc.public, append(addresses("127.0.0.1"), tc.usable...), tc.usable), tc.status, tc.text)
+		})
 	}
 }
 

@@ -17,9 +17,11 @@ const queryTimeout = 5 * time.Second
 // stunRTO is the initial retransmission timeout of STUN (RFC 8489, section 6.2.1).
 const stunRTO = 500 * time.Millisecond
 
+// ErrNoAddress is returned if the server has answered with an address that cannot be public, such as a loopback address.
+var ErrNoAddress = errors.New("the answer contains no usable address")
+
 var (
 	errNoAnswer      = errors.New("no answer arrived; a firewall may drop UDP")
-	errNoAddress     = errors.New("the answer contains no usable address")
 	errWrongResponse = errors.New("the server answered with an error")
 )
 
@@ -78,7 +80,7 @@ func mappedAddress(m *stun.Message) (netip.Addr, error) {
 	}
 	a, _ := netip.AddrFromSlice(mapped.IP) // zero if there is none
 	if a = a.Unmap(); !a.IsGlobalUnicast() {
-		return netip.Addr{}, errNoAddress
+		return netip.Addr{}, ErrNoAddress
 	}
 	return a, nil
 }

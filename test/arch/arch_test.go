@@ -29,11 +29,11 @@ var (
 // rules says for each package which packages it may and must not import. Every package has a row, and every row has a
 // package. docs/architecture.md shows the rules as a table.
 var rules = map[string]rule{
-	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/backup", "internal/doctor"}, forbidden: []string{pion, echo}},
+	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/backup", "internal/doctor", "internal/reach"}, forbidden: []string{pion, echo}},
 	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},
 	"internal/config":    {},
-	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}},                    // an API client
-	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/wire"}, forbidden: []string{pion, echo, nats}}, // opens the same socket as the server
+	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}},                                         // an API client
+	"internal/doctor":    {allowed: []string{"internal/netaddr", "internal/publicip", "internal/wire"}, forbidden: []string{pion, echo, nats}}, // opens the same socket as the server
 	"internal/backup":    {allowed: []string{"internal/store"}, forbidden: append(httpParts, pion, nats)},
 	"internal/certs":     {forbidden: []string{pion, echo, nats}},
 	"internal/bytequeue": {forbidden: append(httpParts, pion)},
@@ -49,6 +49,7 @@ var rules = map[string]rule{
 	"internal/rtc":       {allowed: []string{"internal/ratelimit", "internal/loop", "internal/peer", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, forbidden: append(httpParts, nats)},
 	"internal/peer":      {allowed: []string{"internal/loop", "internal/netaddr", "internal/sfu"}, forbidden: append(httpParts, nats)},
 	"internal/netaddr":   {forbidden: append(httpParts, pion, nats, "log")},
+	"internal/reach":     {allowed: []string{"internal/client", "internal/doctor", "internal/publicip"}, forbidden: []string{echo, nats}},
 	"internal/publicip":  {forbidden: append(httpParts, nats, "github.com/pion/webrtc")},
 	"internal/proxy":     {forbidden: []string{pion, echo, nats}},
 
@@ -94,7 +95,7 @@ var rules = map[string]rule{
 // methods of the API.
 var protobufUsers = []string{
 	"internal/signal", "internal/rtc", "internal/peer", "internal/api", "internal/agent", "internal/webhook", "internal/client", "internal/loadtest", "internal/app",
-	"internal/admin", "cmd/meet", "test/harness",
+	"internal/admin", "internal/reach", "cmd/meet", "test/harness",
 }
 
 // goPackage is a package in the output of go list.

@@ -244,6 +244,8 @@ func serve(ctx context.Context, t *testing.T, h *networks.Host, flags ...string)
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			t.Logf("log of the server on %s:\n%s", h.Name, s.log.String())
 		}
 	})

@@ -161,6 +161,7 @@ func (h *Host) Resolve(lines ...string) {
 		if err := os.RemoveAll(dir); err != nil {
 			h.t.Error(err)
 		}
+		_ = os.Remove("/etc/netns") // fails while other tests use it
 	})
 	for name, text := range map[string]string{"hosts": strings.Join(append(lines, "127.0.0.1 localhost"), "\n") + "\n", "resolv.conf": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
