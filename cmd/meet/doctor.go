@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -116,9 +117,10 @@ func doctorToken(cfg config.Config) func(identity string) (string, error) {
 		return nil
 	}
 	room := unusedName("doctor-")
-	// The participants are hidden, so they do not appear in the record of meetings.
+	// The participants are hidden, so they do not appear in the record of meetings. The room closes soon after they leave.
+	roomConfig := json.RawMessage(`{"departureTimeout": 1}`)
 	return func(identity string) (string, error) {
-		return token.New(keys[0].Name, keys[0].Secret).SetIdentity(identity).
+		return token.New(keys[0].Name, keys[0].Secret).SetIdentity(identity).SetRoomConfig(roomConfig).
 			SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room, Hidden: true}).ToJWT()
 	}
 }
