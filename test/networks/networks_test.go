@@ -51,7 +51,7 @@ func TestSTUNServerReportsThePublicAddress(t *testing.T) {
 	h := newHome(n)
 	serve(ctx, t, h.outside) // answers STUN on its UDP port
 	s := serve(ctx, t, h.server, "--stun-server", "203.0.113.2:8080")
-	eventually(ctx, t, "the public address is found", func() bool { return s.logged("203.0.113.1") })
+	eventually(ctx, t, "the public address is found", func() bool { return s.logged("new=[203.0.113.1]") })
 	inside, outside := join(ctx, t, h.inside, "http://10.0.1.2:8080"), join(ctx, t, h.outside, "http://203.0.113.1:8080")
 	hold(ctx, t, inside, outside)
 	inside.wantCandidates("10.0.1.2", "203.0.113.1")
@@ -65,6 +65,17 @@ func TestServerWorksWhenItsSTUNServerDoesNotAnswer(t *testing.T) {
 	inside, server := join(ctx, t, h.inside, "http://10.0.1.2:8080"), join(ctx, t, h.server, "http://10.0.1.2:8080")
 	hold(ctx, t, inside, server)
 	inside.wantCandidates("10.0.1.2")
+}
+
+func TestAddressOfTheDomainIsOffered(t *testing.T) {
+	ctx, n := newNetwork(t)
+	h := newHome(n)
+	h.server.Resolve("203.0.113.1 meet.example.org", "127.0.1.1 meet.example.org") // Debian adds the latter
+	s := serve(ctx, t, h.server, "--domain", "meet.example.org", "--http-listen", "off", "--acme-url", "https://127.0.0.1:9/directory")
+	eventually(ctx, t, "the public address is found", func() bool { return s.logged("new=[203.0.113.1]") })
+	local := join(ctx, t, h.server, "http://localhost:8080") // without a certificate, others cannot join
+	eventually(ctx, t, "addresses are offered", func() bool { return len(local.candidates()) == 6 })
+	local.wantCandidates("127.0.0.1", "10.0.1.2", "203.0.113.1")
 }
 
 func TestAddressInTheURLIsOfferedOnlyToTheClientThatUsedIt(t *testing.T) {
