@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/pion/transport/v4/packetio"
@@ -31,6 +32,12 @@ func (c *PacketConn) STUNConn() *STUNConn {
 	return a
 }
 
+// stunPacket is memory for an entry of a STUNConn's queue.
+type stunPacket [addressSize + maxDatagramIn]byte
+
+// stunPackets holds unused memory for entries. With TURN over UDP, every media packet of a client passes through the queue.
+var stunPackets = sync.Pool{New: func() any { return new(stunPacket) }}
+
 // addressSize is the length in bytes of an IPv6 address and a port.
 const addressSize = 18
 
@@ -44,11 +51,15 @@ func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 		a.conn.rateLimited.Add(1)
 		return true
 	}
-	packet := make([]byte, addressSize, addressSize+len(b))
+	if len(b) > maxDatagramIn {
+		return true
+	}
+	packet := stunPackets.Get().(*stunPacket)
 	address := from.Addr().As16()
-	copy(packet, address[:])
+	copy(packet[:], address[:])
 	binary.BigEndian.PutUint16(packet[16:], from.Port())
-	_, _ = a.queue.Write(append(packet, b...)) // fails if the queue is full
+	_, _ = a.queue.Write(packet[:addressSize+copy(packet[addressSize:], b)]) // fails if the queue is full
+	stunPackets.Put(packet)
 	return true
 }
 
@@ -85,8 +96,9 @@ func isRequest(b []byte) bool {
 
 // ReadFrom waits for a packet.
 func (a *STUNConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	packet := make([]byte, addressSize+len(b))
-	n, err := a.queue.Read(packet)
+	packet := stunPackets.Get().(*stunPacket)
+	defer stunPackets.Put(packet)
+	n, err := a.queue.Read(packet[:])
 	if err != nil || n < addressSize {
 		return 0, nil, net.ErrClosed
 	}

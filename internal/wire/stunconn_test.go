@@ -102,3 +102,29 @@ func TestSTUNConnAndMediaShareOneSocket(t *testing.T) {
 		t.Errorf("a read of a closed STUNConn returned %v", err)
 	}
 }
+
+// The TURN server stops when ReadFrom fails, so one large packet must not make it fail.
+func TestSTUNConnTruncatesPacketsLargerThanTheReadersBuffer(t *testing.T) {
+	c := listen(t, "udp4", "127.0.0.1:0", Options{})
+	stun := c.STUNConn()
+	go func() { // ends when c is closed
+		for {
+			if _, _, err := c.ReadFromAddrPort(make([]byte, maxDatagramIn)); err != nil {
+				return
+			}
+		}
+	}()
+	client := listen(t, "udp4", "127.0.0.1:0", Options{})
+	b := make([]byte, 1600)
+	for _, size := range []int{maxDatagramIn, 8, len(b) + 1, 100} {
+		packet := make([]byte, size)
+		packet[0] = channelData << 4
+		if _, err := client.WriteTo(packet, c.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		_ = stun.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if n, _, err := stun.ReadFrom(b); err != nil || n != min(size, len(b)) {
+			t.Fatalf("read %d of %d bytes, %v", n, size, err)
+		}
+	}
+}
