@@ -59,6 +59,7 @@ type App struct {
 	redirectPort int          // TCP port for plain HTTP; 0 if it is not open
 	tcp          *wire.ProtocolMux
 	turn         *turn.Server
+	public       func() []netip.Addr // addresses offered for media besides those of this machine
 	http         *http.Server
 	router       *echo.Echo // of http
 	proxies      proxy.Trusted
@@ -178,10 +179,11 @@ func (a *App) open(ctx context.Context) error {
 	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
 	a.router = a.newHTTP()
+	a.public = a.publicAddresses(nodeIP)
 	mux := wire.NewUDPMux(media)
 	mux.SetTCPMux(a.tcp.TCPMux())
 	a.rooms, err = rtc.New(mux, rtc.Options{
-		Log: a.log, Public: a.publicAddresses(nodeIP), TCP: a.tcp.TCPMux(), ICEServers: a.iceServers, OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+		Log: a.log, Public: a.public, TCP: a.tcp.TCPMux(), ICEServers: a.iceServers, OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,
 	})
 	if err != nil {

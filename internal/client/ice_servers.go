@@ -28,7 +28,7 @@ func (c *Client) setICEServers(servers []*livekit.ICEServer, config *livekit.Cli
 		conf.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
 	for _, s := range servers {
-		urls := slices.DeleteFunc(slices.Clone(s.Urls), func(url string) bool { return !matchesRelay(url, c.opts.Relay) })
+		urls := slices.DeleteFunc(withUDP(s.Urls, c.opts.Relay), func(url string) bool { return !matchesRelay(url, c.opts.Relay) })
 		if len(urls) > 0 {
 			conf.ICEServers = append(conf.ICEServers, webrtc.ICEServer{URLs: urls, Username: s.Username, Credential: s.Credential})
 		}
@@ -53,6 +53,22 @@ func (c *Client) CandidatePairs() []*webrtc.ICECandidatePair {
 		}
 	}
 	return pairs
+}
+
+// withUDP returns the URLs and, if relay is RelayUDP, those for UDP of the servers that have one for TCP. Meet omits them for
+// most clients, although it serves them, because libwebrtc would then receive no media directly over UDP.
+func withUDP(urls []string, relay string) []string {
+	urls = slices.Clone(urls)
+	if relay != RelayUDP {
+		return urls
+	}
+	for _, url := range urls {
+		if tcp, ok := strings.CutSuffix(url, "?transport="+RelayTCP); ok && strings.HasPrefix(url, "turn:") {
+			urls = append(urls, tcp+"?transport="+RelayUDP)
+		}
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
 }
 
 // matchesRelay reports whether the URL of a STUN or TURN server (RFC 7064, RFC 7065) belongs to a transport of

@@ -39,7 +39,20 @@ func (rs *Rooms) HasRelayUser(id string) bool {
 	return rs.relayUsers.present[id]
 }
 
-// iceServers returns the STUN and TURN servers for the client. They are part of the join response and of the response to a resume.
+// RelayRequest describes a participant that needs TURN servers.
+type RelayRequest struct {
+	Host     string // JoinRequest.Host
+	TLSPort  int    // JoinRequest.TLSPort
+	RemoteIP string // JoinRequest.RemoteIP
+	User     string // ID of the participant, see Rooms.HasRelayUser
+	// TURNUDP means that the client also connects directly over UDP if a TURN server has the address of the media socket.
+	TURNUDP bool
+	// Path is the path that the client must use. With peer.RelayOnly, the client can reach the server neither by UDP nor by
+	// ICE over TCP.
+	Path peer.Path
+}
+
+// iceServers returns the TURN servers for the client. They are part of the join response and of the response to a resume.
 func (cn *connections) iceServers() []*livekit.ICEServer {
 	rooms := cn.p.room.rooms
 	if !cn.mayUseRelay() {
@@ -48,7 +61,10 @@ func (cn *connections) iceServers() []*livekit.ICEServer {
 	if cn.relayUser == "" {
 		cn.relayUser = rooms.relayUsers.add()
 	}
-	return rooms.opts.ICEServers(cn.p.req.Host, cn.p.req.TLSPort, cn.relayUser, cn.path() == peer.RelayOnly)
+	req := cn.p.req
+	return rooms.opts.ICEServers(RelayRequest{
+		Host: req.Host, TLSPort: req.TLSPort, RemoteIP: req.RemoteIP, User: cn.relayUser, TURNUDP: cn.p.quirks.turnUDP, Path: cn.path(),
+	})
 }
 
 // configuration returns the configuration for the client. If only a relay is left to try, it makes the client use nothing

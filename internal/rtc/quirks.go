@@ -19,6 +19,7 @@ type clientQuirks struct {
 	// Properties of the client's connections.
 	fullICE        bool // does not support ICE-lite
 	tcp            bool // supports ICE over TCP
+	turnUDP        bool // connects directly over UDP even if a TURN server has the address of the media socket
 	zeroChecksum   bool // accepts SCTP packets without a checksum (RFC 9653)
 	red, av1       bool // can play RED and AV1; clients without the flag offer the codec but cannot play it
 	reusesSections bool // can play a second track on a media section that has carried another
@@ -62,6 +63,11 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 		fullICE: firefox,
 		// LiveKit's Go SDK, and its Swift SDK before 1.0.5, fail with ICE over TCP.
 		tcp: !goSDK && (sdk != livekit.ClientInfo_SWIFT || c.atLeast(1, 0, 5)),
+		// libwebrtc gathers direct candidates and reaches the TURN server with one socket. It passes packets from the server's
+		// address to TURN, which drops the responses to direct ICE checks. Chromium and Safari are built on it, and so are
+		// LiveKit's SDKs except for Go. A STUN server at the same address does not change this in livekit-client, which creates
+		// the connection before it gets the list of servers.
+		turnUDP: pion || firefox,
 		// LiveKit's Go SDK before 2.4.0 may fail with packets without a checksum.
 		zeroChecksum: !unknown && (!goSDK || c.atLeast(2, 4, 0)),
 		red:          !firefox && !safari,

@@ -111,10 +111,10 @@ func TestMajorClientsHaveExpectedQuirks(t *testing.T) {
 	}{
 		{"Chrome", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Chrome"}, func(q *clientQuirks) { q.sdk = "JS" }},
 		{"Firefox", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Firefox", Os: "windows"}, func(q *clientQuirks) {
-			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections = "JS", true, false, false, false
+			q.sdk, q.fullICE, q.turnUDP, q.red, q.syncsStreams, q.mapsSections = "JS", true, true, false, false, false
 		}},
 		{"Firefox on Android", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Firefox", Os: "Android"}, func(q *clientQuirks) {
-			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections, q.ignoresCodecOrder = "JS", true, false, false, false, true
+			q.sdk, q.fullICE, q.turnUDP, q.red, q.syncsStreams, q.mapsSections, q.ignoresCodecOrder = "JS", true, true, false, false, false, true
 		}},
 		{"Safari", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari"}, func(q *clientQuirks) {
 			q.sdk, q.red, q.av1, q.reusesSections = "JS", false, false, false
@@ -127,7 +127,7 @@ func TestMajorClientsHaveExpectedQuirks(t *testing.T) {
 		}},
 		{"Go", &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: "2.16.0", Protocol: 16}, func(q *clientQuirks) {
 			q.sdk, q.tcp, q.reusesSections, q.syncsStreams, q.mapsSections = "GO", false, false, false, false
-			q.fixedSendCodec, q.fixedReceiveCodec, q.needsFirstPacket = true, true, true
+			q.turnUDP, q.fixedSendCodec, q.fixedReceiveCodec, q.needsFirstPacket = true, true, true, true
 		}},
 		{"Rust of protocol 9", &livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 9}, func(q *clientQuirks) {
 			*q = clientQuirks{sdk: "RUST", tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, reconnectResponse: true, trackUnpublished: true}
@@ -136,7 +136,7 @@ func TestMajorClientsHaveExpectedQuirks(t *testing.T) {
 			q.sdk, q.syncsStreams, q.mapsSections, q.roomMoved = "SWIFT", false, false, false
 		}},
 		{"no client info", nil, func(q *clientQuirks) {
-			*q = clientQuirks{sdk: "UNKNOWN", tcp: true, red: true, av1: true, fixedSendCodec: true, fixedReceiveCodec: true, allResponses: true, reconnectResponse: true}
+			*q = clientQuirks{sdk: "UNKNOWN", tcp: true, turnUDP: true, red: true, av1: true, fixedSendCodec: true, fixedReceiveCodec: true, allResponses: true, reconnectResponse: true}
 		}},
 	} {
 		want, got := modern, quirksOf(tt.client)

@@ -24,10 +24,8 @@ type Options struct {
 	Log    *slog.Logger        // required
 	Public func() []netip.Addr // addresses to offer for media besides this machine's own; may be nil. Each connection calls it
 	TCP    ice.TCPMux          // carries the media of clients that cannot use UDP; nil disables that. The caller closes it
-	// ICEServers returns the STUN and TURN servers for a participant; nil means that there are none. host and tlsPort are
-	// JoinRequest.Host and TLSPort. user is an ID of the participant, see Rooms.HasRelayUser. If relayOnly is set, a client
-	// that can use neither UDP nor direct TCP needs servers that it can reach.
-	ICEServers func(host string, tlsPort int, user string, relayOnly bool) []*livekit.ICEServer
+	// ICEServers returns the TURN servers for a participant; nil means that there are none.
+	ICEServers func(RelayRequest) []*livekit.ICEServer
 	// OnEvent receives all events of the rooms, in order for each room. It runs on the room's loop, so it must not
 	// block and must not call a method of Rooms that waits for the loop.
 	OnEvent func(Event)

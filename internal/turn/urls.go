@@ -15,8 +15,3 @@ func URLs(host string, port, tlsPort int) []string {
 	}
 	return urls
 }
-
-// STUNURL returns the STUN URL (RFC 7064) of a server that clients reach at a host name or IP address.
-func STUNURL(host string, port int) string {
-	return "stun:" + net.JoinHostPort(host, strconv.Itoa(port))
-}

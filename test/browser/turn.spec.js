@@ -31,9 +31,11 @@ const test = base.extend({
 /** Returns a script that makes all peer connections use only relays that are reached over a transport, and records them. */
 const onlyRelay = (transport) => `(${(transport) => {
   const matches = (url) => (transport === 'tls' ? url.startsWith('turns:') : url.startsWith('turn:') && url.endsWith(`?transport=${transport}`));
+  // Most clients get no URL for UDP, but the server accepts it.
+  const overUDP = (url) => (transport === 'udp' ? url.replace(/^(turn:.*\?transport=)tcp$/, '$1udp') : url);
   const restrict = (config) =>
     transport && config?.iceServers
-      ? { ...config, iceTransportPolicy: 'relay', iceServers: config.iceServers.map((s) => ({ ...s, urls: [s.urls].flat().filter(matches) })) }
+      ? { ...config, iceTransportPolicy: 'relay', iceServers: config.iceServers.map((s) => ({ ...s, urls: [s.urls].flat().map(overUDP).filter(matches) })) }
       : config;
   globalThis.connections = [];
   const Native = globalThis.RTCPeerConnection;
