@@ -232,12 +232,13 @@ func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	a.router = e
 	base, endStreams := context.WithCancel(context.Background())
-	handler := bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout}
+	handler := writeDeadlines{bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout}, streamWriteTimeout}
 	a.http = &http.Server{
 		Handler:           withSecureHeaders(a.proxies.Handler(a.requireHTTPS(handler, 0))),
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		IdleTimeout:       idleTimeout,
+		HTTP2:             http2Config,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // mostly broken connections of clients
 	}

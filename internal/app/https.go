@@ -27,6 +27,13 @@ const (
 	hstsValue = "max-age=31536000"
 )
 
+// http2Config bounds what an HTTP/2 connection costs. A page needs a few dozen streams at the same time. A client that sends no
+// complete frame, and does not respond to a ping, is disconnected.
+var http2Config = &http.HTTP2Config{
+	MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
+	SendPingTimeout: headerTimeout, PingTimeout: headerTimeout,
+}
+
 // alpnProtocols are the protocols that TLS connections may negotiate (RFC 7301), besides those of ACME: HTTP, and STUN and
 // TURN (RFC 7443).
 var alpnProtocols = []string{"h2", "http/1.1", "stun.turn", "stun.nat-discovery"}
