@@ -79,7 +79,7 @@ func (c *Config) apply(l settingsLayer) (problems []error) {
 		}
 		switch err := s.set(c, g.value); {
 		case errors.Is(err, errValue):
-			problems = append(problems, fmt.Errorf("%s: got %q, want %s", g.name, g.value, s.want))
+			problems = append(problems, fmt.Errorf("%s: got %q, want %s", g.name, withoutSecret(g.value), s.want))
 		case err != nil:
 			problems = append(problems, fmt.Errorf("%s: %w; want %s", g.name, err, s.want))
 		}
@@ -161,7 +161,7 @@ func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 		switch {
 		case !ok || region == "" || value == "":
 		case !isServerURL(value):
-			problems = append(problems, fmt.Errorf("%s: got %q, want a URL such as wss://live.example.org", name, value))
+			problems = append(problems, fmt.Errorf("%s: got %q, want a URL such as wss://live.example.org", name, withoutSecret(value)))
 		default:
 			regions[region] = value
 		}

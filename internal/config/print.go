@@ -155,6 +155,15 @@ func redact(address string) string {
 	return u.Scheme + "://" + u.Host + "/" + redacted
 }
 
+// withoutSecret returns a value for an error message. If the value is meant as a URL, it may contain a password, so
+// withoutSecret returns what redact leaves of it.
+func withoutSecret(value string) string {
+	if strings.Contains(value, "://") {
+		return redact(value)
+	}
+	return value
+}
+
 // orNil returns s, or nil if it is empty.
 func orNil(s string) any {
 	if s == "" {

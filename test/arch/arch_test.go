@@ -77,7 +77,7 @@ var rules = map[string]rule{
 	"web":                {allowed: []string{"web/templates"}},
 	"web/templates":      {forbidden: []string{echo}},
 	"test/arch":          {},
-	"test/attack":        {allowed: []string{"internal/token", "test/program"}},
+	"test/attack":        {allowed: []string{"internal/client", "internal/token", "test/program"}},
 	"test/cli":           {allowed: []string{"internal/client", "test/program"}},
 	"test/harness":       {allowed: []string{"internal/app", "internal/config"}},
 	"test/impair":        {},

@@ -34,13 +34,14 @@ type server struct {
 	t       *testing.T
 	pid     int
 	address string
+	output  string // file with what the program prints and logs
 }
 
-// start runs the program on a free loopback port until the test ends.
-func start(t *testing.T) *server {
+// start runs the program on a free loopback port until the test ends. flags are further command line flags.
+func start(t *testing.T, flags ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command(binary, "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--keys", apiKey+": "+apiSecret)
+	cmd := exec.Command(binary, append([]string{"--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--keys", apiKey + ": " + apiSecret}, flags...)...)
 	cmd.Dir = dir
 	out, err := os.Create(filepath.Join(dir, "out"))
 	if err != nil {
@@ -59,8 +60,8 @@ func start(t *testing.T) *server {
 			t.Logf("output of the server:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
-	s := &server{t: t, pid: cmd.Process.Pid}
-	link := regexp.MustCompile(`http://(127\.0\.0\.1:\d+|localhost:\d+)`)
+	s := &server{t: t, pid: cmd.Process.Pid, output: out.Name()}
+	link := regexp.MustCompile(`https?://(127\.0\.0\.1:\d+|localhost:\d+)`)
 	s.eventually("the server prints its address", func() bool {
 		text, _ := os.ReadFile(out.Name())
 		if found := link.FindSubmatch(text); found != nil {
