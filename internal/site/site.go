@@ -81,7 +81,7 @@ func (s *Site) Routes(e *echo.Echo) {
 	// Groups are not used: a group with middleware handles every path below it and answers 404 for a wrong method.
 	e.Use(s.secure)
 
-	compressed := middleware.Gzip() // for pages and JSON; static files are compressed already, events are streamed
+	compressed := compress() // for pages and JSON; static files are compressed already, events are streamed
 	limited, lookUp := limit(tokensPerAddress, tokensInTotal), limit(lookUpsPerAddress, lookUpsInTotal)
 
 	handleGet(e, "/", s.lobbyPage, lookUp, compressed)
