@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
 	"meet/internal/fault"
@@ -49,5 +53,22 @@ func TestFaultKindsMapToTwirpCodes(t *testing.T) {
 	}
 	if e := translate(fmt.Errorf("ask: %w", context.Canceled)); e.Code() != twirp.Canceled {
 		t.Errorf("a cancelled call is translated as %v", e)
+	}
+}
+
+// limitedRooms is a RoomService that has reached a limit.
+type limitedRooms struct{ livekit.RoomService }
+
+func (limitedRooms) ListRooms(context.Context, *livekit.ListRoomsRequest) (*livekit.ListRoomsResponse, error) {
+	return nil, fmt.Errorf("list: %w", fault.After(fault.New(fault.Exhausted, "too many rooms"), 9500*time.Millisecond))
+}
+
+func TestErrorAboutALimitHasTheTimeUntilRetry(t *testing.T) {
+	server := livekit.NewRoomServiceServer(limitedRooms{}, twirp.WithServerInterceptors(errorInterceptor(slog.New(slog.DiscardHandler))))
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/twirp/livekit.RoomService/ListRooms", strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	server.ServeHTTP(w, r)
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "10" || !strings.Contains(w.Body.String(), `"code":"resource_exhausted"`) {
+		t.Errorf("%d, retry after %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
 	}
 }

@@ -13,14 +13,10 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/netutil"
-
 	"meet/internal/proxy"
 )
 
 const (
-	// maxRedirectConns bounds the open connections to the port for plain HTTP. They are short.
-	maxRedirectConns = 1024
 	// maxHeaderBytes bounds the headers of a request. Browsers send a few kilobytes, and proxies add a few hundred bytes.
 	maxHeaderBytes = 64 << 10
 	// hstsValue is the Strict-Transport-Security header: browsers use only https for this host for a year (RFC 6797).
@@ -127,7 +123,7 @@ func (a *App) openRedirect(site http.Handler) {
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.goroutines.Go(func() { // ends when Close closes the server
-		if err := server.Serve(netutil.LimitListener(listener, maxRedirectConns)); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(newCountedListener(listener, maxRedirectConns, maxRedirectConnsPerAddress)); !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("plain http is no longer redirected to https", "err", err)
 		}
 	})
