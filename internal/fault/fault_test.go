@@ -59,7 +59,9 @@ func TestTimeUntilRetryIsInWholeSeconds(t *testing.T) {
 		err  error
 		want int
 	}{
-		{nil, 0}, {io.EOF, 0}, {down, 0},
+		{nil, 0},
+		{io.EOF, 0},
+		{down, 0},
 		{busy, 1},
 		{fault.After(busy, 0), 1},
 		{fault.After(busy, 1001*time.Millisecond), 2},
