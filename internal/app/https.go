@@ -17,8 +17,11 @@ import (
 )
 
 const (
-	// maxHeaderBytes bounds the headers of a request. Browsers send a few kilobytes, and proxies add a few hundred bytes.
-	maxHeaderBytes = 64 << 10
+	// maxHeaderBytes bounds the headers of a request, which contain its URL. A token, and a join request in the URL of
+	// /rtc/v1, may contain metadata of 512 KiB.
+	maxHeaderBytes = 1 << 20
+	// maxRedirectHeaderBytes bounds the headers of a request to the port for plain HTTP. Browsers send a few kilobytes.
+	maxRedirectHeaderBytes = 64 << 10
 	// hstsValue is the Strict-Transport-Security header: browsers use only https for this host for a year (RFC 6797).
 	hstsValue = "max-age=31536000"
 )
@@ -120,7 +123,7 @@ func (a *App) openRedirect(site http.Handler) {
 	}
 	server := &http.Server{
 		Handler: withSecureHeaders(handler), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: headerTimeout,
-		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: maxRedirectHeaderBytes, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	a.goroutines.Go(func() { // ends when Close closes the server
 		if err := server.Serve(newCountedListener(listener, maxRedirectConns, maxRedirectConnsPerAddress)); !errors.Is(err, http.ErrServerClosed) {

@@ -137,7 +137,7 @@ func TestConnectionWithSlowHeadersIsClosed(t *testing.T) {
 }
 
 func TestRequestWithOversizedHeadersIsRefused(t *testing.T) {
-	const size = 200 << 10
+	const size = 2 << 20
 	cfg := harness.Settings(t)
 	trust := useTLS(t, &cfg)
 	cfg.HTTPListen = freeAddress(t)
@@ -155,7 +155,7 @@ func TestRequestWithOversizedHeadersIsRefused(t *testing.T) {
 	}
 	transport := &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	for _, n := range []int{20 << 10, size} {
+	for _, n := range []int{800 << 10, size} {
 		req, err := http.NewRequest(http.MethodGet, "https://"+s.Address+"/healthz", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +188,7 @@ func TestNumberOfHTTP2StreamsIsLimited(t *testing.T) {
 		if n, ok := settings.Value(http2.SettingMaxConcurrentStreams); !ok || n != 100 {
 			t.Errorf("%d streams, %v", n, ok)
 		}
-		if n, ok := settings.Value(http2.SettingMaxHeaderListSize); !ok || n > 128<<10 {
+		if n, ok := settings.Value(http2.SettingMaxHeaderListSize); !ok || n > 2<<20 {
 			t.Errorf("%d bytes of headers, %v", n, ok)
 		}
 		return
