@@ -76,6 +76,7 @@ var rules = map[string]rule{
 	"internal/loadtest":  {allowed: []string{"internal/client", "internal/token"}},
 	"web":                {allowed: []string{"web/templates"}},
 	"web/templates":      {forbidden: []string{echo}},
+	"scripts/archive":    {},
 	"test/arch":          {},
 	"test/attack":        {allowed: []string{"internal/client", "internal/token", "test/program"}},
 	"test/cli":           {allowed: []string{"internal/client", "test/program"}},
