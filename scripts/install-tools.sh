@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs missing programs that the tests need besides Go: Node.js with npm, Chromium, Firefox, ffmpeg, iproute2, nftables,
-# openssl, certutil and the proxies nginx, Apache, Caddy and HAProxy. It needs Debian. On other systems it lists what to install.
+# openssl, certutil, systemd-analyze and the proxies nginx, Apache, Caddy and HAProxy. It needs Debian. On other systems it lists
+# what to install.
 set -euo pipefail
 
 missing=()
@@ -13,6 +14,7 @@ command -v ip >/dev/null || missing+=(iproute2)
 command -v openssl >/dev/null || missing+=(openssl)
 [ -x /usr/sbin/nft ] || missing+=(nftables)
 command -v certutil >/dev/null || missing+=(libnss3-tools)
+command -v systemd-analyze >/dev/null || missing+=(systemd) # checks the service file of the package
 servers=()
 [ -x /usr/sbin/nginx ] || servers+=(nginx)
 [ -x /usr/bin/caddy ] || servers+=(caddy)

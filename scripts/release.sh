@@ -26,6 +26,10 @@ done
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH CGO_ENABLED=0 LC_ALL=C TZ=UTC
+# As Go would set them; but Go does not in a worktree of git.
+commit=$(git rev-parse --short=12 HEAD)
+[ -z "$(git status --porcelain)" ] || commit+=-modified
+stamp="-X main.commit=$commit -X main.date=$(git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf "$out"
@@ -58,7 +62,7 @@ for platform in "${platforms[@]}"; do
   binary=$work/$os/$arch/meet
   [ "$os" != windows ] || binary+=.exe
   echo "Building $name"
-  GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=true -ldflags "-s -w -buildid=" -o "$binary" ./cmd/meet
+  GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= $stamp" -o "$binary" ./cmd/meet
   extension=tar.gz
   [ "$os" != windows ] || extension=zip
   archive "$out/$name.$extension" "$name" "$binary" LICENSE README.md

@@ -11,6 +11,10 @@ import (
 	"meet/internal/app"
 )
 
+// commit and date are the commit that the program was built from and the commit's date. The linker sets them in
+// scripts/release.sh.
+var commit, date string
+
 type version struct {
 	JSON bool `name:"json" help:"Print the version as JSON."`
 }
@@ -28,6 +32,9 @@ func (v version) Run(env environment) error {
 		settings = info.Settings
 	}
 	built := buildCommit(settings)
+	if commit != "" {
+		built = map[string]string{"commit": commit, "date": date}
+	}
 	if v.JSON {
 		fields := map[string]string{"version": app.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH}
 		maps.Copy(fields, built)
@@ -40,7 +47,7 @@ func (v version) Run(env environment) error {
 }
 
 // buildCommit returns the commit that a program was built from and the commit's date, as "commit" and "date". Go adds
-// them when it builds in a repository; scripts/release.sh requires them. The commit ends with "-modified" if files
+// them when it builds in a repository. The commit ends with "-modified" if files
 // differed from it.
 func buildCommit(settings []debug.BuildSetting) map[string]string {
 	known := map[string]string{}

@@ -84,6 +84,7 @@ var rules = map[string]rule{
 	"test/impair":        {},
 	"test/measure":       {},
 	"test/networks":      {},
+	"test/package":       {},
 	"test/program":       {},
 	"test/prose/sample":  {},
 	"test/server":        {},
