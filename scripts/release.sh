@@ -32,6 +32,7 @@ commit=$(git rev-parse --short=12 HEAD)
 stamp="-X main.commit=$commit -X main.date=$(git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+[ "$out" = dist ] || [ -z "$(ls -A "$out" 2>/dev/null)" ] || fail "--out: the folder $out is not empty"
 rm -rf "$out"
 mkdir -p "$out"
 out=$(cd "$out" && pwd)

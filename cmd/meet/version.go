@@ -47,8 +47,7 @@ func (v version) Run(env environment) error {
 }
 
 // buildCommit returns the commit that a program was built from and the commit's date, as "commit" and "date". Go adds
-// them when it builds in a repository. The commit ends with "-modified" if files
-// differed from it.
+// them when it builds in a repository. The commit ends with "-modified" if files differed from it.
 func buildCommit(settings []debug.BuildSetting) map[string]string {
 	known := map[string]string{}
 	for _, s := range settings {
