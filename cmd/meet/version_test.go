@@ -13,8 +13,11 @@ func TestVersionNamesTheCommitThatTheProgramWasBuiltFrom(t *testing.T) {
 		settings []debug.BuildSetting
 		want     map[string]string
 	}{
-		{"in a repository", []debug.BuildSetting{{Key: "vcs.revision", Value: commit}, {Key: "vcs.time", Value: "2026-12-01T02:03:04Z"}, {Key: "vcs.modified", Value: "false"}},
-			map[string]string{"commit": "9a47ed44b5b5", "date": "2026-12-01T02:03:04Z"}},
+		{
+			"in a repository",
+			[]debug.BuildSetting{{Key: "vcs.revision", Value: commit}, {Key: "vcs.time", Value: "2026-12-01T02:03:04Z"}, {Key: "vcs.modified", Value: "false"}},
+			map[string]string{"commit": "9a47ed44b5b5", "date": "2026-12-01T02:03:04Z"},
+		},
 		{"with changed files", []debug.BuildSetting{{Key: "vcs.revision", Value: commit}, {Key: "vcs.modified", Value: "true"}}, map[string]string{"commit": "9a47ed44b5b5-modified"}},
 		{"elsewhere", nil, map[string]string{}},
 	} {

@@ -33,7 +33,7 @@ func main() {
 // run writes the archive that the arguments describe.
 func run(args []string) error {
 	if len(args) < 3 {
-		return errors.New("usage: archive OUT FOLDER FILE...")
+		return errors.New("want an output file, a folder and at least one file")
 	}
 	seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64)
 	if err != nil {
