@@ -338,6 +338,17 @@ func TestCancelledRestoreChangesNothing(t *testing.T) {
 	}
 }
 
+// A file that Restore would refuse must not make the whole backup unusable.
+func TestFileThatCannotBeRestoredFailsTheBackup(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := openBucket(t, dir)
+	defer s.Close()
+	write(t, dir, map[string]string{"certs/a:b.pem": "a certificate"})
+	if _, err := backup.Create(t.Context(), io.Discard, dir, s, version); err == nil || !strings.Contains(err.Error(), "a:b.pem") {
+		t.Errorf("%v, want an error with the name of the file", err)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	f.Add(makeBackup(f))
 	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))

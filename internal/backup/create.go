@@ -77,6 +77,8 @@ func (a *writer) addFolder(dir string) error {
 				return err
 			case !e.Type().IsRegular() || isTemporary(name):
 				return nil
+			case !validName(filesPrefix + name):
+				return fmt.Errorf("the file %q is not one of Meet's: move it out of the data folder", name)
 			}
 			return a.addFile(root, name)
 		})
