@@ -272,7 +272,12 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)
-	pages := site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), Log: a.log}
+	pages := site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), InviteOrigin: a.inviteOrigin, Log: a.log}
+	if lan, ok := a.certificates.(*certs.LAN); ok {
+		root := lan.Root()
+		pages.Authority = &site.Authority{Name: root.Certificate.Subject.CommonName, DER: root.DER(), PEM: root.PEM(), Fingerprint: root.Fingerprint()}
+		pages.HTTPSOrigin = a.httpsOrigin
+	}
 	if a.config.DirectRooms {
 		pages.STUN = a.direct.STUNURL
 	}

@@ -38,8 +38,8 @@ var http2Config = &http.HTTP2Config{
 var alpnProtocols = []string{"h2", "http/1.1", "stun.turn", "stun.nat-discovery"}
 
 // plainPaths are the paths that are served without TLS: health checks, and the page that explains how to trust the
-// certificate authority of this server.
-var plainPaths = []string{"/healthz", "/readyz", "/trust"}
+// certificate authority of this server, with its scripts and styles.
+var plainPaths = []string{"/healthz", "/readyz", "/trust", "/static"}
 
 // tlsConfig returns the configuration of TLS connections, or nil if the server has no certificates.
 func (a *App) tlsConfig() *tls.Config {

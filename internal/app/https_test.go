@@ -100,6 +100,7 @@ func TestPlainHTTPIsRedirectedToHTTPS(t *testing.T) {
 		"IPv6":                         {s.Address, "[2001:db8::1]:9000", "/", "", "https://[2001:db8::1]:9000/"},
 		"port for plain HTTP":          {cfg.HTTPListen, "meet.example.org", "/", "", "https://meet.example.org:" + port + "/"},
 		"this machine":                 {s.Address, "localhost:" + port, "/", "", ""},
+		"file of the front end":        {s.Address, "meet.example.org", "/static/flist.txt", "", ""},
 		"health check":                 {s.Address, "meet.example.org", "/healthz", "", ""},
 		"a proxy that terminates TLS":  {s.Address, "meet.example.org", "/", "X-Forwarded-Proto: https\r\n", ""},
 		"a path that begins with //":   {s.Address, "meet.example.org", "//evil.example", "", "https://meet.example.org//evil.example"},

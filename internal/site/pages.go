@@ -64,7 +64,9 @@ func (s *Site) roomPage(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("X-Robots-Tag", "noindex") // links to rooms are private
-	return render(c, http.StatusOK, templates.RoomPage(s.roomView(room)))
+	v := s.roomView(room)
+	v.Shell.InviteOrigin = s.inviteOrigin(c.Request())
+	return render(c, http.StatusOK, templates.RoomPage(v))
 }
 
 // customPage serves a call on any LiveKit server, given its address and a token. Only the page's script reads the token:
@@ -96,7 +98,9 @@ func (s *Site) directPage(c echo.Context) error {
 	if session != "" {
 		c.Response().Header().Set("X-Robots-Tag", "noindex") // links to sessions are private
 	}
-	return render(c, http.StatusOK, templates.DirectPage(s.directView(session)))
+	v := s.directView(session)
+	v.Shell.InviteOrigin = s.inviteOrigin(c.Request())
+	return render(c, http.StatusOK, templates.DirectPage(v))
 }
 
 // testPage serves the connection test.

@@ -60,6 +60,7 @@ func RenderShells(m *assets.Manifest) (map[string][]byte, error) {
 		"custom": templates.CustomPage(templates.CustomView{Shell: v("Join with a token · Meet", "custom")}),
 		"direct": templates.DirectPage(templates.DirectView{Shell: v("Direct call · Meet", "direct")}),
 		"test":   templates.TestPage(templates.TestView{Shell: v("Connection test · Meet", "test")}),
+		"trust":  templates.TrustPage(templates.TrustView{Shell: v("Trust this server · Meet", "trust")}),
 	}
 	files := map[string][]byte{}
 	for name := range m.Entries {

@@ -41,7 +41,15 @@ type Options struct {
 	// STUN returns the address of a STUN server for the browser that sent the request. With it, two participants that
 	// are alone in a room can connect to each other directly. STUN is nil if direct connections are disabled.
 	STUN func(*http.Request) string
-	Log  *slog.Logger
+	// Authority is the certificate authority that devices must trust, or nil if the server has none.
+	Authority *Authority
+	// HTTPSOrigin returns the origin of this server over https for the browser that sent the request, such as
+	// "https://192.0.2.7:8080", or "" if the request has no valid host. It is needed only with Authority.
+	HTTPSOrigin func(*http.Request) string
+	// InviteOrigin returns the origin for links that are sent to others, or "" if that is the origin of the request, so that
+	// others can reach it. If it is nil, it is always the origin of the request.
+	InviteOrigin func(*http.Request) string
+	Log          *slog.Logger
 }
 
 // Site serves pages and JSON.
@@ -51,6 +59,9 @@ type Site struct {
 	base           string
 	stun           func(*http.Request) string // nil if direct connections are disabled
 	log            *slog.Logger
+	authority      *Authority // nil if the server has none
+	httpsOrigin    func(*http.Request) string
+	inviteOrigin   func(*http.Request) string
 	connectSources string // sources besides this server that pages may connect to
 	snapshots      *snapshots
 	streams        *ratelimit.Counter // open event streams
@@ -64,9 +75,13 @@ func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	}
 	s := &Site{
 		lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connectSources: connectSources(o.ServerURLs),
+		authority: o.Authority, httpsOrigin: o.HTTPSOrigin, inviteOrigin: o.InviteOrigin,
 		streams: ratelimit.NewCounter(ratelimit.Bounds{
 			Total: maxStreams, PerClient: maxStreamsPerNetwork, ErrTotal: errTooManyStreams, ErrPerClient: errTooManyStreamsFromNetwork,
 		}),
+	}
+	if s.inviteOrigin == nil {
+		s.inviteOrigin = func(*http.Request) string { return "" }
 	}
 	s.snapshots = newSnapshots(l, s.roomURL)
 	return s
@@ -94,6 +109,8 @@ func (s *Site) Routes(e *echo.Echo) {
 	handleGet(e, "/direct/:session", s.directPage, lookUp, compressed)
 
 	handleGet(e, "/test", s.testPage, lookUp, compressed)
+
+	s.trustRoutes(e, lookUp, compressed)
 
 	handleGet(e, "/api/rooms", s.rooms, lookUp, compressed)
 	handleGet(e, "/api/meetings", s.meetings, lookUp, compressed)

@@ -18,7 +18,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
       // One entry for each page. The build's manifest lists the files of each under these names.
-      input: { lobby: "pages/lobby.ts", room: "pages/room.tsx", custom: "pages/custom.tsx", direct: "pages/direct.tsx", test: "pages/test.tsx" },
+      input: { lobby: "pages/lobby.ts", room: "pages/room.tsx", custom: "pages/custom.tsx", direct: "pages/direct.tsx", test: "pages/test.tsx", trust: "pages/trust.ts" },
     },
   },
   // Tests read pages rendered by the server's templates.

@@ -1,4 +1,4 @@
-import { sitePath } from "../lib/base";
+import { inviteOrigin, sitePath } from "../lib/base";
 
 /** parseSession returns the session id in typed or pasted text: an id, with spaces, hyphens or capitals, or a link to it. */
 export function parseSession(input: string): string {
@@ -18,5 +18,5 @@ export function sessionPath(id: string): string {
 
 /** sessionLink returns the URL that the other person opens to join a session. */
 export function sessionLink(id: string): string {
-  return location.origin + sessionPath(id);
+  return inviteOrigin() + sessionPath(id);
 }

@@ -174,3 +174,12 @@ function toSentence(text: string): string {
   const upper = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(upper) ? upper : `${upper}.`;
 }
+
+/** isReachable returns whether a URL on this server answers and the browser accepts its certificate. */
+export async function isReachable(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(10_000) })).ok;
+  } catch {
+    return false;
+  }
+}

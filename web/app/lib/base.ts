@@ -5,3 +5,11 @@
 export function sitePath(path: string): string {
   return (document.documentElement.dataset.base ?? "") + path;
 }
+
+/**
+ * inviteOrigin returns the origin of links for other people. On a page that was opened on localhost, the server names an
+ * origin that others can reach in data-invite-origin.
+ */
+export function inviteOrigin(): string {
+  return document.documentElement.dataset.inviteOrigin ?? location.origin;
+}

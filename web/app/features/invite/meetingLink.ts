@@ -1,4 +1,6 @@
+import { inviteOrigin } from "../../lib/base";
+
 /** meetingLink returns the link for other people: the address of this page without query and fragment. */
 export function meetingLink(): string {
-  return location.origin + location.pathname;
+  return inviteOrigin() + location.pathname;
 }
