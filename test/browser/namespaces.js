@@ -37,6 +37,11 @@ export function createNamespaces() {
     addresses: { ada: '10.77.1.1', bo: '10.77.2.1' },
     /** Enables or disables the direct link between the browsers. */
     setDirect: (up) => ip('-n', ada, 'link', 'set', 'to-3', up ? 'up' : 'down'),
+    /** Makes the firewall of a namespace drop UDP silently, except on loopback. */
+    blockUDP(namespace) {
+      const chain = (way, name) => `chain ${way} { type filter hook ${way} priority 0; ${name} != "lo" meta l4proto udp drop; }`;
+      inside(namespace, '/usr/sbin/nft', `table inet block { ${chain('input', 'iifname')}; ${chain('output', 'oifname')}; }`);
+    },
     /** Returns how many UDP datagrams the server's namespace has received, from the kernel's counters. */
     datagrams() {
       const lines = inside(server, 'cat', '/proc/net/snmp').split('\n').filter((line) => line.startsWith('Udp:'));

@@ -13,7 +13,6 @@ const selectionTime = 4_000;
 /** How long the move to TCP may take, in milliseconds. */
 const switchTime = 15_000;
 
-const noRelay = "This server offers no relay.";
 
 /** signalling joins a room and measures the round trip over the WebSocket. */
 export async function signalling(session: Session): Promise<Outcome> {
@@ -67,7 +66,7 @@ export async function tcp(session: Session): Promise<Outcome> {
 
 /** turnUdp connects through the server's relay over UDP. */
 export function turnUdp(session: Session): Promise<Outcome> {
-  return relay(session, (servers) => ({ server: findRelay(servers, "turn", "udp"), protocol: "UDP" }));
+  return relay(session, (servers) => ({ server: findRelay(servers, "turn", "udp") ?? sameOverUdp(findRelay(servers, "turn", "tcp")), protocol: "UDP" }));
 }
 
 /** turnTls connects through the server's relay over TLS, or over TCP if the server has no TLS. */
@@ -83,8 +82,9 @@ async function relay(session: Session, choose: (servers: RTCIceServer[]) => { se
   const test = await session.newRoom();
   const holder = await session.connectSignalling(test.serverUrl, test.subscriberToken);
   try {
-    const { server, protocol } = choose(offeredServers(holder));
-    if (!server) return skipped(noRelay);
+    const servers = offeredServers(holder);
+    const { server, protocol } = choose(servers);
+    if (!server) return skipped(servers.length === 0 ? "This server offers no relay." : `This server offers no relay over ${protocol}.`);
     const outcome = await relayOutcome(session, test, server, protocol);
     return { ...outcome, title: `TURN over ${protocol}` };
   } finally {
@@ -121,6 +121,14 @@ export function findRelay(servers: RTCIceServer[], scheme: "turn" | "turns", tra
     }
   }
   return undefined;
+}
+
+/**
+ * sameOverUdp returns a relay over TCP as one over UDP. Meet answers both on one port, but need not offer UDP, because Chrome
+ * uses no direct UDP path to the address of a STUN server or a TURN server over UDP.
+ */
+export function sameOverUdp(tcp: RTCIceServer | undefined): RTCIceServer | undefined {
+  return tcp && { ...tcp, urls: String(tcp.urls).replace(/\?.*/, "?transport=udp") };
 }
 
 async function connectDirectly(session: Session): Promise<Room | undefined> {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { browserName } from "./browser";
 import { bandwidthProblem } from "./media";
-import { findRelay } from "./paths";
+import { findRelay, sameOverUdp } from "./paths";
 
 const servers: RTCIceServer[] = [
   { urls: ["stun:192.0.2.1:8080"] },
@@ -18,6 +18,11 @@ it("uses the standard transport of relays without a parameter", () => {
   expect(findRelay([{ urls: "turn:192.0.2.1" }], "turn", "udp")?.urls).toBe("turn:192.0.2.1");
   expect(findRelay([{ urls: "turn:192.0.2.1" }], "turn", "tcp")).toBeUndefined();
   expect(findRelay([{ urls: "turns:192.0.2.1" }], "turns", "tcp")?.urls).toBe("turns:192.0.2.1");
+});
+
+it("derives the relay over UDP from the one over TCP", () => {
+  expect(sameOverUdp(findRelay(servers, "turn", "tcp"))).toEqual(findRelay(servers, "turn", "udp"));
+  expect(sameOverUdp(undefined)).toBeUndefined();
 });
 
 it("finds no relay among STUN servers", () => {

@@ -16,7 +16,9 @@ const path = (change: Partial<MediaPath> = {}): MediaPath => ({
 
 it("says that calls work and which path media takes", () => {
   expect(summarize(steps(), path())).toEqual({ works: true, heading: "Calls work on this network. Media uses UDP.", notes: [] });
-  expect(summarize(steps(), path({ relayed: true, protocol: "tls" })).heading).toBe("Calls work on this network. Media uses a TURN relay over TLS.");
+  const relayed = summarize(steps(), path({ relayed: true, protocol: "tls" }));
+  expect(relayed.heading).toBe("Calls work on this network. Media uses a TURN relay over TLS.");
+  expect(relayed.notes).toEqual([expect.stringMatching(/^UDP gets through, but the browser uses another path/)]);
 });
 
 it("says that media uses TCP where UDP is blocked, and what to do", () => {

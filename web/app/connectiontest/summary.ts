@@ -22,6 +22,7 @@ export function summarize(steps: Step[], path: MediaPath | undefined): Summary {
   const heading = path ? `Calls work on this network. Media uses ${path.relayed ? "a " : ""}${pathText(path)}.` : "Calls work on this network.";
   const notes: string[] = [];
   if (step("udp")?.state === "failed") notes.push("UDP is blocked, so audio and video can be delayed when the network is busy. " + (step("udp")?.advice ?? ""));
+  else if (path && (path.relayed || path.protocol !== "udp")) notes.push("UDP gets through, but the browser uses another path, which can delay audio and video: tell the operator of this site.");
   for (const id of ["secure", "devices", "bandwidth"] as const) {
     const one = step(id);
     if (one && one.advice !== "" && one.state !== "skipped" && !notes.includes(one.advice)) notes.push(one.advice);

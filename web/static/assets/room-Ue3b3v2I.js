@@ -1,1 +1,0 @@
-import"./api-D32aEn22.js";import{O as e,t,v as n}from"./RoomScreen-DoCZL87H.js";import{O as r,i}from"./useCopy-Q6ZxbBCJ.js";var a=r(),o=i(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(t,{flow:new n(e(s.dataset.room))}));
