@@ -44,7 +44,7 @@ func addressError(address string) error {
 
 // serverAddress returns the address of the server to call. This is url, which is the value of --url. If url is empty,
 // it is the setting livekit_url, which the variable LIVEKIT_URL may set. If this is empty too, it is the address of
-// the server on this machine, from the settings listen and domain.
+// the server on this machine, from the setting listen.
 func serverAddress(url string, cfg config.Config) (string, error) {
 	switch {
 	case url != "":
@@ -59,13 +59,7 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "localhost"
 	}
-	scheme := "http"
-	if cfg.Domain != "" { // the name in the server's certificate
-		scheme, host = "https", cfg.Domain
-	} else if cfg.LAN || cfg.TLSCert != "" {
-		scheme = "https"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port), nil
+	return "http://" + net.JoinHostPort(host, port), nil
 }
 
 // withAdvice adds advice to an error of the server's API, if there is something that the user can do about it.
