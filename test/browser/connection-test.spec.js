@@ -97,12 +97,12 @@ test('all steps pass, and the report can be copied and downloaded', async ({ per
   expect([rooms, meetings], 'the lobby lists no test').toEqual([[], []]);
 });
 
-test('without camera and microphone the test continues with a generated picture and tone', async ({ launchOptions, server }) => {
+test('without camera and microphone the test continues with a generated video and tone', async ({ launchOptions, server }) => {
   const browser = await declining(launchOptions);
   const connectionTest = await ConnectionTest.run(await browser.newPage({ permissions: [] }), `${server.url}/test`);
   const { devices, publish, subscribe } = await connectionTest.states();
   expect({ devices, publish, subscribe }).toEqual({ devices: 'warning', publish: 'passed', subscribe: 'passed' });
-  await expect(connectionTest.step('devices')).toContainText('a test pattern is sent instead');
+  await expect(connectionTest.step('devices')).toContainText('a test video is sent instead');
   await expect(connectionTest.step('subscribe')).toContainText(/level [1-9]/);
   await expect(connectionTest.result).toContainText(/Calls work.*allow the camera/);
   await browser.close();

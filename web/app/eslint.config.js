@@ -12,7 +12,7 @@ const mayImport = {
   pages: ["call", "connectiontest", "direct", "styles", ...shared],
   direct: ["call", "callview", "features", ...parts], // a direct call can move to a room
   call: ["callview", "features", ...parts],
-  connectiontest: ["call/ending", "media", ...shared], // ending.ts explains why joining failed
+  connectiontest: ["call/ending", "media", "peer", ...shared], // ending.ts explains why joining failed
   callview: ["features", ...parts],
   features: parts,
   controls: ["media", ...shared],

@@ -36,7 +36,7 @@ const definitions: StepDefinition[] = [
   { id: "bandwidth", title: "Bandwidth and loss", needs: ["subscribe"], run: bandwidth },
 ];
 
-/** TestState is the state of a test, which the page shows. */
+/** TestState is the content of the page. */
 export interface TestState {
   phase: "ready" | "running" | "finished" | "cancelled";
   steps: Step[];

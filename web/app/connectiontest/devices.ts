@@ -2,7 +2,7 @@ import { describeMediaError, permissionOf } from "../media/localMedia";
 import type { DeviceKind, MediaProblem } from "../media/mediaProblem";
 import type { Session } from "./session";
 import { type Outcome, passed, warning } from "./step";
-import { testPattern, testTone } from "./testTracks";
+import { testVideo, testTone } from "./testTracks";
 
 const constraints: Record<DeviceKind, MediaStreamConstraints> = {
   microphone: { audio: true },
@@ -11,7 +11,7 @@ const constraints: Record<DeviceKind, MediaStreamConstraints> = {
 
 /**
  * devices requests the camera and the microphone. In place of a device that cannot be used, the test continues with a
- * generated pattern or tone.
+ * generated video or tone.
  */
 export async function devices(session: Session): Promise<Outcome> {
   const problems: MediaProblem[] = [];
@@ -27,8 +27,8 @@ export async function devices(session: Session): Promise<Outcome> {
     }
     const problem = await describeMediaError(kind, result);
     problems.push(problem);
-    facts.push(`${name}: ${problem.title} (${kind === "camera" ? "a test pattern is sent instead" : "a test tone is sent instead"})`);
-    session.tracks.push(kind === "camera" ? testPattern(session.signal) : testTone(session.signal));
+    facts.push(`${name}: ${problem.title} (${kind === "camera" ? "a test video is sent instead" : "a test tone is sent instead"})`);
+    session.tracks.push(kind === "camera" ? testVideo(session.signal) : testTone(session.signal));
   }
   if (session.signal.aborted) for (const track of session.tracks) track.stop();
   facts.push(...(await deviceCounts()));

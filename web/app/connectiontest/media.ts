@@ -3,7 +3,7 @@ import { createAudioAnalyser, RemoteAudioTrack, type Room, Track } from "livekit
 import { type Session, statsOf } from "./session";
 import { mediaPath, pathFacts, percentText, rateText, received, type Received, sent, type Sent, timeText } from "./stats";
 import { failed, type Outcome, passed, warning } from "./step";
-import { testPattern } from "./testTracks";
+import { testVideo } from "./testTracks";
 
 /** How long media may take to arrive, in milliseconds. The server reports at intervals of up to five seconds (RFC 3550, 6.2). */
 const arrivalTime = 15_000;
@@ -71,9 +71,9 @@ export async function subscribe(session: Session): Promise<Outcome> {
 export async function bandwidth(session: Session): Promise<Outcome> {
   const { publisher, subscriber } = session.media ?? {};
   if (!publisher || !subscriber) return failed("Run the test again.");
-  const pattern = testPattern(session.signal);
-  session.tracks.push(pattern);
-  await publisher.localParticipant.publishTrack(pattern, { source: Track.Source.ScreenShare, simulcast: false, videoCodec: "vp8", screenShareEncoding: load });
+  const video = testVideo(session.signal);
+  session.tracks.push(video);
+  await publisher.localParticipant.publishTrack(video, { source: Track.Source.ScreenShare, simulcast: false, videoCodec: "vp8", screenShareEncoding: load });
   await session.pause(rampTime);
   const [sentBefore, receivedBefore] = await Promise.all([statsOf(publisher), statsOf(subscriber)]);
   const start = performance.now();

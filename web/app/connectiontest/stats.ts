@@ -1,4 +1,5 @@
 // Evaluates the browser's statistics (W3C webrtc-stats).
+import { selectedPair } from "../peer/mediaRoute";
 
 type Entry = Record<string, unknown>;
 
@@ -48,13 +49,7 @@ const milliseconds = (seconds: unknown) => (typeof seconds === "number" ? second
 
 /** mediaPath returns the selected path, or undefined if none is selected. */
 export function mediaPath(report: RTCStatsReport): MediaPath | undefined {
-  const all = entries(report);
-  const byId = new Map(all.map((entry) => [entry.id, entry]));
-  const selectedIds = new Set(all.filter(({ type }) => type === "transport").map(({ selectedCandidatePairId }) => selectedCandidatePairId));
-  // Firefox has no transport entry and marks the selected pair itself.
-  const pair = all.find(({ type, id, selected }) => type === "candidate-pair" && (selectedIds.has(id) || selected === true));
-  const local = byId.get(pair?.localCandidateId);
-  const remote = byId.get(pair?.remoteCandidateId);
+  const { pair, local, remote } = selectedPair(entries(report)) ?? {};
   if (!pair || !local || !remote) return undefined;
   const relayed = local.candidateType === "relay";
   const protocol = relayed ? (local.relayProtocol ?? "udp") : local.protocol;

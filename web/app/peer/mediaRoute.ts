@@ -6,18 +6,18 @@ export type MediaRoute = "udp" | "tcp" | "relay-udp" | "relay-tcp" | "relay-tls"
 
 type Stats = Record<string, unknown>;
 
-/** selectedCandidates returns the candidates of the pair that a connection uses, or undefined if it uses none yet. */
-export function selectedCandidates(entries: Stats[]): { local: Stats | undefined; remote: Stats | undefined } | undefined {
+/** selectedPair returns the candidate pair that a connection uses, with its candidates, or undefined if it uses none yet. */
+export function selectedPair(entries: Stats[]): { pair: Stats; local: Stats | undefined; remote: Stats | undefined } | undefined {
   const byId = new Map(entries.map((entry) => [entry.id, entry]));
   const selectedIds = new Set(entries.filter(({ type }) => type === "transport").map(({ selectedCandidatePairId }) => selectedCandidatePairId));
   // Firefox has no transport entry and marks the selected pair itself.
   const pair = entries.find(({ type, id, selected }) => type === "candidate-pair" && (selectedIds.has(id) || selected === true));
-  return pair && { local: byId.get(pair.localCandidateId), remote: byId.get(pair.remoteCandidateId) };
+  return pair && { pair, local: byId.get(pair.localCandidateId), remote: byId.get(pair.remoteCandidateId) };
 }
 
 /** readRoute returns the route that the statistics of a connection show (W3C webrtc-stats), or undefined if there is none yet. */
 export function readRoute(report: RTCStatsReport): MediaRoute | undefined {
-  const local = selectedCandidates([...(report as unknown as Map<string, Stats>).values()])?.local;
+  const local = selectedPair([...(report as unknown as Map<string, Stats>).values()])?.local;
   if (!local) return undefined;
   if (local.candidateType !== "relay") return local.protocol === "tcp" ? "tcp" : "udp";
   return local.relayProtocol === "tls" ? "relay-tls" : local.relayProtocol === "tcp" ? "relay-tcp" : "relay-udp";

@@ -1,4 +1,4 @@
-import { selectedCandidates } from "./mediaRoute";
+import { selectedPair } from "./mediaRoute";
 
 /** direct: from browser to browser. relayed: through a TURN server, which cannot decrypt the media. */
 type Path = "unknown" | "direct" | "relayed";
@@ -35,7 +35,7 @@ export function receivedCount(entry: Record<string, unknown>): number {
 }
 
 function selectedPath(all: Record<string, unknown>[]): Path {
-  const selected = selectedCandidates(all);
+  const selected = selectedPair(all);
   if (!selected) return "unknown";
   return [selected.local, selected.remote].some((candidate) => candidate?.candidateType === "relay") ? "relayed" : "direct";
 }
