@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	"meet/internal/certs"
+	"meet/test/pebble"
 )
 
 const domain = "meet.example.org"
@@ -25,7 +26,7 @@ type acmeSource = certs.ACME
 // acmeTest is a site with a certificate from Pebble.
 type acmeTest struct {
 	*site
-	*pebble
+	*pebble.Server
 	options   certs.ACMEOptions
 	listeners certs.Listeners
 	log       *logBuffer
@@ -35,10 +36,10 @@ type acmeTest struct {
 func newACMETest(t *testing.T) *acmeTest {
 	t.Helper()
 	s := startSite(t)
-	p := startPebble(t, s)
+	p := pebble.Start(t, s.httpPort(), s.tlsPort())
 	log := &logBuffer{}
 	return &acmeTest{s, p, certs.ACMEOptions{
-		Domain: domain, URL: p.URL(), CAFile: p.caFile, Dir: filepath.Join(t.TempDir(), "acme"), Log: log.logger(),
+		Domain: domain, URL: p.Directory(), CAFile: p.CAFile, Dir: filepath.Join(t.TempDir(), "acme"), Log: log.logger(),
 		Interval: 100 * time.Millisecond,
 	}, certs.Listeners{Host: "127.0.0.1", HTTPPort: s.httpPort(), TLSPort: s.tlsPort()}, log}
 }
@@ -93,12 +94,12 @@ func TestCertificateIsObtainedByEitherChallenge(t *testing.T) {
 
 func TestHandshakesAreRefusedUntilThereIsACertificate(t *testing.T) {
 	a := newACMETest(t)
-	a.down.Store(true)
+	a.Down.Store(true)
 	source := a.open(t)
 	if _, err := source.GetCertificate(&tls.ClientHelloInfo{ServerName: domain}); !errors.Is(err, certs.ErrNoCertificate) {
 		t.Errorf("error %v, want ErrNoCertificate", err)
 	}
-	a.down.Store(false)
+	a.Down.Store(false)
 	a.waitForCertificate(t, nil)
 }
 
@@ -109,7 +110,7 @@ func TestStoredCertificateIsUsedAfterARestartWhileTheACMEServerIsDown(t *testing
 	if err := source.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a.down.Store(true)
+	a.Down.Store(true)
 	second := a.open(t)
 	if leaf := second.Leaf(); leaf == nil || !leaf.Equal(first) {
 		t.Error("the certificate after the restart is not the stored one")
@@ -170,7 +171,7 @@ func (a *acmeTest) revoke(t *testing.T) {
 	config = certmagic.New(cache, certmagic.Config{Storage: &certmagic.FileStorage{Path: copied}, OCSP: certmagic.OCSPConfig{DisableStapling: true}})
 	roots := x509.NewCertPool()
 	roots.AddCert(a.Certificate())
-	config.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(config, certmagic.ACMEIssuer{CA: a.pebble.URL(), TrustedRoots: roots, Agreed: true})}
+	config.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(config, certmagic.ACMEIssuer{CA: a.Directory(), TrustedRoots: roots, Agreed: true})}
 	if err := config.RevokeCert(t.Context(), domain, 4, false); err != nil { // superseded (RFC 5280, section 5.3.1)
 		t.Fatal(err)
 	}
@@ -181,9 +182,9 @@ func TestOldCertificateIsKeptWhileRenewalFails(t *testing.T) {
 		fail   func(*acmeTest)
 		reason string
 	}{
-		"server down":  {func(a *acmeTest) { a.down.Store(true) }, "the ACME server cannot be reached"},
-		"rate limit":   {func(a *acmeTest) { a.limited.Store(true) }, "the ACME server limits the rate of requests"},
-		"not resolved": {func(a *acmeTest) { a.resolves.Store(false); a.listeners.TLSPort = 0 }, "the ACME server cannot reach this machine"},
+		"server down":  {func(a *acmeTest) { a.Down.Store(true) }, "the ACME server cannot be reached"},
+		"rate limit":   {func(a *acmeTest) { a.Limited.Store(true) }, "the ACME server limits the rate of requests"},
+		"not resolved": {func(a *acmeTest) { a.Unknown.Store(true); a.listeners.TLSPort = 0 }, "the ACME server cannot reach this machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newACMETest(t)
@@ -229,7 +230,7 @@ func (a *acmeTest) expireRenewalInfo(t *testing.T) {
 
 func TestRefusedDomainIsLoggedWithTheReason(t *testing.T) {
 	a := newACMETest(t)
-	a.options.Domain = "blocked.example"
+	a.options.Domain = pebble.BlockedDomain
 	a.open(t)
 	eventually(t, "the refusal is logged", func() bool {
 		return a.log.count("the ACME server issues no certificates for this domain") > 0

@@ -85,6 +85,7 @@ var rules = map[string]rule{
 	"test/measure":       {},
 	"test/networks":      {},
 	"test/package":       {},
+	"test/pebble":        {},
 	"test/program":       {},
 	"test/prose/sample":  {},
 	"test/server":        {},

@@ -1,7 +1,6 @@
-package certs_test
+package pebble
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -23,50 +22,52 @@ import (
 	"github.com/miekg/dns"
 )
 
-// pebble is an ACME server of Let's Encrypt's project, in this process. It validates challenges at the ports of site.
-type pebble struct {
+// BlockedDomain is a domain for which the server issues no certificates.
+const BlockedDomain = "blocked.example"
+
+// Server is an ACME server. All domains resolve to this machine.
+type Server struct {
 	*httptest.Server
-	caFile   string      // file of the certificate with which the server's own is verified
-	down     atomic.Bool // whether all requests fail
-	limited  atomic.Bool // whether orders are refused by a rate limit
-	resolves atomic.Bool // whether domains have an address
+	CAFile  string      // file of the certificate with which the server's own is verified
+	Down    atomic.Bool // whether all requests fail
+	Limited atomic.Bool // whether orders are refused by a rate limit
+	Unknown atomic.Bool // whether domains have no address
 }
 
-// URL returns the URL of the server's directory.
-func (p *pebble) URL() string { return p.Server.URL + wfe.DirectoryPath }
+// Directory returns the URL of the server's directory.
+func (p *Server) Directory() string { return p.URL + wfe.DirectoryPath }
 
-// startPebble starts an ACME server that validates challenges at the ports of s.
-func startPebble(t *testing.T, s *site) *pebble {
+// Start starts a server that validates challenges at two ports of this machine, until the test ends.
+func Start(t *testing.T, httpPort, tlsPort int) *Server {
 	t.Helper()
 	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
 	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
 	t.Setenv("PEBBLE_AUTHZREUSE", "0") // validate each time
-	p := &pebble{}
-	p.resolves.Store(true)
+	p := &Server{}
 	quiet := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
-	if err := store.AddBlockedDomain("blocked.example"); err != nil {
+	if err := store.AddBlockedDomain(BlockedDomain); err != nil {
 		t.Fatal(err)
 	}
 	authority := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "default", ValidityPeriod: 90 * 24 * 3600}})
-	validation := va.New(quiet, s.httpPort(), s.tlsPort(), true, p.startDNS(t), store)
+	validation := va.New(quiet, httpPort, tlsPort, true, p.startDNS(t), store)
 	frontend := wfe.New(quiet, store, validation, authority, []string{"pebble.example"}, false, false, 0, 0)
 	p.Server = httptest.NewTLSServer(p.handler(frontend.Handler()))
 	t.Cleanup(p.Close)
-	p.caFile = filepath.Join(t.TempDir(), "acme-ca.pem")
-	if err := os.WriteFile(p.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}), 0o600); err != nil {
+	p.CAFile = filepath.Join(t.TempDir(), "acme-ca.pem")
+	if err := os.WriteFile(p.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
 // handler makes requests fail as the test demands, and lets clients repeat requests for renewal information at once.
-func (p *pebble) handler(next http.Handler) http.Handler {
+func (p *Server) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case p.down.Load():
+		case p.Down.Load():
 			panic(http.ErrAbortHandler) // closes the connection
-		case p.limited.Load() && r.URL.Path == "/order-plz":
+		case p.Limited.Load() && r.URL.Path == "/order-plz":
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.Header().Set("Replay-Nonce", "bm9uY2U")
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -101,7 +102,7 @@ func serveRenewalInfo(w http.ResponseWriter, r *http.Request, next http.Handler)
 }
 
 // startDNS starts a DNS server that resolves all names to this machine, and returns its address.
-func (p *pebble) startDNS(t *testing.T) string {
+func (p *Server) startDNS(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -109,7 +110,7 @@ func (p *pebble) startDNS(t *testing.T) string {
 	}
 	server := &dns.Server{Listener: listener, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		reply := new(dns.Msg).SetReply(q)
-		if q.Question[0].Qtype == dns.TypeA && p.resolves.Load() {
+		if q.Question[0].Qtype == dns.TypeA && !p.Unknown.Load() {
 			header := dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}
 			reply.Answer = []dns.RR{&dns.A{Hdr: header, A: net.IPv4(127, 0, 0, 1)}}
 		}
@@ -123,37 +124,3 @@ func (p *pebble) startDNS(t *testing.T) string {
 	})
 	return listener.Addr().String()
 }
-
-// site is a web server with the listeners that a domain needs. Its certificates and challenges come from source.
-type site struct {
-	http, tls *httptest.Server
-	source    atomic.Pointer[acmeSource]
-}
-
-// startSite starts a site.
-func startSite(t *testing.T) *site {
-	t.Helper()
-	s := &site{}
-	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next := http.NotFoundHandler()
-		if source := s.source.Load(); source != nil {
-			next = source.HTTPHandler(next)
-		}
-		next.ServeHTTP(w, r)
-	}))
-	s.tls = httptest.NewUnstartedServer(http.NotFoundHandler())
-	s.tls.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.tls.Listener = tls.NewListener(s.tls.Listener, &tls.Config{
-		NextProtos: []string{"h2", "http/1.1", "acme-tls/1"},
-		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return s.source.Load().GetCertificate(hello)
-		},
-	})
-	s.tls.Start()
-	t.Cleanup(s.http.Close)
-	t.Cleanup(s.tls.Close)
-	return s
-}
-
-func (s *site) httpPort() int { return s.http.Listener.Addr().(*net.TCPAddr).Port }
-func (s *site) tlsPort() int  { return s.tls.Listener.Addr().(*net.TCPAddr).Port }
