@@ -49,7 +49,7 @@ async function withPeople(network, launchOptions, args, use) {
   }
 }
 
-/** Makes two people meet over the network, and checks that the settings of each show the given route. */
+/** Makes two people meet over the network, and checks that the settings of each show a matching route. */
 async function meetOver(network, launchOptions, { args = [], route }) {
   const host = network.version === 6 ? `[${serverAddress[6]}]` : serverAddress[4];
   await withPeople(network, launchOptions, args, async ([ada, bo]) => {
@@ -65,28 +65,29 @@ async function meetOver(network, launchOptions, { args = [], route }) {
 }
 
 test('a meeting works where the server is reachable over UDP', async ({ createNetwork, launchOptions }) => {
-  await meetOver(createNetwork(), launchOptions, { route: 'udp' });
+  await meetOver(createNetwork(), launchOptions, { route: /^udp$/ });
 });
 
 test('a meeting works behind a router with network address translation', async ({ createNetwork, launchOptions }) => {
   const network = createNetwork();
   network.masquerade();
-  await meetOver(network, launchOptions, { route: 'udp' });
+  await meetOver(network, launchOptions, { route: /^udp$/ });
 });
 
+// Chromium tries relays before ICE over TCP, and stops at the first that works.
 test('a meeting works where only one TCP port is open', async ({ createNetwork, launchOptions }) => {
   const network = createNetwork();
   network.allowOnlyTCP(port);
-  await meetOver(network, launchOptions, { route: 'tcp' });
+  await meetOver(network, launchOptions, { route: /^(relay-)?(tcp|tls)$/ });
 });
 
 test('a meeting works through a forward proxy that allows only TLS', async ({ createNetwork, launchOptions }) => {
   const network = createNetwork();
   network.allowOnlyTCP();
   const proxy = await network.startTLSProxy();
-  await meetOver(network, launchOptions, { args: [`--proxy-server=${proxy}`], route: 'relay-tls' });
+  await meetOver(network, launchOptions, { args: [`--proxy-server=${proxy}`], route: /^relay-tls$/ });
 });
 
 test('a meeting works on a network that has only IPv6', async ({ createNetwork, launchOptions }) => {
-  await meetOver(createNetwork(6), launchOptions, { route: 'udp' });
+  await meetOver(createNetwork(6), launchOptions, { route: /^udp$/ });
 });

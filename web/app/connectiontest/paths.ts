@@ -40,7 +40,7 @@ export async function udp(session: Session): Promise<Outcome> {
     if (path) return passed(...pathFacts(path));
     const report = await statsOf(room);
     const other = report && mediaPath(report);
-    return failed(blocked("UDP", report ? serverAddress(report, "udp") : ""), ...(other ? [`Connected over ${other.protocol.toUpperCase()} instead`] : []));
+    return failed(blocked("UDP", report ? serverAddress(report, "udp", other?.server) : ""), ...(other ? [`Connected over ${other.protocol.toUpperCase()} instead`] : []));
   } finally {
     session.disconnect(room);
   }

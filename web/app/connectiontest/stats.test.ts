@@ -17,6 +17,8 @@ it("reads the selected path, and not another one", () => {
   expect(path).toEqual({ protocol: "tcp", relayed: false, localType: "prflx", remoteType: "host", server: "[2001:db8::1]:8443", roundTrip: 12.3, uploadCapacity: 2e6 });
   expect(path && pathFacts(path)).toEqual(["Path: TCP (candidates: prflx to host)", "Server address: [2001:db8::1]:8443", "Round trip: 12 ms"]);
   expect(serverAddress(stats, "udp")).toBe("192.0.2.1:8080");
+  const two = report(remoteUdp, { ...remoteUdp, id: "R3", address: "192.0.2.3" });
+  expect(["192.0.2.3:8080", "192.0.2.4:8080"].map((preferred) => serverAddress(two, "udp", preferred))).toEqual(["192.0.2.3:8080", "192.0.2.1:8080"]);
 });
 
 it("reads the selected pair of Firefox, which has no transport entry", () => {

@@ -64,10 +64,15 @@ export function mediaPath(report: RTCStatsReport): MediaPath | undefined {
   };
 }
 
-/** serverAddress returns the address at which the server offers media over a protocol, or "" if it offers none. */
-export function serverAddress(report: RTCStatsReport, protocol: "udp" | "tcp"): string {
-  const candidate = entries(report).find((entry) => entry.type === "remote-candidate" && entry.protocol === protocol);
-  return candidate ? candidateAddress(candidate) : "";
+/**
+ * serverAddress returns an address at which the server offers media over a protocol, or "" if it offers none. If the server
+ * offers the preferred address, it returns that one.
+ */
+export function serverAddress(report: RTCStatsReport, protocol: "udp" | "tcp", preferred = ""): string {
+  const addresses = entries(report)
+    .filter((entry) => entry.type === "remote-candidate" && entry.protocol === protocol)
+    .map(candidateAddress);
+  return addresses.includes(preferred) ? preferred : (addresses[0] ?? "");
 }
 
 function candidateAddress({ address, port }: Entry): string {
