@@ -47,7 +47,7 @@ func listenError(address string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s %s is in use by another program, perhaps another Meet: stop that program, or choose another port with --listen", network(op), address)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("this user may not listen on %s %s: choose a port of at least 1024 with --listen", network(op), address)
+		return fmt.Errorf("this user may not listen on %s %s: allow it with \"setcap cap_net_bind_service=+ep\" on the program, or choose a port of at least 1024 with --listen", network(op), address)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("this machine has no address %s: choose another with --listen", address)
 	default:
