@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"testing"
@@ -67,6 +68,7 @@ func newHarness(t testing.TB, change ...func(*Options)) *harness {
 		defer cancel()
 		if err := h.Close(ctx); err != nil {
 			t.Errorf("rooms did not close: %v", err)
+			_ = pprof.Lookup("goroutine").WriteTo(t.Output(), 1) // shows which goroutines are left
 			return
 		}
 		if n, m := h.roomCount.Total(), h.participantCount.Total(); n != 0 || m != 0 {
