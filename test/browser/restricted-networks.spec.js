@@ -1,4 +1,4 @@
-// Meetings over networks that block most traffic. Two people behind a router hold a call, and the page shows the route of the
+// Meetings over networks that block most traffic. Two people behind a router hold a call, and the page shows the path of the
 // media.
 import { chromium } from '@playwright/test';
 import { trustingHome } from './authority.js';
@@ -49,8 +49,8 @@ async function withPeople(network, launchOptions, args, use) {
   }
 }
 
-/** Makes two people meet over the network, and checks that the settings of each show a matching route. */
-async function meetOver(network, launchOptions, { args = [], route }) {
+/** Makes two people meet over the network, and checks that the settings of each show a matching path. */
+async function meetOver(network, launchOptions, { args = [], path }) {
   const host = network.version === 6 ? `[${serverAddress[6]}]` : serverAddress[4];
   await withPeople(network, launchOptions, args, async ([ada, bo]) => {
     await ada.join(`https://${host}:${port}/rooms/north`);
@@ -59,35 +59,35 @@ async function meetOver(network, launchOptions, { args = [], route }) {
     await bo.sees('Ada');
     for (const { page } of [ada, bo]) {
       await page.getByRole('button', { name: 'Settings' }).click();
-      await expect(page.locator('.settings__route')).toHaveAttribute('data-route', route);
+      await expect(page.locator('.settings__path')).toHaveAttribute('data-path', path);
     }
   });
 }
 
 test('a meeting works where the server is reachable over UDP', async ({ createNetwork, launchOptions }) => {
-  await meetOver(createNetwork(), launchOptions, { route: /^udp$/ });
+  await meetOver(createNetwork(), launchOptions, { path: /^udp$/ });
 });
 
 test('a meeting works behind a router with network address translation', async ({ createNetwork, launchOptions }) => {
   const network = createNetwork();
   network.masquerade();
-  await meetOver(network, launchOptions, { route: /^udp$/ });
+  await meetOver(network, launchOptions, { path: /^udp$/ });
 });
 
 // Chromium tries relays before ICE over TCP, and stops at the first that works.
 test('a meeting works where only one TCP port is open', async ({ createNetwork, launchOptions }) => {
   const network = createNetwork();
   network.allowOnlyTCP(port);
-  await meetOver(network, launchOptions, { route: /^(relay-)?(tcp|tls)$/ });
+  await meetOver(network, launchOptions, { path: /^(relay-)?(tcp|tls)$/ });
 });
 
 test('a meeting works through a forward proxy that allows only TLS', async ({ createNetwork, launchOptions }) => {
   const network = createNetwork();
   network.allowOnlyTCP();
   const proxy = await network.startTLSProxy();
-  await meetOver(network, launchOptions, { args: [`--proxy-server=${proxy}`], route: /^relay-tls$/ });
+  await meetOver(network, launchOptions, { args: [`--proxy-server=${proxy}`], path: /^relay-tls$/ });
 });
 
 test('a meeting works on a network that has only IPv6', async ({ createNetwork, launchOptions }) => {
-  await meetOver(createNetwork(6), launchOptions, { route: /^udp$/ });
+  await meetOver(createNetwork(6), launchOptions, { path: /^udp$/ });
 });

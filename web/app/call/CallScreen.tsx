@@ -51,7 +51,7 @@ function Screen({ call, access }: { call: Call; access: RoomAccess }) {
       title={access.roomName}
       heading={`Meeting ${access.roomName}`}
       status={status}
-      readRoute={call.readRoute}
+      readPath={call.readPath}
       chat={{ messages, send }}
       stage={
         <>

@@ -10,7 +10,7 @@ import type { DeviceKind } from "../media/mediaProblem";
 import { screenShareProblem } from "../media/screenShare";
 import { setSpeaker, speakerProblem } from "../media/speaker";
 import { Notices } from "../notices/notices";
-import { type MediaRoute, readRoute } from "../peer/mediaRoute";
+import { type ServerPath, readServerPath } from "../peer/serverPath";
 import { DirectPath } from "./directPath";
 import { couldNotJoin, endingOf, leftMeeting, accessErrorText, joinErrorText } from "./ending";
 import type { Credentials, RoomAccess } from "./roomAccess";
@@ -137,13 +137,13 @@ export class Call implements Controls, CallWithDevices {
     }
   }
 
-  /** readRoute returns how media reach the server, or undefined if no track is sent or received. */
-  readonly readRoute = async (): Promise<MediaRoute | undefined> => {
+  /** readPath returns how media reach the server, or undefined if no track is sent or received. */
+  readonly readPath = async (): Promise<ServerPath | undefined> => {
     for (const participant of [this.room.localParticipant, ...this.room.remoteParticipants.values()]) {
       for (const { track } of participant.trackPublications.values()) {
         const report = await track?.getRTCStatsReport();
-        const route = report && readRoute(report);
-        if (route) return route;
+        const path = report && readServerPath(report);
+        if (path) return path;
       }
     }
     return undefined;

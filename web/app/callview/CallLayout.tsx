@@ -8,7 +8,7 @@ import { HelpDialog } from "../features/help/HelpDialog";
 import { SettingsDialog } from "../features/settings/SettingsDialog";
 import { usePageTitle } from "../lib/usePageTitle";
 import { NoticeList } from "../notices/NoticeList";
-import type { MediaRoute } from "../peer/mediaRoute";
+import type { ServerPath } from "../peer/serverPath";
 import { Icon } from "../ui/Icon";
 import { useWakeLock } from "./useWakeLock";
 import "./call.css";
@@ -24,7 +24,7 @@ interface CallLayoutProps {
   direct?: boolean;
   status: string;
   /** Reads how media reach the server, if they do. */
-  readRoute?: () => Promise<MediaRoute | undefined>;
+  readPath?: () => Promise<ServerPath | undefined>;
   chat: { messages: readonly ChatMessage[]; send: (text: string) => Promise<unknown> };
   /** The tiles, and the cards over them. */
   stage: React.ReactNode;
@@ -63,7 +63,7 @@ export function CallLayout(props: CallLayoutProps) {
         </div>
       </footer>
       <NoticeList notices={call.notices} />
-      {state.dialog === "settings" && <SettingsDialog choose={(kind, deviceId) => void call.chooseDevice(kind, deviceId)} readRoute={props.readRoute} onClose={closeDialog} />}
+      {state.dialog === "settings" && <SettingsDialog choose={(kind, deviceId) => void call.chooseDevice(kind, deviceId)} readPath={props.readPath} onClose={closeDialog} />}
       {state.dialog === "help" && <HelpDialog actions={actions} onClose={closeDialog} />}
       {props.children}
     </div>

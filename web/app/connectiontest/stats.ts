@@ -1,13 +1,10 @@
 // Evaluates the browser's statistics (W3C webrtc-stats).
-import { selectedPair } from "../peer/mediaRoute";
+import { selectedPair, type ServerPath, serverPath } from "../peer/serverPath";
 
 type Entry = Record<string, unknown>;
 
 /** MediaPath is the path that ICE has selected between the browser and the server. */
-export interface MediaPath {
-  /** The transport protocol between the browser and the server or its relay. */
-  protocol: "udp" | "tcp" | "tls";
-  relayed: boolean;
+export interface MediaPath extends ServerPath {
   /** The types of the browser's and the server's ICE candidates: host, srflx, prflx or relay. */
   localType: string;
   remoteType: string;
@@ -51,11 +48,8 @@ const milliseconds = (seconds: unknown) => (typeof seconds === "number" ? second
 export function mediaPath(report: RTCStatsReport): MediaPath | undefined {
   const { pair, local, remote } = selectedPair(entries(report)) ?? {};
   if (!pair || !local || !remote) return undefined;
-  const relayed = local.candidateType === "relay";
-  const protocol = relayed ? (local.relayProtocol ?? "udp") : local.protocol;
   return {
-    protocol: protocol === "tcp" || protocol === "tls" ? protocol : "udp",
-    relayed,
+    ...serverPath(local),
     localType: toText(local.candidateType),
     remoteType: toText(remote.candidateType),
     server: candidateAddress(remote),

@@ -1,4 +1,4 @@
-import { selectedPair } from "./mediaRoute";
+import { selectedPair } from "./serverPath";
 
 /** direct: from browser to browser. relayed: through a TURN server, which cannot decrypt the media. */
 type Path = "unknown" | "direct" | "relayed";

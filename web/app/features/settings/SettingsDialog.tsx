@@ -1,18 +1,18 @@
 import { useState } from "react";
 import { DeviceList } from "../../devices/DeviceList";
 import { loadPreferences } from "../../lib/storage";
-import type { MediaRoute } from "../../peer/mediaRoute";
+import type { ServerPath } from "../../peer/serverPath";
 import { Dialog } from "../../ui/Dialog";
-import { RouteInfo } from "./RouteInfo";
+import { PathInfo } from "./PathInfo";
 import "./settings.css";
 
 /**
- * SettingsDialog lets a person change devices during a call, and shows how media reach the server if readRoute is given.
+ * SettingsDialog lets a person change devices during a call, and shows how media reach the server if readPath is given.
  * choose must change the device and store the choice.
  */
-export function SettingsDialog({ choose, readRoute, onClose }: {
+export function SettingsDialog({ choose, readPath, onClose }: {
   choose: (kind: MediaDeviceKind, deviceId: string) => void;
-  readRoute?: (() => Promise<MediaRoute | undefined>) | undefined;
+  readPath?: (() => Promise<ServerPath | undefined>) | undefined;
   onClose: () => void;
 }) {
   const [chosen, setChosen] = useState(loadPreferences);
@@ -26,7 +26,7 @@ export function SettingsDialog({ choose, readRoute, onClose }: {
             setChosen(loadPreferences());
           }}
         />
-        {readRoute && <RouteInfo read={readRoute} />}
+        {readPath && <PathInfo read={readPath} />}
       </div>
     </Dialog>
   );

@@ -1,8 +1,9 @@
-/**
- * MediaRoute is how a browser's media reach the server: over UDP or TCP, or through a relay (TURN) that the browser reaches
- * over UDP, TCP or TLS.
- */
-export type MediaRoute = "udp" | "tcp" | "relay-udp" | "relay-tcp" | "relay-tls";
+/** ServerPath is the path of a browser's media to the server. */
+export interface ServerPath {
+  /** The transport protocol between the browser and the server, or between the browser and the server's relay (TURN). */
+  protocol: "udp" | "tcp" | "tls";
+  relayed: boolean;
+}
 
 type Stats = Record<string, unknown>;
 
@@ -15,10 +16,15 @@ export function selectedPair(entries: Stats[]): { pair: Stats; local: Stats | un
   return pair && { pair, local: byId.get(pair.localCandidateId), remote: byId.get(pair.remoteCandidateId) };
 }
 
-/** readRoute returns the route that the statistics of a connection show (W3C webrtc-stats), or undefined if there is none yet. */
-export function readRoute(report: RTCStatsReport): MediaRoute | undefined {
+/** serverPath returns the path that the browser's candidate in the selected pair shows (W3C webrtc-stats). */
+export function serverPath(local: Stats): ServerPath {
+  const relayed = local.candidateType === "relay";
+  const protocol = relayed ? local.relayProtocol : local.protocol;
+  return { relayed, protocol: protocol === "tcp" || protocol === "tls" ? protocol : "udp" };
+}
+
+/** readServerPath returns the path that the statistics of a connection show, or undefined if there is none yet. */
+export function readServerPath(report: RTCStatsReport): ServerPath | undefined {
   const local = selectedPair([...(report as unknown as Map<string, Stats>).values()])?.local;
-  if (!local) return undefined;
-  if (local.candidateType !== "relay") return local.protocol === "tcp" ? "tcp" : "udp";
-  return local.relayProtocol === "tls" ? "relay-tls" : local.relayProtocol === "tcp" ? "relay-tcp" : "relay-udp";
+  return local && serverPath(local);
 }

@@ -1,0 +1,1 @@
+import"./api-C0srH9cw.js";import{O as e,t,v as n}from"./RoomScreen-D8RcQMxc.js";import{i as r,j as i}from"./useCopy-Ccdu0yL3.js";var a=i(),o=r(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(t,{flow:new n(e(s.dataset.room))}));

@@ -1,1 +1,0 @@
-import"./api-C0srH9cw.js";import{O as e,t,v as n}from"./RoomScreen-Rq-Sl1aI.js";import{A as r,i}from"./useCopy-BYQt1qQ_.js";var a=r(),o=i(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(t,{flow:new n(e(s.dataset.room))}));
