@@ -322,6 +322,22 @@ func TestInterruptedRestoreIsReportedUntilTheNextOne(t *testing.T) {
 	}
 }
 
+func TestOnlyTemporaryFoldersOfBackupsAreDeleted(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".backup-streams-1", ".backup-restore-2", ".backup-monday-3.partial", "keys.yaml"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := backup.RemoveTemporary(dir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if want := []string{filepath.Join(dir, ".backup-monday-3.partial"), filepath.Join(dir, "keys.yaml")}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("the folder has %q (%v), want %q", left, err, want)
+	}
+}
+
 func TestCancelledRestoreChangesNothing(t *testing.T) {
 	a, err := open(makeBackup(t))
 	if err != nil {

@@ -172,7 +172,7 @@ func RemoveTemporary(dir string) error {
 		return fmt.Errorf("list the data folder: %w", err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), TempPrefix) {
+		if strings.HasPrefix(e.Name(), spoolPrefix) || strings.HasPrefix(e.Name(), restorePrefix) {
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return fmt.Errorf("delete a temporary folder: %w", err)
 			}

@@ -19,9 +19,10 @@ func compress() echo.MiddlewareFunc {
 			client := c.Response().Writer
 			body := &bodyBuffer{ResponseWriter: client}
 			c.Response().Writer = body
-			err := next(c)
-			c.Response().Writer = client
-			if err != nil {
+			if err := func() error {
+				defer func() { c.Response().Writer = client }() // also for the error page after a panic
+				return next(c)
+			}(); err != nil {
 				return err
 			}
 			if _, err := client.Write(body.Bytes()); err != nil && c.Request().Method != http.MethodHead {

@@ -72,3 +72,14 @@ func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 		t.Error("the log lacks the stack of the panic")
 	}
 }
+
+func TestPageThatPanicsIsAnsweredByTheErrorPage(t *testing.T) {
+	r := newTestSite(t, site.Options{})
+	r.echo.GET("/panics", func(echo.Context) error { panic("hunter2") }, site.Compress())
+	for _, headers := range [][]string{{"Accept: text/html"}, {"Accept: text/html", "Accept-Encoding: gzip"}} {
+		w := r.do("GET", "/panics", "", headers...)
+		if page := w.Body.String(); w.Code != http.StatusInternalServerError || !regexp.MustCompile(`<code>[A-Z2-7]{8}</code>`).MatchString(page) {
+			t.Errorf("%q: status %d, %q", headers, w.Code, page)
+		}
+	}
+}

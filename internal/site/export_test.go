@@ -11,6 +11,9 @@ func (s *Site) Event(ctx context.Context) ([]byte, error) {
 	return current.event, nil
 }
 
+// Compress is compress.
+var Compress = compress
+
 const (
 	MaxListBytes         = maxListBytes
 	MaxStreamsPerNetwork = maxStreamsPerNetwork

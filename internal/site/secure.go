@@ -9,7 +9,8 @@ import (
 	"meet/internal/proxy"
 )
 
-// secure is middleware that sets the security headers of a response, and a nonce for the page's scripts.
+// secure is middleware that sets the security headers of pages, and a nonce for the page's scripts. The server sets those of
+// all its responses.
 func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		nonce := rand.Text()
@@ -17,8 +18,6 @@ func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(r.WithContext(templ.WithNonce(r.Context(), nonce)))
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", s.policy(nonce, proxy.Host(r), ""))
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), "+
 			"autoplay=(self), fullscreen=(self), picture-in-picture=(self), screen-wake-lock=(self), geolocation=(), payment=(), usb=()")

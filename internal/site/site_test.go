@@ -129,7 +129,7 @@ func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
 	if again := r.do("GET", "/", "").Header().Get("Content-Security-Policy"); again == csp {
 		t.Error("the nonce was used twice")
 	}
-	for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy"} {
+	for _, name := range []string{"Cross-Origin-Opener-Policy", "Permissions-Policy"} {
 		if w.Header().Get(name) == "" {
 			t.Errorf("no %s", name)
 		}

@@ -25,8 +25,11 @@ const (
 	pemType         = "application/x-pem-file"
 )
 
-// trustRoutes adds the routes that help visitors to trust the authority. They are also served over plain HTTP.
+// trustRoutes adds the routes that help visitors to trust the authority, if there is one. They are also served over plain HTTP.
 func (s *Site) trustRoutes(e *echo.Echo, m ...echo.MiddlewareFunc) {
+	if s.authority == nil {
+		return
+	}
 	handleGet(e, "/trust", s.trustPage, m...)
 	handleGet(e, "/trust/check", s.trustCheck)
 	handleGet(e, "/trust/meet-ca.mobileconfig", s.authorityFile(profileType, profile), m...)
@@ -36,9 +39,6 @@ func (s *Site) trustRoutes(e *echo.Echo, m ...echo.MiddlewareFunc) {
 
 // trustPage serves the page that explains how to trust the authority. Its script may connect to this server over https.
 func (s *Site) trustPage(c echo.Context) error {
-	if s.authority == nil {
-		return echo.ErrNotFound
-	}
 	r, h := c.Request(), c.Response().Header()
 	h.Set("X-Robots-Tag", "noindex")
 	v := templates.TrustView{
@@ -55,9 +55,6 @@ func (s *Site) trustPage(c echo.Context) error {
 // trustCheck answers a page that was loaded over plain HTTP. The page receives an answer over https only if the browser
 // trusts the authority. It contains nothing, so that pages of all sites may read it.
 func (s *Site) trustCheck(c echo.Context) error {
-	if s.authority == nil {
-		return echo.ErrNotFound
-	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderAccessControlAllowOrigin, "*")
 	h.Set("Cache-Control", "no-store")
@@ -67,9 +64,6 @@ func (s *Site) trustCheck(c echo.Context) error {
 // authorityFile returns a handler that serves a file with the authority's certificate.
 func (s *Site) authorityFile(contentType string, content func(*Authority) ([]byte, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if s.authority == nil {
-			return echo.ErrNotFound
-		}
 		data, err := content(s.authority)
 		if err != nil {
 			return err
