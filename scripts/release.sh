@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what a release consists of into dist/: for each platform a static binary in an archive and its SBOM (CycloneDX), a
-# .deb for Linux, and SHA256SUMS. It needs Go, git and coreutils. The same commit gives the same bytes.
+# .deb for Linux, and SHA256SUMS. It needs Go, git and coreutils. Builds are made to be reproducible.
 #   scripts/release.sh [--only OS/ARCH] [--out DIR] [VERSION]
 # VERSION, such as v0.2.0, must be the version in internal/app/info.go; a tag is checked in this way.
 set -euo pipefail
@@ -26,7 +26,7 @@ done
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH CGO_ENABLED=0 LC_ALL=C TZ=UTC
-# As Go would set them; but Go does not in a worktree of git.
+# The commit and its date are set here, because Go does not stamp them in a linked worktree of git.
 commit=$(git rev-parse --short=12 HEAD)
 [ -z "$(git status --porcelain)" ] || commit+=-modified
 stamp="-X main.commit=$commit -X main.date=$(git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)"
