@@ -11,7 +11,7 @@ import (
 // dataSettings are the flags of commands that use the server's data folder.
 type dataSettings struct {
 	Config  string `help:"Settings file in YAML (MEET_CONFIG)." placeholder:"FILE"`
-	DataDir string `help:"Data folder, for keys and the store; ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
+	DataDir string `help:"Data folder, for keys, certificates and the store; ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
 }
 
 // keySettings are the flags that set the API keys.
@@ -82,7 +82,7 @@ type serverSettings struct {
 	LimitVideo     string   `name:"subscription-limit-video" help:"Maximum number of video tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Maximum number of audio tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	AllowedOrigins []string `help:"Origins of other sites that may use /token, /api/ and /rtc, such as https://example.org; all origins unless set (MEET_ALLOWED_ORIGINS)." placeholder:"ORIGIN"`
-	TrustedProxies []string `help:"Addresses or networks of reverse proxies whose X-Forwarded-For, Forwarded and PROXY protocol headers are trusted; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
+	TrustedProxies []string `help:"Addresses or networks of reverse proxies that are trusted to report the client address, scheme and host in HTTP headers, and the client address in the PROXY protocol; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
 	BasePath       string   `help:"URL path of the site, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`
 	frontendSettings
 	FrontendUpdate string `help:"When to update the front end automatically: off, start or hourly; off unless set (MEET_FRONTEND_UPDATE)." placeholder:"WHEN"`

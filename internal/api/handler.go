@@ -176,7 +176,7 @@ func withDeadline(r *http.Request) (context.Context, context.CancelFunc) {
 
 // bodyError returns the error for a body that could not be read.
 func bodyError(err error) error {
-	if fault.KindOf(err) == fault.Exhausted { // the bodies of all requests are too large
+	if fault.KindOf(err) == fault.Exhausted { // the bodies of all requests together are too large
 		return err
 	}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {

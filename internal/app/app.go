@@ -56,6 +56,7 @@ type App struct {
 	keys         []config.Key
 	certificates certs.Source // nil if the server has none
 	hsts         bool         // send Strict-Transport-Security
+	redirect     *redirect    // nil if the port for plain HTTP is not open
 	redirectPort int          // TCP port for plain HTTP; 0 if it is not open
 	tcp          *wire.ProtocolMux
 	turn         *turn.Server
@@ -178,7 +179,7 @@ func (a *App) open(ctx context.Context) error {
 		TURN: a.directTURN,
 	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
-	a.router = a.newHTTP()
+	a.newHTTP()
 	a.public = a.publicAddresses(nodeIP)
 	mux := wire.NewUDPMux(media)
 	mux.SetTCPMux(a.tcp.TCPMux())
@@ -193,7 +194,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openTURN(media, mux, nodeIP); err != nil {
 		return err
 	}
-	a.mount(a.router, keys)
+	a.mount(keys)
 	return nil
 }
 
@@ -226,13 +227,12 @@ func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error
 	return nil
 }
 
-// newHTTP creates the HTTP server and returns its router. When the server is closed, it ends all event streams first,
+// newHTTP creates the HTTP server and its router. When the server is closed, it ends all event streams first,
 // because they would delay the shutdown.
-func (a *App) newHTTP() *echo.Echo {
-	e := echo.New()
-	a.router = e
+func (a *App) newHTTP() {
+	a.router = echo.New()
 	base, endStreams := context.WithCancel(context.Background())
-	handler := writeDeadlines{bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout}, streamWriteTimeout}
+	handler := writeDeadlines{bodyDeadlines{withBasePath(a.config.BasePath, a.router), bodyTimeout, drainTimeout}, streamWriteTimeout}
 	a.http = &http.Server{
 		Handler:           withSecureHeaders(a.proxies.Handler(a.requireHTTPS(handler, 0))),
 		ReadHeaderTimeout: headerTimeout,
@@ -250,11 +250,11 @@ func (a *App) newHTTP() *echo.Echo {
 		return nil
 	})
 	a.openRedirect(handler)
-	return e
 }
 
 // mount adds all routes and middleware to the router.
-func (a *App) mount(e *echo.Echo, keys token.Keys) {
+func (a *App) mount(keys token.Keys) {
+	e := a.router
 	e.Pre(allowClientProbes, a.explainUpgrade, a.limitBodyBytes)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Pre(a.guardOrigins)
@@ -308,6 +308,7 @@ func (a *App) Addr() netip.AddrPort { return a.tcp.HTTPListener().Addr().(*net.T
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
 	a.goroutines.Go(func() { failed <- a.http.Serve(a.tcp.HTTPListener()) }) // ends when Close closes the server or its socket
+	a.serveRedirect()
 	a.startACME()
 	select {
 	case <-ctx.Done():

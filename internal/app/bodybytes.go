@@ -10,8 +10,8 @@ import (
 	"meet/internal/ratelimit"
 )
 
-// Bounds on the bytes of request bodies that were read for requests which are being served. Handlers keep bodies in memory.
-// The largest body is 4 MiB, and needs an API secret.
+// Bounds on the bytes of the bodies of requests that are being served: of all requests, and of those from one address.
+// Handlers keep bodies in memory. The largest body is 4 MiB, and needs an API secret.
 const maxBodyBytes, maxBodyBytesPerAddress = 128 << 20, 32 << 20
 
 // bodyBytesDelay is the time after which clients are asked to try again if one of these bounds is reached.

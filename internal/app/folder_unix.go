@@ -15,8 +15,8 @@ import (
 	"meet/internal/backup"
 )
 
-// Entries of a data folder. secretFiles contain secrets or are the lock file. otherEntries are created by Meet, too:
-// they contain no secrets, or certs, which Meet creates with mode 0700.
+// Entries of a data folder that Meet creates. secretFiles are the key file and the lock file, whose modes are restricted.
+// otherEntries are folders, whose modes are not changed. Of these, only certs has secrets: Meet creates it with mode 0700.
 var (
 	secretFiles  = []string{"keys.yaml", "lock"}
 	otherEntries = []string{"jetstream", "frontend", "certs"}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"meet/internal/certs"
 	"meet/internal/proxy"
 )
 
@@ -47,7 +47,7 @@ func (a *App) tlsConfig() *tls.Config {
 		return nil
 	}
 	protocols := slices.Clone(alpnProtocols)
-	if acme, ok := a.certificates.(interface{ NextProtos() []string }); ok {
+	if acme, ok := a.certificates.(*certs.ACME); ok {
 		protocols = append(protocols, acme.NextProtos()...)
 	}
 	return &tls.Config{GetCertificate: a.certificates.GetCertificate, NextProtos: protocols, MinVersion: tls.VersionTLS12}
@@ -102,38 +102,48 @@ func (a *App) httpsHost(header string, port uint16) string {
 	return net.JoinHostPort(host, number)
 }
 
+// redirect is the server on the port for plain HTTP.
+type redirect struct {
+	listener net.Listener
+	server   *http.Server
+}
+
 // openRedirect opens the port for plain HTTP, which redirects to https and answers ACME challenges. If it cannot be opened,
-// the server runs without it.
+// the server runs without it. Requests are answered once serveRedirect is called.
 func (a *App) openRedirect(site http.Handler) {
 	if a.config.HTTPListen == "" {
 		return
 	}
 	listener, err := net.Listen("tcp", a.config.HTTPListen)
 	if err != nil {
-		a.log.Warn("plain http is not redirected to https, because its port cannot be opened; stop the program that uses it, allow this program to use it, or set http_listen to off",
+		a.log.Warn("cannot open the port for plain http, so http is not redirected to https: stop the program that uses this port, give this user the right to open it, or set http_listen to off",
 			"address", a.config.HTTPListen, "err", err)
 		return
 	}
 	a.redirectPort = listener.Addr().(*net.TCPAddr).Port
 	handler := a.proxies.Handler(a.requireHTTPS(site, a.Addr().Port()))
-	if acme, ok := a.certificates.(interface {
-		HTTPHandler(http.Handler) http.Handler
-	}); ok {
+	if acme, ok := a.certificates.(*certs.ACME); ok {
 		handler = acme.HTTPHandler(handler)
 	}
 	server := &http.Server{
 		Handler: withSecureHeaders(handler), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: headerTimeout,
 		MaxHeaderBytes: maxRedirectHeaderBytes, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
+	a.redirect = &redirect{newCountedListener(listener, maxRedirectConns, maxRedirectConnsPerAddress), server}
+	a.push("http redirect", func(context.Context) error {
+		return errors.Join(server.Close(), ignoreClosed(listener.Close())) // the server knows the listener only if it serves
+	})
+}
+
+// serveRedirect starts to answer requests on the port for plain HTTP, if it is open. All routes must be mounted.
+func (a *App) serveRedirect() {
+	if a.redirect == nil {
+		return
+	}
 	a.goroutines.Go(func() { // ends when Close closes the server
-		if err := server.Serve(newCountedListener(listener, maxRedirectConns, maxRedirectConnsPerAddress)); !errors.Is(err, http.ErrServerClosed) {
+		err := a.redirect.server.Serve(a.redirect.listener)
+		if !errors.Is(err, http.ErrServerClosed) && !a.closing.Load() {
 			a.log.Error("plain http is no longer redirected to https", "err", err)
 		}
-	})
-	a.push("http redirect", func(context.Context) error {
-		if err := server.Close(); err != nil {
-			return fmt.Errorf("close the port for plain http: %w", err)
-		}
-		return nil
 	})
 }

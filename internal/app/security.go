@@ -25,24 +25,17 @@ func withSecureHeaders(h http.Handler) http.Handler {
 }
 
 // isTrusted reports whether browsers accept a certificate: it is valid at the given time, and its chain leads to one of the
-// roots. If roots is nil, these are the roots of the system. The names in the certificate are not checked.
+// roots. If roots is nil, these are the roots of the system. The names in the certificate are not checked. Leaf must be set.
 func isTrusted(certificate *tls.Certificate, roots *x509.CertPool, now time.Time) bool {
-	leaf, intermediates := certificate.Leaf, x509.NewCertPool()
-	for i, der := range certificate.Certificate {
+	intermediates := x509.NewCertPool()
+	for _, der := range certificate.Certificate[1:] {
 		c, err := x509.ParseCertificate(der)
-		switch {
-		case err != nil:
+		if err != nil {
 			return false
-		case i == 0:
-			leaf = c
-		default:
-			intermediates.AddCert(c)
 		}
+		intermediates.AddCert(c)
 	}
-	if leaf == nil {
-		return false
-	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	_, err := certificate.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	return err == nil
 }
 

@@ -13,7 +13,7 @@ import (
 // Config holds all settings of a server.
 type Config struct {
 	Listen   string     // host:port, for TCP and UDP; port 0 selects a free port
-	DataDir  string     // folder for keys, the store and builds of the front end
+	DataDir  string     // folder for keys, certificates, the store and builds of the front end
 	NodeIP   string     // public IP address in ICE candidates, besides the addresses of this machine; "" for none
 	Dev      bool       // whether DevKey is valid
 	LogLevel slog.Level // lowest level that is logged
@@ -53,8 +53,8 @@ type Config struct {
 	// such as "https://example.org". If empty, all origins are allowed.
 	AllowedOrigins []string
 
-	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For and Forwarded headers are trusted,
-	// such as 192.0.2.0/24. If empty, these are the loopback, link-local and private addresses.
+	// TrustedProxies are the networks of reverse proxies whose headers with the client's address, the scheme and the host
+	// are trusted, and whose PROXY protocol is accepted, such as 192.0.2.0/24. If empty, these are the loopback, link-local and private addresses.
 	TrustedProxies []netip.Prefix
 
 	BasePath string // URL path of the site, such as /meet; "" for the root
