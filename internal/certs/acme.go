@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3"
+	"github.com/mholt/acmez/v3/acme"
 	"go.uber.org/zap"
 )
 
@@ -25,9 +26,10 @@ const (
 	attemptTimeout = 5 * time.Minute
 )
 
-// retryIntervals are the times to wait after failed attempts in a row; the last one is repeated. Let's Encrypt refuses
-// accounts that fail more than a few times an hour.
-var retryIntervals = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour}
+// retryIntervals are the times to wait after failed attempts in a row; the last one is repeated. An attempt fails up to two
+// validations, one for each type of challenge. Let's Encrypt allows five failed ones at once, and then one each 12 minutes.
+// (https://letsencrypt.org/docs/rate-limits/)
+var retryIntervals = []time.Duration{5 * time.Minute, 30 * time.Minute, time.Hour}
 
 // ErrNoCertificate is returned to handshakes until the first certificate has been obtained.
 var ErrNoCertificate = errors.New("no certificate has been obtained yet")
@@ -61,6 +63,7 @@ type ACME struct {
 	listeners Listeners      // set by Start
 	roots     *x509.CertPool // nil for the system's
 	zap       *zap.Logger
+	reason    string // why the last attempt failed that no rate limit refused; "" after a success; only for maintain
 }
 
 // NewACME returns a Source that uses the stored certificate, if there is one. Start obtains and renews certificates. NewACME
@@ -73,6 +76,9 @@ func NewACME(ctx context.Context, o ACMEOptions) (*ACME, error) {
 	a := &ACME{options: o, zap: zap.New(newLogCore(o.Log))}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder %s for certificates cannot be created: give this user write permission (%w)", o.Dir, errors.Unwrap(err))
+	}
+	if err := checkWritable(o.Dir); err != nil {
+		return nil, err
 	}
 	if o.CAFile != "" {
 		data, err := readFile("ACME server's authority", "acme_ca", o.CAFile)
@@ -87,6 +93,21 @@ func NewACME(ctx context.Context, o ACMEOptions) (*ACME, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// checkWritable returns an error if no file can be created in a folder.
+func checkWritable(dir string) error {
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failed.Err
+	}
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("the folder %s for certificates is not writable: give this user write permission (%w)", dir, err)
+	}
+	return nil
 }
 
 // Start starts to obtain and renew the certificate in the background, when the server answers challenges. It must be called
@@ -152,7 +173,7 @@ func (a *ACME) maintain(ctx context.Context) {
 			failures++
 			a.logFailure(err, pause)
 		} else {
-			failures = 0
+			failures, a.reason = 0, ""
 			if pause == 0 {
 				pause = acmeInterval
 			}
@@ -182,9 +203,17 @@ func (a *ACME) attempt(ctx context.Context) error {
 	return nil
 }
 
-// logFailure logs why no certificate was obtained and when the next attempt follows.
+// logFailure logs why no certificate was obtained and when the next attempt follows. If a rate limit refused the attempt, it
+// also logs why the attempts before failed.
 func (a *ACME) logFailure(err error, pause time.Duration) {
 	attributes := []any{"domain", a.options.Domain, "reason", explain(err), "retry_in", pause, "err", err}
+	if problem, ok := errors.AsType[acme.Problem](err); ok && isRateLimit(problem) {
+		if a.reason != "" {
+			attributes = append(attributes, "reason_before", a.reason)
+		}
+	} else {
+		a.reason = explain(err)
+	}
 	if leaf := a.Leaf(); leaf != nil && time.Now().Before(leaf.NotAfter) {
 		a.options.Log.Warn("cannot renew the certificate: the server keeps the old one", append(attributes, "expires", leaf.NotAfter)...)
 		return

@@ -34,7 +34,7 @@ func explain(err error) string {
 // explainProblem returns a sentence about a problem that the ACME server reports.
 func explainProblem(p acme.Problem) string {
 	switch {
-	case p.Type == acme.ProblemTypeRateLimited || p.Status == http.StatusTooManyRequests:
+	case isRateLimit(p):
 		return "the ACME server limits the rate of requests, and err says when it accepts the next one: nothing needs to be done"
 	case p.Type == acme.ProblemTypeDNS:
 		return "the domain does not resolve: create an A or AAAA record with the public address of this machine"
@@ -54,4 +54,9 @@ func explainProblem(p acme.Problem) string {
 		return "the ACME server has a temporary problem: nothing needs to be done"
 	}
 	return "the ACME server refuses the certificate: see err"
+}
+
+// isRateLimit reports whether the ACME server has refused a request because there were too many.
+func isRateLimit(p acme.Problem) bool {
+	return p.Type == acme.ProblemTypeRateLimited || p.Status == http.StatusTooManyRequests
 }

@@ -237,6 +237,23 @@ func TestRefusedDomainIsLoggedWithTheReason(t *testing.T) {
 	})
 }
 
+func TestRateLimitIsLoggedWithTheReasonOfTheFailuresBefore(t *testing.T) {
+	a := newACMETest(t)
+	a.options.Domain = pebble.BlockedDomain
+	a.open(t)
+	const reason = "issues no certificates for this domain"
+	eventually(t, "the refusal is logged", func() bool { return a.log.count(reason) > 0 })
+	a.Limited.Store(true)
+	eventually(t, "the rate limit is logged with the reason", func() bool {
+		for line := range strings.Lines(a.log.String()) {
+			if strings.Contains(line, "limits the rate of requests") && strings.Contains(line, `reason_before="the ACME server `+reason) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 func TestUntrustedACMEServerIsLoggedWithTheReason(t *testing.T) {
 	a := newACMETest(t)
 	a.options.CAFile = ""
@@ -252,11 +269,15 @@ func TestACMEStartFailsWithASentence(t *testing.T) {
 		options certs.ACMEOptions
 		want    string
 	}{
-		"missing CA":    {certs.ACMEOptions{Dir: dir, CAFile: filepath.Join(dir, "none")}, "set acme_ca to a file that this user can read"},
-		"empty CA":      {certs.ACMEOptions{Dir: dir, CAFile: empty}, "contains no certificate in PEM format"},
-		"folder a file": {certs.ACMEOptions{Dir: filepath.Join(empty, "acme")}, "give this user write permission"},
+		"missing CA":       {certs.ACMEOptions{Dir: dir, CAFile: filepath.Join(dir, "none")}, "set acme_ca to a file that this user can read"},
+		"empty CA":         {certs.ACMEOptions{Dir: dir, CAFile: empty}, "contains no certificate in PEM format"},
+		"folder a file":    {certs.ACMEOptions{Dir: filepath.Join(empty, "acme")}, "give this user write permission"},
+		"read-only folder": {certs.ACMEOptions{Dir: "/proc"}, "is not writable: give this user write permission"}, // for root, too
 	} {
 		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat(tt.options.Dir); tt.options.Dir == "/proc" && err != nil {
+				t.Skip("only Linux has this folder")
+			}
 			tt.options.Domain = domain
 			if _, err := certs.NewACME(t.Context(), tt.options); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)

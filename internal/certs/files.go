@@ -45,30 +45,37 @@ func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // watch reloads the files when they change, until ctx ends. loaded is the version of the files that was read last. A
 // version is read only if it is the same at two checks in a row, because programs that renew certificates write the two
-// files one after the other.
+// files one after the other. A version that cannot be used is tried again at each check, because it may become usable
+// without a change of the files: their modes are corrected, or the certificate becomes valid. The error is logged once.
 func (f *Files) watch(ctx context.Context, loaded filesVersion) {
 	expiry := expiryLog{log: f.log.With("file", f.certFile)}
 	expiry.check(f.Leaf(), time.Now())
+	var failed filesVersion // whose error was logged last
+	var reason string       // the text of this error
 	for previous := loaded; wait(ctx, filesInterval); {
 		version := f.stat()
 		if !version.equal(loaded) && version.equal(previous) {
-			f.reload()
-			loaded = version
+			if err := f.reload(); err == nil {
+				loaded = version
+			} else if !version.equal(failed) || err.Error() != reason {
+				f.log.Error("the files of the certificate have changed and cannot be used: the server keeps the old certificate", "err", err)
+				failed, reason = version, err.Error()
+			}
 		}
 		previous = version
 		expiry.check(f.Leaf(), time.Now())
 	}
 }
 
-// reload replaces the certificate with the one in the files. If that fails, it logs why and keeps the old certificate.
-func (f *Files) reload() {
+// reload replaces the certificate with the one in the files. If that fails, it keeps the old certificate.
+func (f *Files) reload() error {
 	pair, err := loadPair(f.certFile, f.keyFile, time.Now())
 	if err != nil {
-		f.log.Error("the files of the certificate have changed and cannot be used: the server keeps the old certificate", "err", err)
-		return
+		return err
 	}
 	f.certificate.Store(pair)
 	f.log.Info("loaded a new certificate", "file", f.certFile, "expires", pair.Leaf.NotAfter)
+	return nil
 }
 
 // filesVersion describes the contents of both files without reading them. An entry is nil if its file does not exist.

@@ -214,6 +214,26 @@ func TestRemovedFilesKeepTheOldCertificate(t *testing.T) {
 	})
 }
 
+func TestCertificateIsLoadedWhenItBecomesValid(t *testing.T) {
+	f := newPairFiles(t, certificate{})
+	synctest.Test(t, func(t *testing.T) {
+		f.write(t, valid(t, "old.example"))
+		log := &logBuffer{}
+		source := openFiles(t, f, log)
+		f.write(t, newCertificate(t, "new.example", time.Now().Add(time.Hour), time.Now().Add(90*24*time.Hour)))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := name(t, source); got != "old.example" || log.count("is valid from") != 1 {
+			t.Errorf("too early, the certificate is that of %s, and the log:\n%s", got, log)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := name(t, source); got != "new.example" || log.count("is valid from") != 1 {
+			t.Errorf("later, the certificate is that of %s, and the log:\n%s", got, log)
+		}
+	})
+}
+
 func TestExpiryIsLoggedDailyFromFourteenDaysBefore(t *testing.T) {
 	const day = 24 * time.Hour
 	for name, tt := range map[string]struct {
