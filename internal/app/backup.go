@@ -43,7 +43,8 @@ func Backup(ctx context.Context, cfg config.Config, w io.Writer, log *slog.Logge
 }
 
 // Restore replaces the content of the data folder by a backup. It returns ErrFolderInUse if a server uses the folder, and
-// backup.ErrNotEmpty if the folder has data and replace is false. The previous data is moved to the returned subfolder.
+// backup.ErrNotEmpty if the folder has data and replace is false. The previous data is moved to the returned subfolder, also
+// if an error is returned with it.
 func Restore(ctx context.Context, cfg config.Config, a *backup.Archive, replace bool, log *slog.Logger) (previous string, err error) {
 	release, err := lockOwnDataFolder(cfg.DataDir, log)
 	if err != nil {
@@ -51,7 +52,10 @@ func Restore(ctx context.Context, cfg config.Config, a *backup.Archive, replace 
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	if !replace {
-		if err := errors.Join(backup.CheckComplete(cfg.DataDir), backup.CheckEmpty(cfg.DataDir)); err != nil {
+		if err := backup.CheckComplete(cfg.DataDir); err != nil {
+			return "", err
+		}
+		if err := backup.CheckEmpty(cfg.DataDir); err != nil {
 			return "", err
 		}
 	}
@@ -59,15 +63,12 @@ func Restore(ctx context.Context, cfg config.Config, a *backup.Archive, replace 
 }
 
 // lockOwnDataFolder locks the data folder like lockDataFolder. It refuses a folder of another user, because the server,
-// which runs as that user, could not use the files that this process would create.
+// which runs as that user, could not use the files that this process would create, such as the lock file.
 func lockOwnDataFolder(dir string, log *slog.Logger) (release func() error, err error) {
-	if release, err = lockDataFolder(dir, log); err != nil {
+	if err := checkOwner(dir); err != nil {
 		return nil, err
 	}
-	if err := checkOwner(dir); err != nil {
-		return nil, errors.Join(err, release())
-	}
-	return release, nil
+	return lockDataFolder(dir, log)
 }
 
 var (

@@ -246,4 +246,7 @@ func TestBackupOfAnotherUsersDataFolderIsRefused(t *testing.T) {
 	if _, err := app.Backup(t.Context(), cfg, io.Discard, noLog); err == nil || !strings.Contains(err.Error(), "#12345") {
 		t.Errorf("%v, want an error with the user", err)
 	}
+	if left, err := os.ReadDir(cfg.DataDir); err != nil || len(left) > 0 {
+		t.Errorf("the refused command leaves %v in the folder (%v)", left, err)
+	}
 }

@@ -86,9 +86,12 @@ func restrictMode(root *os.Root, name string, mode fs.FileMode, log *slog.Logger
 	return nil
 }
 
-// checkOwner returns an error if the data folder belongs to another user than the one that this process runs as.
+// checkOwner returns an error if the data folder exists and belongs to another user than the one that this process runs as.
 func checkOwner(dir string) error {
 	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("get the owner of the data folder: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meet/internal/api"
+	"meet/internal/fault"
 	"meet/internal/ratelimit"
 )
 
@@ -47,7 +48,7 @@ func (a *App) limitFailures(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		err := next(c)
-		if c.Response().Status == http.StatusUnauthorized {
+		if c.Response().Status == http.StatusUnauthorized || fault.KindOf(err) == fault.Unauthenticated {
 			_ = a.failures.Allow(c.RealIP()) // counts; this request has been answered
 		}
 		return err

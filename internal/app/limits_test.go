@@ -109,6 +109,15 @@ func TestClientWithManyRefusedTokensIsRefused(t *testing.T) {
 			break
 		}
 	}
+	for range 2000 {
+		if resp, _ := s.requestVia("192.0.2.3", "POST", "/api/backup", "guess", nil); resp.StatusCode == http.StatusTooManyRequests {
+			break
+		}
+	}
+	for _, guesser := range []string{client, "192.0.2.3"} {
+		resp, text := s.requestVia(guesser, "POST", "/api/backup", "guess", nil)
+		wantRetry(t, resp, text, "too many requests from this address")
+	}
 	for path, method := range paths {
 		resp, text := s.requestVia(client, method, path, "guess", nil)
 		wantRetry(t, resp, text, "too many requests from this address")
