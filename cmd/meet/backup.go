@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -135,11 +137,25 @@ func (b backupCommand) server(env environment, cfg config.Config) (*admin.Client
 	if err != nil {
 		return nil, err
 	}
+	if b.URL != "" && !isPrivateURL(address) {
+		return nil, usageError{fmt.Errorf("--url: got %q, want a URL with https, because a backup contains secrets", address)}
+	}
 	server, err := admin.New(address, key.Name, key.Secret)
 	if err != nil {
 		return nil, addressError(address)
 	}
 	return server, nil
+}
+
+// isPrivateURL reports whether others cannot read what is transferred from a URL: it uses TLS or stays on this machine. It
+// also reports true for a malformed URL, which fails later.
+func isPrivateURL(address string) bool {
+	address, err := admin.HTTPAddress(address)
+	if err != nil {
+		return true
+	}
+	u, err := url.Parse(address)
+	return err != nil || u.Scheme == "https" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 }
 
 // print prints what the backup contains.

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"path/filepath"
 	"text/tabwriter"
 
 	"meet/internal/admin"
+	"meet/internal/app"
 	"meet/internal/config"
 	"meet/internal/doctor"
 	"meet/internal/reach"
@@ -51,7 +51,7 @@ func (d doctorCommand) Run(ctx context.Context, env environment) error {
 	findings := append(settingsFindings(cfg, problems), doctor.Examine(ctx, o)...)
 	running := problems == nil && doctor.Serving(ctx, cfg.Listen)
 	if running {
-		findings = append(findings, apiFinding(ctx, cfg, address))
+		findings = append(findings, apiFinding(ctx, cfg))
 	}
 	switch {
 	case d.URL != "" || address != nil && running:
@@ -94,16 +94,15 @@ func (d doctorCommand) publicURL(cfg config.Config) (*url.URL, error) {
 
 // doctorOptions returns the options of the checks. address is the result of publicURL.
 func doctorOptions(cfg config.Config, address *url.URL) doctor.Options {
-	certificates := filepath.Join(cfg.DataDir, "certs")
 	o := doctor.Options{
 		Listen: cfg.Listen, DataDir: cfg.DataDir, NodeIP: cfg.NodeIP, STUNServer: cfg.STUNServer,
-		Domain: cfg.Domain, Certificates: filepath.Join(certificates, "acme"), TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey,
+		Domain: cfg.Domain, Certificates: app.ACMEFolder(cfg.DataDir), TLSCert: cfg.TLSCert, TLSKey: cfg.TLSKey,
 	}
 	if address != nil {
 		o.Host = address.Hostname()
 	}
 	if cfg.LAN {
-		o.LANAuthority = filepath.Join(certificates, "lan-authority.pem")
+		o.LANAuthority = app.LANAuthorityFile(cfg.DataDir)
 		o.Roots = doctor.AuthorityRoots(o.LANAuthority)
 	}
 	return o
@@ -116,8 +115,8 @@ func doctorToken(cfg config.Config) func(identity string) (string, error) {
 	if err != nil || len(keys) == 0 {
 		return nil
 	}
-	room := unusedName("doctor-")
-	// The participants are hidden, so they do not appear in the record of meetings. The room closes soon after they leave.
+	room := unusedName(token.TestRoomPrefix + "doctor-")
+	// The room closes soon after the participants, which are hidden, have left.
 	roomConfig := json.RawMessage(`{"departureTimeout": 1}`)
 	return func(identity string) (string, error) {
 		return token.New(keys[0].Name, keys[0].Secret).SetIdentity(identity).SetRoomConfig(roomConfig).
@@ -203,21 +202,13 @@ func splitErrors(err error) []error {
 
 // apiFinding calls the API of the server that runs on this machine, with the first API key of these settings, and
 // reports the result.
-//
-// A server with certificates that listens on a single address refuses plain HTTP there, so public, the URL at which clients
-// reach it, is called instead, if it is not nil.
-func apiFinding(ctx context.Context, cfg config.Config, public *url.URL) doctor.Finding {
+func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
 	f := doctor.Finding{Check: "running server", Status: doctor.Fail}
 	cfg.LiveKitURL = "" // check the server on this machine, not the one that browsers are sent to
 	address, err := serverAddress("", cfg)
 	if err != nil {
 		f.Text = err.Error()
 		return f
-	}
-	if host, _, _ := net.SplitHostPort(cfg.Listen); cfg.TLS() && public != nil {
-		if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() && !ip.IsLoopback() {
-			address = public.String()
-		}
 	}
 	keys, err := usableKeys(cfg)
 	if err != nil || len(keys) == 0 {

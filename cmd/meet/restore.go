@@ -52,16 +52,30 @@ func (r restoreCommand) Run(ctx context.Context, env environment) error {
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	previous, err := app.Restore(ctx, cfg, archive, r.Force, log)
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil && previous == "" && backup.CheckComplete(cfg.DataDir) == nil:
 		return errors.New("the restore was interrupted; the data folder has not changed")
 	case err != nil:
-		return err
+		return restoreError(err, cfg.DataDir, previous)
 	}
 	m := archive.Manifest
 	_, err = fmt.Fprintf(env.stdout, "Restored %d streams of the store and %d files to %s, from the backup that Meet %s made on %s.\n",
 		m.Streams(), m.Files(), cfg.DataDir, printable(m.Version), m.Created.Local().Format("2006-01-02 15:04:05"))
 	if err == nil && previous != "" {
 		_, err = fmt.Fprintf(env.stdout, "The previous data is in %s; delete it when you no longer need it.\n", filepath.Join(cfg.DataDir, previous))
+	}
+	return err
+}
+
+// restoreError adds to the error of a restore what has changed in the data folder, and what to do. previous is the subfolder
+// with the previous data, if any.
+func restoreError(err error, dir, previous string) error {
+	switch {
+	case errors.Is(err, backup.ErrInterrupted): // says it already
+		return err
+	case previous != "":
+		return fmt.Errorf("%w; the previous data is in %s: run the restore again with --force", err, filepath.Join(dir, previous))
+	case backup.CheckComplete(dir) != nil:
+		return fmt.Errorf("%w; the data folder is incomplete: run the restore again with --force", err)
 	}
 	return err
 }

@@ -11,9 +11,6 @@ import (
 	"meet/internal/token"
 )
 
-// testRoomPrefix begins the name of every room of a connection test. Guests get no other tokens for such rooms.
-const testRoomPrefix = "connection-test-"
-
 // testTTL is how long the tokens of a connection test are valid. A test that waits for device permission may be slow.
 const testTTL = 10 * time.Minute
 
@@ -34,7 +31,7 @@ type ConnectionTest struct {
 
 // NewConnectionTest returns tokens for a new room with a random name, in which a browser tests its connection.
 func (l *Lobby) NewConnectionTest() (ConnectionTest, error) {
-	test := ConnectionTest{RoomName: testRoomPrefix + strings.ToLower(rand.Text())}
+	test := ConnectionTest{RoomName: token.TestRoomPrefix + strings.ToLower(rand.Text())}
 	if l.options.ServerURL != nil {
 		test.ServerURL = l.options.ServerURL("")
 	}
@@ -58,5 +55,5 @@ func (l *Lobby) testToken(room, identity string, publishes bool) (string, error)
 	return raw, nil
 }
 
-// IsTestRoom reports whether a room is for a connection test. Such rooms are in no list of the lobby and leave no record.
-func IsTestRoom(name string) bool { return strings.HasPrefix(name, testRoomPrefix) }
+// IsTestRoom reports whether a room is for a connection test. Guests get only the tokens of NewConnectionTest for such rooms. They are in no list of the lobby and leave no record.
+func IsTestRoom(name string) bool { return strings.HasPrefix(name, token.TestRoomPrefix) }

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// TestRoomPrefix begins the name of every room of a connection test, which is no meeting: it leaves no record, and neither
+// webhooks nor agents are notified of it.
+const TestRoomPrefix = "connection-test-"
+
 // Keys maps API keys to their secrets. All of them are valid at the same time.
 type Keys map[string]string
 
