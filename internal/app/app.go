@@ -55,7 +55,7 @@ type App struct {
 	log          *slog.Logger
 	keys         []config.Key
 	certificates certs.Source // nil if the server has none
-	hsts         bool         // send Strict-Transport-Security
+	trust        trustCache   // of the certificate from files
 	redirect     *redirect    // nil if the port for plain HTTP is not open
 	redirectPort int          // TCP port for plain HTTP; 0 if it is not open
 	tcp          *wire.ProtocolMux

@@ -16,7 +16,7 @@ import (
 )
 
 // Entries of a data folder that Meet creates. secretFiles are the key file and the lock file, whose modes are restricted.
-// otherEntries are folders, whose modes are not changed. Of these, only certs has secrets: Meet creates it with mode 0700.
+// otherEntries are folders, whose modes are not changed. Only the folder certs has secrets, and Meet creates it with mode 0700.
 var (
 	secretFiles  = []string{"keys.yaml", "lock"}
 	otherEntries = []string{"jetstream", "frontend", "certs"}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"meet/internal/certs"
 	"meet/internal/config"
 )
 
@@ -67,21 +68,40 @@ func TestCertificateIsTrustedIfItsChainLeadsToARoot(t *testing.T) {
 }
 
 func TestHSTSIsSentOnlyWithAPubliclyTrustedCertificate(t *testing.T) {
-	untrusted := issue(t, nil, false)
 	for name, tc := range map[string]struct {
-		config     config.Config
-		configured *tls.Certificate
-		want       bool
+		config config.Config
+		want   bool
 	}{
-		"Let's Encrypt":             {config.Config{Domain: "meet.example.org"}, nil, true},
-		"another ACME server":       {config.Config{Domain: "meet.example.org", ACMEURL: "https://acme.example.org"}, nil, false},
-		"ACME server with own CA":   {config.Config{Domain: "meet.example.org", ACMECA: "ca.pem"}, nil, false},
-		"local authority":           {config.Config{LAN: true}, nil, false},
-		"self-signed":               {config.Config{}, untrusted, false},
-		"self-signed with a domain": {config.Config{Domain: "meet.example.org"}, untrusted, false},
+		"Let's Encrypt":           {config.Config{Domain: "meet.example.org"}, true},
+		"another ACME server":     {config.Config{Domain: "meet.example.org", ACMEURL: "https://acme.example.org"}, false},
+		"ACME server with own CA": {config.Config{Domain: "meet.example.org", ACMECA: "ca.pem"}, false},
+		"local authority":         {config.Config{LAN: true}, false},
 	} {
-		if got := (&App{config: tc.config}).wantsHSTS(tc.configured); got != tc.want {
+		if got := (&App{config: tc.config}).wantsHSTS(); got != tc.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+	paths := certificateFiles(t, []string{"meet.example.org"})
+	for _, trusted := range []bool{false, true} {
+		a := newLinksApp(t, config.Config{Listen: "127.0.0.1:0", TLSCert: paths[0], TLSKey: paths[1]})
+		a.trust.roots = x509.NewCertPool()
+		if trusted {
+			a.trust.roots.AddCert(a.certificates.(*certs.Files).Leaf())
+		}
+		if got := a.wantsHSTS(); got != trusted {
+			t.Errorf("certificate from files, trusted %v: %v", trusted, got)
+		}
+	}
+}
+
+func TestTrustIsCheckedAgainForAnotherCertificate(t *testing.T) {
+	root := issue(t, nil, true)
+	cache := trustCache{roots: x509.NewCertPool()}
+	cache.roots.AddCert(root.Leaf)
+	trusted, untrusted := issue(t, root, false), issue(t, nil, false)
+	for i, c := range []*tls.Certificate{untrusted, untrusted, trusted, trusted, untrusted} {
+		if got := cache.isTrusted(c); got != (c == trusted) {
+			t.Errorf("certificate %d: %v", i, got)
 		}
 	}
 }

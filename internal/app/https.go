@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gorilla/websocket"
 
 	"meet/internal/certs"
 	"meet/internal/proxy"
@@ -54,7 +57,8 @@ func (a *App) tlsConfig() *tls.Config {
 }
 
 // requireHTTPS wraps site so that requests without TLS are redirected to https. Exceptions are plainPaths, requests of
-// programs and browsers on this machine (browsers consider localhost secure), and requests that a proxy received by https.
+// browsers on this machine to localhost (which browsers consider secure), requests of programs on this machine, and requests
+// that a proxy received by https.
 // If port is not 0, the redirect is to that port, otherwise to the port in the Host header. Without certificates, requireHTTPS
 // returns site.
 func (a *App) requireHTTPS(site http.Handler, port uint16) http.Handler {
@@ -64,10 +68,10 @@ func (a *App) requireHTTPS(site http.Handler, port uint16) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.TLS != nil:
-			if a.hsts {
+			if a.wantsHSTS() {
 				w.Header().Set("Strict-Transport-Security", hstsValue)
 			}
-		case proxy.HTTPS(r) || isLoopbackHost(r.Host) || isPlainPath(strings.TrimPrefix(r.URL.Path, a.config.BasePath)):
+		case proxy.HTTPS(r) || isLoopbackHost(r.Host) || isLocalCall(r) || isPlainPath(strings.TrimPrefix(r.URL.Path, a.config.BasePath)):
 		case !proxy.ValidHost(r.Host):
 			http.Error(w, "this server needs https", http.StatusBadRequest)
 			return
@@ -78,6 +82,17 @@ func (a *App) requireHTTPS(site http.Handler, port uint16) http.Handler {
 		}
 		site.ServeHTTP(w, r)
 	})
+}
+
+// isLocalCall reports whether a program on this machine, such as meet backup, calls an API of this server directly: the
+// connection has the same address at both ends, no proxy has passed the request on, and browsers load no pages in this way.
+func isLocalCall(r *http.Request) bool {
+	if proxy.Forwarded(r) || r.Method != http.MethodPost && !websocket.IsWebSocketUpgrade(r) {
+		return false
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return ok && err == nil && peer.Addr().Unmap() == local.AddrPort().Addr().Unmap()
 }
 
 // isPlainPath reports whether path is one of plainPaths or below one.

@@ -14,12 +14,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"meet/internal/app"
 	"meet/internal/config"
 	"meet/test/harness"
 )
@@ -120,6 +122,51 @@ func TestPlainHTTPIsRedirectedToHTTPS(t *testing.T) {
 	}
 }
 
+// A server that listens on one address of the machine has no localhost for the commands of this machine.
+func TestOnlyProgramsOnThisMachineCallAPIsByPlainHTTP(t *testing.T) {
+	cfg := harness.Settings(t)
+	useTLS(t, &cfg)
+	cfg.Keys = []config.Key{config.DevKey}
+	s := start(t, cfg)
+	call := func(client, method, headers string) int {
+		t.Helper()
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}
+		transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
+		req, err := http.NewRequest(method, s.URL()+"/twirp/livekit.RoomService/ListRooms", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "192.0.2.7:8080"
+		req.Header.Set("Authorization", "Bearer "+devToken(t))
+		req.Header.Set("Content-Type", "application/json")
+		if name, value, ok := strings.Cut(headers, ": "); ok {
+			req.Header.Set(name, value)
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for name, tc := range map[string]struct {
+		client, method, headers string
+		want                    int
+	}{
+		"program":         {"127.0.0.1", "POST", "", http.StatusOK},
+		"browser":         {"127.0.0.1", "GET", "", http.StatusPermanentRedirect},
+		"behind a proxy":  {"127.0.0.1", "POST", "X-Forwarded-For: 198.51.100.1", http.StatusPermanentRedirect},
+		"another machine": {"127.0.0.2", "POST", "", http.StatusPermanentRedirect},
+	} {
+		if tc.client == "127.0.0.2" && runtime.GOOS != "linux" { // others have no such address
+			continue
+		}
+		if got := call(tc.client, tc.method, tc.headers); got != tc.want {
+			t.Errorf("%s: status %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
 func TestHTTPSServesPagesAndSignalling(t *testing.T) {
 	cfg := harness.Settings(t)
 	trust := useTLS(t, &cfg)
@@ -145,6 +192,28 @@ func TestHTTPSServesPagesAndSignalling(t *testing.T) {
 	if err == nil || answer == nil || answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("signalling: %v, %v", answer, err)
 	}
+}
+
+func TestServerThatNeverRunsClosesThePortForPlainHTTP(t *testing.T) {
+	cfg := harness.Settings(t)
+	useTLS(t, &cfg)
+	cfg.HTTPListen = freeAddress(t)
+	a, err := app.New(t.Context(), cfg, noLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := net.Listen("tcp", cfg.HTTPListen); err == nil {
+		_ = l.Close()
+		t.Error("the port is not open")
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	l, err := net.Listen("tcp", cfg.HTTPListen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
 }
 
 func TestServerStartsEvenIfThePortForPlainHTTPIsTaken(t *testing.T) {

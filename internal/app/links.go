@@ -24,20 +24,21 @@ func (a *App) Greet(w io.Writer) error {
 	if err != nil {
 		data = a.config.DataDir
 	}
-	first, others := a.links()
+	hosts := a.otherHosts()
+	first, others := a.links(hosts)
 	text := fmt.Sprintf("Meet %s\n\n  Open            %s\n", Version, first)
 	for _, link := range others {
 		text += fmt.Sprintf("  On the network  %s\n", link)
 	}
 	text += fmt.Sprintf("  Listening       TCP and UDP %s\n  Data            %s\n", a.Addr(), data)
-	if lan, ok := a.certificates.(*certs.LAN); ok && len(others) > 0 {
-		visit, err := a.firstVisit(lan.Root(), isTerminal(w))
+	if lan, ok := a.certificates.(*certs.LAN); ok && len(hosts) > 0 {
+		visit, err := a.firstVisit(hosts[0], lan.Root(), isTerminal(w))
 		if err != nil {
 			return err
 		}
 		text += visit
 	}
-	if a.certificates == nil && len(others) > 0 {
+	if a.certificates == nil && len(hosts) > 0 {
 		text += "\nBrowsers allow camera and microphone only on localhost and https addresses, so other machines need https: use --lan or --domain, or an HTTPS proxy.\n"
 	}
 	if a.config.Dev {
@@ -48,9 +49,9 @@ func (a *App) Greet(w io.Writer) error {
 }
 
 // firstVisit returns what the greeting says about the trust page. The page is on plain HTTP, because devices that do not
-// trust the authority yet show a warning instead of https pages.
-func (a *App) firstVisit(root certs.Root, terminal bool) (string, error) {
-	link := "http://" + a.hostPort(a.otherHosts()[0]) + a.config.BasePath + "/trust"
+// trust the authority yet show a warning instead of https pages. host is where other machines reach this server.
+func (a *App) firstVisit(host string, root certs.Root, terminal bool) (string, error) {
+	link := "http://" + a.hostPort(host) + a.config.BasePath + "/trust"
 	text := fmt.Sprintf("\nEach device has to trust this server once, and finds out how at\n\n  First visit     %s\n  Fingerprint     %s\n", link, root.Fingerprint())
 	if !terminal {
 		return text, nil
@@ -62,9 +63,9 @@ func (a *App) firstVisit(root certs.Root, terminal bool) (string, error) {
 	return text + "\n" + code, nil
 }
 
-// links returns the address to open on this machine, and those for other machines.
-func (a *App) links() (first string, others []string) {
-	for _, host := range a.otherHosts() {
+// links returns the address to open on this machine, and those for other machines. hosts is the result of otherHosts.
+func (a *App) links(hosts []string) (first string, others []string) {
+	for _, host := range hosts {
 		others = append(others, a.origin(host)+a.config.BasePath+"/")
 	}
 	switch ip := a.Addr().Addr().Unmap(); {

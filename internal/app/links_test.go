@@ -86,6 +86,17 @@ func TestGreetingOfALANServerLeadsDevicesToTheTrustPage(t *testing.T) {
 	}
 }
 
+func TestGreetingOfALANServerOnOneAddressLeadsToTheTrustPage(t *testing.T) {
+	usable, err := netaddr.Usable()
+	if err != nil || len(usable) == 0 {
+		t.Skip("this machine has only loopback addresses")
+	}
+	a := newLinksApp(t, config.Config{Listen: net.JoinHostPort(usable[0].String(), "0"), LAN: true})
+	if text, want := greeting(t, a), "First visit     http://"+a.Addr().String()+"/trust\n"; !strings.Contains(text, want) {
+		t.Errorf("the greeting lacks %q:\n%s", want, text)
+	}
+}
+
 func TestGreetingOfAServerWithADomainShowsOnlyTheDomain(t *testing.T) {
 	a := newLinksApp(t, config.Config{Listen: "127.0.0.1:0", Domain: "meet.example.org"})
 	_, port, _ := net.SplitHostPort(a.Addr().String())

@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	// authorityFile contains the certificate and the private key of the authority, so that both are written at once.
-	authorityFile = "lan-authority.pem"
+	// AuthorityFile is the name of the file with the certificate and the private key of the authority. They are in one file,
+	// so that both are written at once.
+	AuthorityFile = "lan-authority.pem"
 	// authorityLifetime is long because every device must trust a new authority again.
 	authorityLifetime = 10 * 365 * 24 * time.Hour
 	// leafLifetime is well below 397 days, the longest lifetime that all browsers accept.
@@ -63,7 +64,7 @@ func openAuthority(dir, host string, now time.Time) (*authority, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder %s for certificates cannot be created: give this user write permission (%w)", dir, errors.Unwrap(err))
 	}
-	name := filepath.Join(dir, authorityFile)
+	name := filepath.Join(dir, AuthorityFile)
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return createAuthority(name, host, now)
