@@ -3,12 +3,16 @@ package app_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"meet/internal/app"
 	"meet/test/harness"
 	"meet/test/pebble"
 )
@@ -43,6 +47,26 @@ func TestServerWithADomainObtainsACertificateAndServesHTTPS(t *testing.T) {
 	resp := request(t, cfg.HTTPListen, domain, "/rooms/blue", "")
 	if got, want := resp.Header.Get("Location"), "https://"+net.JoinHostPort(domain, strconv.Itoa(portOf(t, s.Address)))+"/rooms/blue"; got != want {
 		t.Errorf("plain http is redirected to %q, want %q", got, want)
+	}
+}
+
+func TestServerThatCannotAnswerChallengesLogsWhatToDo(t *testing.T) {
+	cfg := harness.Settings(t)
+	cfg.Domain, cfg.HTTPListen = "meet.example.org", ""
+	cfg.ACMEURL = "https://" + freeAddress(t) + "/dir" // nothing answers there
+	var log syncBuffer
+	a, err := app.New(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }() // ends with cancel
+	harness.Eventually(ctx, t, "the warning", func() bool { return strings.Contains(log.String(), "listen on :443, or free port 80") })
+	cancel()
+	if err := errors.Join(<-ended, a.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
