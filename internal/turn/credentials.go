@@ -16,6 +16,10 @@ import (
 // existing relays remain usable.
 const CredentialTTL = 5 * time.Minute
 
+// maxCall is the maximum time that relays of a direct call remain usable after their credentials have expired. Its purpose is
+// to end relays that a client refreshes for ever.
+const maxCall = 24 * time.Hour
+
 // participantPrefix precedes the user in the username of a participant, instead of an expiry. It also distinguishes the
 // TURN users of participants from those of direct calls.
 const participantPrefix = "participant:"
@@ -45,8 +49,8 @@ func password(secret []byte, username string) string {
 }
 
 // authenticate checks the credentials of a request and returns their TURN user and key. The credentials of a participant are
-// valid as long as the participant is present. Those of a direct call can allocate no relay after they have expired. All
-// other requests accept them, because a call may outlast CredentialTTL.
+// valid as long as the participant is present. Those of a direct call can allocate no relay after they have expired. Other
+// requests accept them for another maxCall, because a call may outlast CredentialTTL.
 func (s *Server) authenticate(r *turn.RequestAttributes) (userID string, key []byte, ok bool) {
 	key = turn.GenerateAuthKey(r.Username, r.Realm, password(s.secret, r.Username))
 	if user, ok := strings.CutPrefix(r.Username, participantPrefix); ok {
@@ -54,7 +58,10 @@ func (s *Server) authenticate(r *turn.RequestAttributes) (userID string, key []b
 	}
 	expiry, user, _ := strings.Cut(r.Username, ":")
 	seconds, err := strconv.ParseInt(expiry, 10, 64)
-	if err != nil || user == "" || r.Method == stun.MethodAllocate && s.now().Unix() >= seconds {
+	if r.Method != stun.MethodAllocate {
+		seconds += int64(maxCall.Seconds())
+	}
+	if err != nil || user == "" || s.now().Unix() >= seconds {
 		return "", nil, false
 	}
 	return "direct:" + user, key, true

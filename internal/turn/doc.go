@@ -19,6 +19,6 @@
 // checks to other addresses would leave the network through its gateway.
 //
 // All goroutines are Pion's: one for each socket, one for each TCP connection, and one for each relay, which reads the
-// packets queued for its client. Server.Close ends the goroutines of the sockets and waits for them. Locks: relays.mu is
-// held alone.
+// packets queued for its client. Server.Close ends all of them, and waits for those of the TCP connections. Locks: relays.mu
+// and listener.mu are held alone.
 package turn

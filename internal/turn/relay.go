@@ -58,8 +58,8 @@ func (r *relay) WriteTo(b []byte, dst net.Addr) (int, error) {
 		r.sendToMedia(b, udp)
 		return len(b), nil
 	}
-	// TURN permissions (RFC 8656, section 9) cannot keep calls apart: a permission names only an IP address, and all relays
-	// of direct calls with the same IP version have the same one.
+	// TURN permissions (RFC 8656, section 9) cannot keep calls apart: a permission names only an IP address, and relays of
+	// several direct calls have the same one.
 	to := udp.AddrPort()
 	if other := r.all.at(netip.AddrPortFrom(to.Addr().Unmap(), to.Port())); other != nil && other.user == r.user {
 		r.all.bytesSent.Add(uint64(len(b)))

@@ -14,7 +14,9 @@ import (
 )
 
 const (
-	// maxRelays bounds the relays of all users together. An idle relay takes about 20 KB.
+	// maxRelays bounds the relays of all users together, which take about 330 MB when idle: 20 KB each. A participant
+	// allocates up to four relays (see maxUserRelays), so 4,000 participants can have them. wire.ProtocolMux accepts as many
+	// TURN connections by default.
 	maxRelays = 16384
 	// firstPort and lastPort bound the ports of relays. A port only identifies a relay inside this process: no socket uses
 	// it. The range is that of dynamic ports (RFC 6335, section 6).
@@ -44,28 +46,25 @@ type Media interface {
 
 // relays is the set of all relays. It implements turn.RelayAddressGenerator, by which Pion creates them.
 type relays struct {
-	directV4, directV6 netip.Addr // addresses of all relays of direct calls, by IP version
-	limit              int        // maximum number of relays
-	media              Media      // nil if participants get no relays
-	mediaPort          int
-	present            func(participant string) bool // see Options.Present
+	direct    netip.Addr // see Options.DirectAddress
+	limit     int        // maximum number of relays
+	media     Media      // nil if participants get no relays
+	mediaPort int
+	present   func(participant string) bool // see Options.Present
 
 	bytesSent, bytesReceived atomic.Uint64 // see Stats
 
 	mu        sync.RWMutex
 	byAddress map[netip.AddrPort]*relay
-	users     map[string]*user // users that have relays, by ID
+	directs   map[netip.Addr]int // number of relays of direct calls, by IP address
+	users     map[string]*user   // users that have relays or have had one within bucketsRefill, by ID
 }
 
 // newRelays returns an empty set of relays. The set will hold at most limit relays.
 func newRelays(o Options, limit int) *relays {
-	rs := &relays{limit: limit, media: o.Media, present: o.Present, byAddress: map[netip.AddrPort]*relay{}, users: map[string]*user{}}
-	rs.directV4, rs.directV6 = ownAddresses()
-	switch {
-	case o.DirectAddress.Unmap().Is4():
-		rs.directV4 = o.DirectAddress.Unmap()
-	case o.DirectAddress.Is6():
-		rs.directV6 = o.DirectAddress
+	rs := &relays{
+		direct: o.DirectAddress.Unmap(), limit: limit, media: o.Media, present: o.Present,
+		byAddress: map[netip.AddrPort]*relay{}, directs: map[netip.Addr]int{}, users: map[string]*user{},
 	}
 	if o.Media != nil {
 		if a, ok := o.Media.LocalAddr().(*net.UDPAddr); ok {
@@ -89,9 +88,13 @@ func (rs *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketC
 	defer rs.mu.Unlock()
 	u := rs.users[c.UserID]
 	if u == nil {
-		u = newUser(c.UserID)
+		u = newUser(c.UserID, rs.direct)
 	}
-	address, ok := rs.freeAddressLocked(rs.address(u, c.Network == "udp6"), c.RequestedPort)
+	ip := u.v4
+	if c.Network == "udp6" {
+		ip = u.v6
+	}
+	address, ok := rs.freeAddressLocked(ip, c.RequestedPort)
 	if !ok || len(rs.byAddress) >= rs.limit || u.relays >= maxUserRelays {
 		return nil, nil, errFull
 	}
@@ -99,23 +102,12 @@ func (rs *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketC
 	r.queue.SetLimitSize(relayQueue)
 	if u.participant != "" {
 		_ = r.queue.SetReadDeadline(time.Now().Add(presenceInterval)) // cannot fail
+	} else {
+		rs.directs[ip]++
 	}
 	u.relays++
 	rs.users[u.id], rs.byAddress[address] = u, r
 	return r, r.LocalAddr(), nil
-}
-
-// address returns the IP address of the relays of u.
-func (rs *relays) address(u *user, six bool) netip.Addr {
-	switch {
-	case u.participant != "" && six:
-		return ParticipantV6
-	case u.participant != "":
-		return ParticipantV4
-	case six:
-		return rs.directV6
-	}
-	return rs.directV4
 }
 
 // freeAddressLocked returns an address that no relay has. It has the requested port if that is not 0 and free.
@@ -154,7 +146,14 @@ func (rs *relays) mayAllocate(userID, _ string, _ net.Addr) bool {
 func (rs *relays) permits(_ net.Addr, peer net.IP) bool {
 	a, ok := netip.AddrFromSlice(peer)
 	a = a.Unmap()
-	return ok && (a == rs.directV4 || a == rs.directV6 || rs.media != nil && rs.media.HasAddress(a))
+	return ok && (rs.isDirect(a) || rs.media != nil && rs.media.HasAddress(a))
+}
+
+// isDirect reports whether a relay of a direct call has the IP address a.
+func (rs *relays) isDirect(a netip.Addr) bool {
+	rs.mu.RLock()
+	defer rs.mu.RUnlock()
+	return rs.directs[a] > 0
 }
 
 // at returns the relay with the given address, or nil if there is none.
@@ -164,7 +163,8 @@ func (rs *relays) at(address netip.AddrPort) *relay {
 	return rs.byAddress[address]
 }
 
-// remove deletes a relay from the set. It does nothing if the relay has been deleted already.
+// remove deletes a relay from the set. It does nothing if the relay has been deleted already. The user without relays remains
+// for bucketsRefill, because a new user would have full token buckets.
 func (rs *relays) remove(r *relay) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -172,8 +172,24 @@ func (rs *relays) remove(r *relay) {
 		return
 	}
 	delete(rs.byAddress, r.address)
-	if r.user.relays--; r.user.relays == 0 {
-		delete(rs.users, r.user.id)
+	u, ip := r.user, r.address.Addr()
+	if u.participant == "" {
+		if rs.directs[ip]--; rs.directs[ip] == 0 {
+			delete(rs.directs, ip)
+		}
+	}
+	if u.relays--; u.relays == 0 {
+		u.unused = time.Now()
+		time.AfterFunc(bucketsRefill, func() { rs.forget(u) })
+	}
+}
+
+// forget deletes a user that has had no relays for bucketsRefill.
+func (rs *relays) forget(u *user) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if u.relays == 0 && time.Since(u.unused) >= bucketsRefill {
+		delete(rs.users, u.id)
 	}
 }
 
@@ -182,27 +198,4 @@ func (rs *relays) count() int {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
 	return len(rs.byAddress)
-}
-
-// ownAddresses returns one global address of this machine for each IP version. For an IP version without a global address it
-// returns the loopback address.
-func ownAddresses() (v4, v6 netip.Addr) {
-	addresses, _ := net.InterfaceAddrs() // on an error there are no addresses
-	for _, a := range addresses {
-		prefix, err := netip.ParsePrefix(a.String())
-		switch ip := prefix.Addr(); {
-		case err != nil || !ip.IsGlobalUnicast():
-		case ip.Is4() && !v4.IsValid():
-			v4 = ip
-		case ip.Is6() && !v6.IsValid():
-			v6 = ip
-		}
-	}
-	if !v4.IsValid() {
-		v4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	if !v6.IsValid() {
-		v6 = netip.IPv6Loopback()
-	}
-	return v4, v6
 }

@@ -20,7 +20,7 @@ const realm = "meet"
 type Options struct {
 	// DirectAddress is the IP address of all relays of direct calls of its IP version in TURN messages. The other browser
 	// also tries to send to it directly, but nothing listens on the relays' ports. It should be this machine's public
-	// address; if zero, an address of this machine is used.
+	// address. If it is zero, each call uses an address that this machine has when the call gets its first relay.
 	DirectAddress netip.Addr
 	// Media is the media socket with which the relays of participants exchange packets. Present reports whether the
 	// participant to which Server.ParticipantCredentials has been given is still in its room. If one of them is nil,
@@ -32,10 +32,11 @@ type Options struct {
 
 // Server answers STUN and TURN requests.
 type Server struct {
-	server *turn.Server
-	relays *relays
-	secret []byte
-	now    func() time.Time // time.Now, except in tests
+	server   *turn.Server
+	listener *listener
+	relays   *relays
+	secret   []byte
+	now      func() time.Time // time.Now, except in tests
 }
 
 // Stats are the current counts of a Server.
@@ -52,7 +53,7 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{relays: newRelays(o, maxRelays), secret: make([]byte, 32), now: time.Now}
+	s := &Server{listener: newListener(streams), relays: newRelays(o, maxRelays), secret: make([]byte, 32), now: time.Now}
 	_, _ = rand.Read(s.secret) // never fails (crypto/rand)
 	var err error
 	s.server, err = turn.NewServer(turn.ServerConfig{
@@ -64,7 +65,7 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 			{PacketConn: packets, RelayAddressGenerator: s.relays, PermissionHandler: s.relays.permits},
 		},
 		ListenerConfigs: []turn.ListenerConfig{
-			{Listener: streams, RelayAddressGenerator: s.relays, PermissionHandler: s.relays.permits},
+			{Listener: s.listener, RelayAddressGenerator: s.relays, PermissionHandler: s.relays.permits},
 		},
 	})
 	if err != nil {
@@ -98,9 +99,12 @@ func (s *Server) Stats() Stats {
 	return Stats{Relays: s.relays.count(), BytesSent: s.relays.bytesSent.Load(), BytesReceived: s.relays.bytesReceived.Load()}
 }
 
-// Close closes the sockets and all relays.
+// Close closes the sockets and the TCP connections, which ends all relays. It waits for the goroutines of the TCP
+// connections.
 func (s *Server) Close() error {
-	if err := s.server.Close(); err != nil {
+	err := s.server.Close()
+	s.listener.serving.Wait()
+	if err != nil {
 		return fmt.Errorf("close the TURN server: %w", err)
 	}
 	return nil

@@ -1,15 +1,21 @@
 package turn
 
 import (
+	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 	"go.uber.org/goleak"
+
+	"meet/internal/netaddr"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,7 +41,7 @@ func serveWith(t *testing.T, o Options) (*Server, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := s.Close(); err != nil && !errors.Is(err, net.ErrClosed) { // a test may have closed it
 			t.Error(err)
 		}
 	})
@@ -145,21 +151,97 @@ func skipTo(t *testing.T, relay net.PacketConn, want string) {
 	}
 }
 
-// awaitNone waits until s has no relays and its counts of all users are zero.
+// awaitNone waits until s has no relays and has forgotten all users.
 func awaitNone(t *testing.T, s *Server) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
-	for tick := time.Tick(5 * time.Millisecond); s.Stats().Relays > 0; {
+	left := func() int {
+		s.relays.mu.RLock()
+		defer s.relays.mu.RUnlock()
+		return len(s.relays.byAddress) + len(s.relays.users) + len(s.relays.directs)
+	}
+	for tick := time.Tick(5 * time.Millisecond); left() > 0; {
 		select {
 		case <-tick:
 		case <-deadline:
-			t.Fatalf("%d relays are still there", s.Stats().Relays)
+			t.Fatalf("%d relays, users and addresses are still there", left())
 		}
 	}
-	s.relays.mu.Lock()
-	defer s.relays.mu.Unlock()
-	if len(s.relays.users) > 0 {
-		t.Errorf("users are still counted: %v", s.relays.users)
+}
+
+func TestCloseEndsConnectionsOverTCP(t *testing.T) {
+	s, address := serve(t)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	request := stun.MustBuild(stun.TransactionID, stun.BindingRequest)
+	if _, err := conn.Write(request.Raw); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := conn.Read(make([]byte, 1500)); err != nil { // by then the server has accepted the connection
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.listener.conns) > 0 {
+		t.Error("Close has not waited for the connection's goroutine")
+	}
+	if _, err := conn.Read(make([]byte, 1500)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// A client must not get full token buckets by allocating a new relay.
+func TestTokenBucketsOutliveTheLastRelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs := newRelays(Options{}, 1)
+		allocate := func() *relay {
+			r, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4", UserID: "direct:call"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.(*relay)
+		}
+		first := allocate()
+		first.user.sent.AllowN(time.Now(), bandwidthBurst)
+		_ = first.Close()
+		time.Sleep(bucketsRefill / 2)
+		second := allocate()
+		if second.user.sent.AllowN(time.Now(), bandwidthBurst) {
+			t.Error("the bucket is full again after half the time")
+		}
+		_ = second.Close()
+		time.Sleep(2 * bucketsRefill)
+		synctest.Wait()
+		if len(rs.users) > 0 {
+			t.Error("the user is not forgotten")
+		}
+	})
+}
+
+func TestRelaysOfDirectCallsHaveAnAddressOfThisMachine(t *testing.T) {
+	own, err := netaddr.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs := newRelays(Options{}, 1)
+	r, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4", UserID: "direct:call"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := r.LocalAddr().(*net.UDPAddr)
+	if !slices.Contains(own, address.AddrPort().Addr().Unmap()) {
+		t.Errorf("%v is not an address of this machine", address)
+	}
+	if !rs.permits(nil, address.IP) {
+		t.Error("a client may not send to a relay")
+	}
+	if _ = r.Close(); rs.permits(nil, address.IP) {
+		t.Error("a client may send to the address after the last relay has closed")
 	}
 }
 
@@ -247,6 +329,9 @@ func TestExpiredCredentialsKeepRelaysButCannotAllocateNewOnes(t *testing.T) {
 	}
 	if !may(stun.MethodRefresh) || !may(stun.MethodChannelBind) {
 		t.Error("expired credentials cannot refresh a relay")
+	}
+	if now = now.Add(maxCall); may(stun.MethodRefresh) {
+		t.Error("a relay can be refreshed for ever")
 	}
 }
 

@@ -158,3 +158,11 @@ func (c *turnConn) Write(b []byte) (int, error) {
 	}
 	return c.Conn.Write(b)
 }
+
+// Close closes the TCP connection. With TLS it sends no alert, see abruptConn.
+func (c *turnConn) Close() error {
+	if encrypted, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		return encrypted.NetConn().Close()
+	}
+	return c.Conn.Close()
+}

@@ -98,8 +98,8 @@ func (s *ProtocolMux) TURNListener() net.Listener { return s.turn }
 // TCPMux returns the mux of the connections that carry ICE.
 func (s *ProtocolMux) TCPMux() *TCPMux { return s.tcp }
 
-// Close closes the port and all connections except HTTP and TURN connections, which their servers close. It waits for the
-// goroutines.
+// Close closes the port and all connections except those that the HTTP and TURN servers have accepted, which these servers close. It
+// waits for the goroutines.
 func (s *ProtocolMux) Close() error {
 	s.mu.Lock()
 	if s.closed {
