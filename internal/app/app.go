@@ -61,6 +61,7 @@ type App struct {
 	tcp          *wire.ProtocolMux
 	turn         *turn.Server
 	public       func() []netip.Addr // addresses offered for media besides those of this machine
+	own          ownAddresses
 	http         *http.Server
 	router       *echo.Echo // of http
 	proxies      proxy.Trusted
@@ -190,10 +191,10 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open rooms: %w", err)
 	}
-	a.push("rooms", a.rooms.Close)
 	if err := a.openTURN(media, mux, nodeIP); err != nil {
-		return err
+		return errors.Join(err, a.rooms.Close(ctx))
 	}
+	a.push("rooms", a.rooms.Close) // closed before TURN, because relays carry the end of their participants' connections
 	a.mount(keys)
 	return nil
 }

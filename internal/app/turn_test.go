@@ -28,7 +28,7 @@ func TestTURNOverUDPIsOfferedOnlyWhereItDoesNotReplaceDirectUDP(t *testing.T) {
 	} {
 		req := stranger
 		tc.change(&req)
-		if got := chooseURLs(all, req, tc.offered); !slices.Equal(got, tc.want) {
+		if got := chooseURLs(all, req, func() []netip.Addr { return tc.offered }); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
 	}

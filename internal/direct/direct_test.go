@@ -289,7 +289,7 @@ func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 		t.Errorf("a stranger got %d %s", code, body)
 	}
 	h.opts.Host = "192.0.2.7"
-	if _, body := get("meet.example", id); !strings.Contains(body, "stun:192.0.2.7:4321") {
+	if _, body := get("meet.example", id); !strings.Contains(body, "stun:192.0.2.7:4321") || !strings.Contains(body, "turn:meet.example") {
 		t.Errorf("with Options.Host: %s", body)
 	}
 }

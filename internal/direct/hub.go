@@ -30,15 +30,15 @@ type Options struct {
 	// Debug makes the Hub answer the message "Debug" by logging the number of peers and sessions. For development
 	// only.
 	Debug bool
-	// Host and Port are the address of STUN and TURN. If Host is "", it is the host name in the browser's request.
+	// Host and Port are the address of STUN. If Host is "", it is the host of the browser's page.
 	Host string
 	Port int
 	// NewRoom returns the name of a new room of the meeting server. When the members of a session admit a third peer,
 	// all three move to this room. If NewRoom is nil, they cannot move.
 	NewRoom func() string
-	// TURN returns the URLs and credentials of the TURN servers for a peer of a session that reaches the server at host, and
-	// by TLS at tlsPort; see proxy.TLSPort. If it is nil, peers get no TURN servers.
-	TURN func(host string, tlsPort int, session string) (urls []string, username, credential string)
+	// TURN returns the URLs and credentials of the TURN servers for a peer of a session whose page has the host pageHost, and
+	// which reaches the server by TLS at tlsPort; see proxy.TLSPort. If it is nil, peers get no TURN servers.
+	TURN func(pageHost string, tlsPort int, session string) (urls []string, username, credential string)
 }
 
 // Hub keeps the connected peers and the sessions between them.
@@ -170,6 +170,10 @@ func (s *session) other(p *peer) *peer {
 
 // handle processes one message of a peer.
 func (h *Hub) handle(p *peer, m Message) {
+	var limit error
+	if m.Name == sessionJoin {
+		limit = h.lookUps.Allow(p.address) // before h.mu is locked, because lookUps has a mutex too
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.limitQueuesLocked()
@@ -177,8 +181,8 @@ func (h *Hub) handle(p *peer, m Message) {
 	case sessionNew:
 		h.newSessionLocked(p)
 	case sessionJoin:
-		if err := h.lookUps.Allow(p.address); err != nil {
-			p.send(iceError, fault.Public(err), "")
+		if limit != nil {
+			p.send(iceError, fault.Public(limit), "")
 			return
 		}
 		h.joinLocked(p, strings.TrimSpace(m.Texts[0]))

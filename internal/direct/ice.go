@@ -35,7 +35,7 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 	}
 	servers := []ICEServer{{URLs: []string{h.STUNURL(r)}}}
 	if h.opts.TURN != nil {
-		urls, user, password := h.opts.TURN(h.serverHost(r), proxy.TLSPort(r), id)
+		urls, user, password := h.opts.TURN(proxy.Hostname(r), proxy.TLSPort(r), id)
 		servers = append(servers, ICEServer{URLs: urls, Username: user, Credential: password})
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -44,9 +44,5 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 
 // STUNURL returns the URL of the STUN server for the browser that sent r.
 func (h *Hub) STUNURL(r *http.Request) string {
-	return "stun:" + net.JoinHostPort(h.serverHost(r), strconv.Itoa(h.opts.Port))
+	return "stun:" + net.JoinHostPort(cmp.Or(h.opts.Host, proxy.Hostname(r)), strconv.Itoa(h.opts.Port))
 }
-
-// serverHost returns the host of STUN and TURN for the browser that sent r. A host that the browser reaches by HTTP, it
-// reaches by UDP too.
-func (h *Hub) serverHost(r *http.Request) string { return cmp.Or(h.opts.Host, proxy.Hostname(r)) }

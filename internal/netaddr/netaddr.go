@@ -78,6 +78,9 @@ func usable(interfaces []networkInterface) []netip.Addr {
 // 4193), or one behind carrier-grade NAT (RFC 6598).
 func IsPrivate(a netip.Addr) bool { return a.IsPrivate() || carrierGradeNAT.Contains(a) }
 
+// IsPublic reports whether a is an address that can be reached from the internet.
+func IsPublic(a netip.Addr) bool { return a.IsGlobalUnicast() && !IsPrivate(a) }
+
 // rank returns the position of a among the kinds of addresses: private, public, and behind carrier-grade NAT. VPNs such as
 // Tailscale use the last kind, and are slower than the other paths between two machines.
 func rank(a netip.Addr) int {

@@ -81,6 +81,14 @@ func TestPrivateAddressesAreThoseThatTheInternetCannotReach(t *testing.T) {
 		if got := IsPrivate(netip.MustParseAddr(ip)); got != want {
 			t.Errorf("%s: %v, want %v", ip, got, want)
 		}
+		if got := IsPublic(netip.MustParseAddr(ip)); got == want {
+			t.Errorf("%s is both public and private, or neither", ip)
+		}
+	}
+	for _, ip := range []string{"127.0.0.1", "::1", "169.254.1.1", "fe80::1", "224.0.0.1", "0.0.0.0"} {
+		if IsPublic(netip.MustParseAddr(ip)) {
+			t.Errorf("%s is public", ip)
+		}
 	}
 }
 

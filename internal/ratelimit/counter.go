@@ -30,15 +30,30 @@ func (c *Counter) Add(address string, n int) error {
 	client := source.Key(address)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.checkLocked(client, n); err != nil {
+		return err
+	}
+	c.total += n
+	if client != "" {
+		c.perClient[client] += n
+	}
+	return nil
+}
+
+// Check returns the error that Add would return, and adds nothing.
+func (c *Counter) Check(address string, n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.checkLocked(source.Key(address), n)
+}
+
+// checkLocked returns an error if adding n to the counts of a client would exceed a bound.
+func (c *Counter) checkLocked(client string, n int) error {
 	switch {
 	case client != "" && c.perClient[client]+n > c.bounds.PerClient:
 		return c.bounds.ErrPerClient
 	case c.total+n > c.bounds.Total:
 		return c.bounds.ErrTotal
-	}
-	c.total += n
-	if client != "" {
-		c.perClient[client] += n
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 // handleOffer passes the client's offer to the publisher transport, which answers it.
 func (pb *publishing) handleOffer(d *livekit.SessionDescription) {
 	if t := pb.p.conn.publisherTransport(); t != nil {
+		t.path = pb.p.conn.path() // the offer restarts ICE if the client has resumed
 		t.HandleOffer(d, peer.AnswerPreferences{Tracks: pb.sendPreferences(), Disabled: pb.p.quirks.disabled.GetPublish()})
 	}
 }

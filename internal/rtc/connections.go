@@ -65,6 +65,7 @@ type Transport struct {
 	*peer.Transport
 	connected   bool
 	connectedAt time.Time // latest time the connection was established; zero if never
+	path        peer.Path // path of the client when ICE was last started or restarted
 }
 
 // newTransport creates the client's peer connection for target.
@@ -73,7 +74,7 @@ func (cn *connections) newTransport(target livekit.SignalTarget) (*Transport, er
 	if err != nil {
 		return nil, err
 	}
-	return &Transport{Transport: t}, nil
+	return &Transport{Transport: t, path: cn.path()}, nil
 }
 
 // options returns the options of the peer connection for target, which depend on the client.
@@ -190,8 +191,8 @@ func (cn *connections) closeSocket() {
 	}
 }
 
-// closeTransports closes the peer connections and waits until they have ended. The client's relays end too. No peer
-// connections may be created afterwards. closeTransports is called once.
+// closeTransports closes the peer connections and waits until they have ended. The client's relays end within a
+// minute. No peer connections may be created afterwards. closeTransports is called once.
 func (cn *connections) closeTransports() {
 	cn.p.cancel()
 	for _, t := range cn.transports() {

@@ -79,10 +79,11 @@ func (cn *connections) lostMedia(closedByClient bool) {
 const recentActivity = 2 * pingInterval * time.Second
 
 // considerFallback moves the client to the next path if the failure of t is attributed to its path. The client, which
-// resumes after the failure, then connects over that path.
+// resumes after the failure, then connects over that path. A failure of a connection that still uses an earlier path is
+// ignored, because the other connection may have failed first and moved the client already.
 func (cn *connections) considerFallback(t *Transport) {
 	now, next := time.Now(), cn.nextPath()
-	if next == cn.path() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {
+	if t.path != cn.path() || next == cn.path() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {
 		return
 	}
 	lasted := time.Duration(0)

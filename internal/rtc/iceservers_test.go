@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 
 	"meet/internal/peer"
+	"meet/internal/wire"
 )
 
 // withRelays makes ICEServers return a server whose URL has its arguments.
@@ -78,6 +80,7 @@ func TestFailedConnectionFallsBackToRelay(t *testing.T) {
 		})
 		req := relayRequest()
 		req.Reconnect, req.SID, req.Reason, req.Host = true, g.participant.sid(), livekit.ReconnectReason_RR_SUBSCRIBER_FAILED, "192.0.2.1"
+		req.TLSPort = 443
 		back := &sink{}
 		if _, err := h.Join(t.Context(), req, back); err != nil {
 			t.Fatal(err)
@@ -86,7 +89,47 @@ func TestFailedConnectionFallsBackToRelay(t *testing.T) {
 		if forced != (want == peer.RelayOnly) || server.GetUrls()[0] != fmt.Sprintf("192.0.2.1 %v", want) || server.Username != first.Username {
 			t.Errorf("%v, forced: %v", server, forced)
 		}
+		g.inspect(func(p *Participant) {
+			if p.req.Host != req.Host || p.req.TLSPort != req.TLSPort {
+				t.Errorf("the client is at %s, port %d", p.req.Host, p.req.TLSPort)
+			}
+		})
 	}
+}
+
+// Both connections of a client usually fail, but not at the same time.
+func TestLateFailureOfTheOtherConnectionDoesNotSkipAPath(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	split := wire.NewProtocolMux(listener, wire.ProtocolMuxOptions{})
+	t.Cleanup(func() { _ = split.Close() })
+	h := newHarness(t, withRelays, func(o *Options) { o.TCP = split.TCPMux() })
+	req := relayRequest()
+	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17}
+	g := h.join(req)
+	fail := func(transport func(*Participant) *Transport, want peer.Path) {
+		t.Helper()
+		g.inspect(func(p *Participant) {
+			p.conn.lastReceived.Store(time.Now().UnixNano())
+			p.conn.considerFallback(transport(p))
+			if got := p.conn.path(); got != want {
+				t.Errorf("the path is %v, want %v", got, want)
+			}
+		})
+	}
+	subscriber := func(p *Participant) *Transport { return p.conn.subscriber }
+	publisher := func(p *Participant) *Transport { return p.conn.publisherTransport() }
+	g.inspect(func(p *Participant) { publisher(p) }) // creates it
+	fail(subscriber, peer.TCPOnly)
+	fail(publisher, peer.TCPOnly)
+	req.Reconnect, req.SID, req.Reason = true, g.participant.sid(), livekit.ReconnectReason_RR_SUBSCRIBER_FAILED
+	if _, err := h.Join(t.Context(), req, &sink{}); err != nil {
+		t.Fatal(err)
+	}
+	fail(publisher, peer.TCPOnly)
+	fail(subscriber, peer.RelayOnly)
 }
 
 func TestClientWithoutTURNServersStaysOnItsPath(t *testing.T) {

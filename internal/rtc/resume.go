@@ -31,7 +31,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		return p.dropSocket(sink)
 	}
 	moved := req.RemoteIP != p.req.RemoteIP
-	p.req.RemoteIP, p.req.Host = req.RemoteIP, req.Host
+	p.req.RemoteIP, p.req.Host, p.req.TLSPort = req.RemoteIP, req.Host, req.TLSPort
 	if quirksOf(req.Client).reconnectResponse {
 		p.send(reconnectMessage(&livekit.ReconnectResponse{
 			ClientConfiguration: p.conn.configuration(),
@@ -56,7 +56,9 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		// media failure before the server.
 		restart, now := moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED, time.Now()
 		t.Resume(restart)
-		if !restart {
+		if restart {
+			t.path = p.conn.path()
+		} else {
 			// The client may not have noticed the failure yet, for example when it changed from cable to Wi-Fi behind
 			// one public address.
 			r.after(resumeCheckDelay, func() {

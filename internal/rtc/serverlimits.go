@@ -59,16 +59,8 @@ func (rs *Rooms) checkLimits(req JoinRequest, newRoom bool) error {
 		return nil
 	}
 	address := req.countedAddress()
-	if err := rs.participantCount.Add(address, 1); err != nil {
+	if err := rs.participantCount.Check(address, 1); err != nil || !newRoom {
 		return err
 	}
-	rs.participantCount.Remove(address, 1)
-	if !newRoom {
-		return nil
-	}
-	if err := rs.roomCount.Add(address, 1); err != nil {
-		return err
-	}
-	rs.roomCount.Remove(address, 1)
-	return nil
+	return rs.roomCount.Check(address, 1)
 }

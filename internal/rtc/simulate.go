@@ -70,9 +70,9 @@ func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	return true, s.silently
 }
 
-// switchProtocol moves the client's media to TCP, to a relay that the client reaches over TLS, or back to UDP. Between UDP and
-// TCP it restarts ICE. On a connection where the client makes the offers, only the client can restart ICE; LiveKit's clients
-// rejoin instead. A client has to rejoin to use a relay, or to stop using one, because only the join response says so.
+// switchProtocol moves the client's media to TCP, to a relay that the client reaches over TLS, or back to UDP. Between UDP
+// and TCP it restarts ICE. On a connection where the client makes the offers, only the client can restart ICE; LiveKit's
+// clients rejoin instead. To start or stop using a relay, the client has to rejoin.
 func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
 	before, path := cn.path(), map[livekit.CandidateProtocol]peer.Path{
 		livekit.CandidateProtocol_TCP: peer.TCPOnly, livekit.CandidateProtocol_TLS: peer.RelayOnly,
@@ -88,5 +88,6 @@ func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
 	cn.applyPath()
 	if cn.subscriber != nil {
 		cn.subscriber.Resume(true)
+		cn.subscriber.path = path
 	}
 }

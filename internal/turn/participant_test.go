@@ -211,10 +211,10 @@ func TestNumberOfRelaysOfParticipantIsLimited(t *testing.T) {
 
 func TestURLsEndWithTheTransportThatPassesMostFirewalls(t *testing.T) {
 	plain := []string{"turn:[2001:db8::1]:443?transport=udp", "turn:[2001:db8::1]:443?transport=tcp"}
-	if got := URLs("2001:db8::1", 443, 0); !slices.Equal(got, plain) {
+	if got := URLs("2001:db8::1", 443, "", 0); !slices.Equal(got, plain) {
 		t.Error(got)
 	}
-	if got := URLs("meet.example.org", 8080, 443); len(got) != 3 || got[2] != "turns:meet.example.org:443?transport=tcp" {
+	if got := URLs("203.0.113.7", 8080, "meet.example.org", 443); len(got) != 3 || got[1] != "turn:203.0.113.7:8080?transport=tcp" || got[2] != "turns:meet.example.org:443?transport=tcp" {
 		t.Error(got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"meet/internal/netaddr"
 	"meet/internal/source"
 )
 
@@ -86,11 +87,8 @@ func (c *connCounter) release(client netip.Addr) {
 	}
 }
 
-// carrierGradeNAT is the address range of carrier-grade NAT (RFC 6598), which private networks use too.
-var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
-
 // maybeProxy reports whether addr may be a reverse proxy. If so, PerAddress does not apply to addr.
 func (c *connCounter) maybeProxy(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	return c.isProxy != nil && c.isProxy(addr) || addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || carrierGradeNAT.Contains(addr)
+	return c.isProxy != nil && c.isProxy(addr) || !netaddr.IsPublic(addr)
 }

@@ -59,7 +59,7 @@ var rules = map[string]rule{
 	"internal/sfu/pacer":   {allowed: []string{"internal/sfu/bwe"}, forbidden: append(httpParts, nats, "log", "github.com/pion/webrtc")},
 	"internal/sfu/bwe":     {forbidden: []string{"sync", "log"}}, // time is an argument
 
-	"internal/wire":      {allowed: []string{"internal/source"}, forbidden: append(httpParts, nats)},
+	"internal/wire":      {allowed: []string{"internal/netaddr", "internal/source"}, forbidden: append(httpParts, nats)},
 	"internal/direct":    {allowed: []string{"internal/bytequeue", "internal/fault", "internal/proxy", "internal/ratelimit"}, forbidden: []string{pion}},
 	"internal/api":       {allowed: []string{"internal/rtc", "internal/decode", "internal/token", "internal/name", "internal/fault"}, forbidden: []string{pion, echo}},
 	"internal/agent":     {allowed: []string{"internal/bytequeue", "internal/token", "internal/frame", "internal/fault"}, forbidden: []string{pion, echo, nats}},
