@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"text/tabwriter"
+	"time"
 
 	"meet/internal/admin"
 	"meet/internal/app"
@@ -108,6 +109,9 @@ func doctorOptions(cfg config.Config, address *url.URL) doctor.Options {
 	return o
 }
 
+// doctorTokenTTL is the lifetime of the tokens of doctorToken, which is longer than the call takes.
+const doctorTokenTTL = 5 * time.Minute
+
 // doctorToken returns the function that signs the tokens of the call that checks the server, or nil if these settings have no
 // API key.
 func doctorToken(cfg config.Config) func(identity string) (string, error) {
@@ -119,7 +123,7 @@ func doctorToken(cfg config.Config) func(identity string) (string, error) {
 	// The room closes soon after the participants, which are hidden, have left.
 	roomConfig := json.RawMessage(`{"departureTimeout": 1}`)
 	return func(identity string) (string, error) {
-		return token.New(keys[0].Name, keys[0].Secret).SetIdentity(identity).SetRoomConfig(roomConfig).
+		return token.New(keys[0].Name, keys[0].Secret).SetTTL(doctorTokenTTL).SetIdentity(identity).SetRoomConfig(roomConfig).
 			SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room, Hidden: true}).ToJWT()
 	}
 }

@@ -17,8 +17,8 @@ const (
 )
 
 // setICEServers configures the server's STUN and TURN servers. It must be called before candidates are gathered. It fails if
-// Options.Relay is set and the server has no such TURN server. With a single peer connection, Pion ignores a relay that the
-// configuration forces, because the first offer has been made already.
+// Options.Relay is set and the server has no such TURN server. ForceRelay in the configuration has no effect with
+// Options.SinglePC.
 func (c *Client) setICEServers(servers []*livekit.ICEServer, config *livekit.ClientConfiguration) error {
 	if c.opts.HostOnly {
 		return nil
@@ -28,7 +28,7 @@ func (c *Client) setICEServers(servers []*livekit.ICEServer, config *livekit.Cli
 		conf.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
 	for _, s := range servers {
-		urls := slices.DeleteFunc(withUDP(s.Urls, c.opts.Relay), func(url string) bool { return !matchesRelay(url, c.opts.Relay) })
+		urls := slices.DeleteFunc(slices.Clone(s.Urls), func(url string) bool { return !matchesRelay(url, c.opts.Relay) })
 		if len(urls) > 0 {
 			conf.ICEServers = append(conf.ICEServers, webrtc.ICEServer{URLs: urls, Username: s.Username, Credential: s.Credential})
 		}
@@ -53,22 +53,6 @@ func (c *Client) CandidatePairs() []*webrtc.ICECandidatePair {
 		}
 	}
 	return pairs
-}
-
-// withUDP returns the URLs and, if relay is RelayUDP, those for UDP of the servers that have one for TCP. Meet omits them for
-// most clients, although it serves them, because libwebrtc would then receive no media directly over UDP.
-func withUDP(urls []string, relay string) []string {
-	urls = slices.Clone(urls)
-	if relay != RelayUDP {
-		return urls
-	}
-	for _, url := range urls {
-		if tcp, ok := strings.CutSuffix(url, "?transport="+RelayTCP); ok && strings.HasPrefix(url, "turn:") {
-			urls = append(urls, tcp+"?transport="+RelayUDP)
-		}
-	}
-	slices.Sort(urls)
-	return slices.Compact(urls)
 }
 
 // matchesRelay reports whether the URL of a STUN or TURN server (RFC 7064, RFC 7065) belongs to a transport of

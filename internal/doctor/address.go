@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -9,11 +10,11 @@ import (
 )
 
 // checkAddress checks whether other machines can reach the addresses that the server offers for media. public are the
-// addresses that the server will find by its STUN server and its domain.
-func checkAddress(o Options, public []netip.Addr) Finding {
-	own, err := netaddr.Own()
-	usable, usableErr := netaddr.Usable()
-	if err != nil || usableErr != nil {
+// addresses that the server will find by its STUN server and its domain. listOwn and listUsable are the functions of netaddr.
+func checkAddress(o Options, public []netip.Addr, listOwn, listUsable func() ([]netip.Addr, error)) Finding {
+	own, ownErr := listOwn()
+	usable, usableErr := listUsable()
+	if err := errors.Join(ownErr, usableErr); err != nil {
 		return finding("address", "the addresses of this machine cannot be listed: %v", err).withAdvice(Warn, "give the address by which others reach this machine with --node-ip")
 	}
 	return assessAddress(o, public, own, usable)

@@ -71,7 +71,7 @@ func checkAddresses(ctx context.Context, o Options) (findings []Finding) {
 		f, resolved := checkDomain(ctx, o.Resolver, o.Domain, known)
 		findings, public = append(findings, f), append(public, resolved...)
 	}
-	return append([]Finding{checkAddress(o, public)}, findings...)
+	return append([]Finding{checkAddress(o, public, netaddr.Own, netaddr.Usable)}, findings...)
 }
 
 // finding returns an OK finding. Use withAdvice for any other status.

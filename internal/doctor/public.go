@@ -7,13 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"meet/internal/publicip"
 )
-
-// lookupTimeout limits a look-up in DNS.
-const lookupTimeout = 5 * time.Second
 
 // checkSTUNServer checks whether the STUN server reports the public addresses of this machine, and returns them.
 func checkSTUNServer(ctx context.Context, server string) (f Finding, public []netip.Addr) {
@@ -37,22 +33,13 @@ func checkSTUNServer(ctx context.Context, server string) (f Finding, public []ne
 // checkDomain checks whether a domain resolves to addresses of this machine. known are its addresses, including public ones.
 func checkDomain(ctx context.Context, resolver *net.Resolver, domain string, known []netip.Addr) (f Finding, resolved []netip.Addr) {
 	const check = "DNS"
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
-	all, err := resolver.LookupNetIP(ctx, "ip", domain+".") // the dot excludes search domains
+	resolved, err := publicip.Resolve(ctx, resolver, domain)
 	if err != nil {
-		return finding(check, "%s does not resolve to an address: %s", domain, LookupProblem(err)).
+		return finding(check, "%s does not resolve to a usable address: %s", domain, LookupProblem(err)).
 			withAdvice(Fail, "create an A or AAAA record for it that contains the public address of this machine"), nil
 	}
 	var foreign []netip.Addr
-	for _, a := range all {
-		if a = a.Unmap(); slices.Contains(resolved, a) {
-			continue
-		}
-		resolved = append(resolved, a)
+	for _, a := range resolved {
 		if !slices.Contains(known, a) {
 			foreign = append(foreign, a)
 		}

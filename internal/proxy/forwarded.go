@@ -59,10 +59,11 @@ func PageHost(r *http.Request) string {
 // Hostname returns the host name or IP address in PageHost, without a port and without brackets.
 func Hostname(r *http.Request) string { return (&url.URL{Host: PageHost(r)}).Hostname() }
 
-// TLSPort returns the port that the browser connected to, if this server terminates the TLS connection, otherwise 0. It may
-// differ from the port that the server listens on, for example in a container.
+// TLSPort returns the port that the browser connected to, if this server terminates the TLS connection, otherwise 0. The port
+// may differ from that which the server listens on, for example in a container. A trusted proxy may itself terminate the
+// browser's TLS connection and use another one to this server.
 func TLSPort(r *http.Request) int {
-	if r.TLS == nil {
+	if r.TLS == nil || fromProxy(r) && Forwarded(r) {
 		return 0
 	}
 	port, err := strconv.ParseUint((&url.URL{Host: r.Host}).Port(), 10, 16)

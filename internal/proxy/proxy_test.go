@@ -253,6 +253,14 @@ func TestTLSPortIsThatOfTheBrowsersURL(t *testing.T) {
 			t.Errorf("%s: %d, although a proxy terminates TLS", host, got)
 		}
 		r.TLS = &tls.ConnectionState{}
+		if got := proxy.TLSPort(r); got != 0 {
+			t.Errorf("%s: %d, although the TLS connection is that of a proxy", host, got)
+		}
+		r.RemoteAddr = "203.0.113.1:50" // not a trusted proxy
+		if got := proxy.TLSPort(r); got != want {
+			t.Errorf("forged headers, %s: %d, want %d", host, got, want)
+		}
+		r.RemoteAddr, r.Header = "10.0.0.1:50", http.Header{}
 		if got := proxy.TLSPort(r); got != want {
 			t.Errorf("%s: %d, want %d", host, got, want)
 		}

@@ -159,6 +159,9 @@ func TestDomainIsResolvedToItsUsableAddresses(t *testing.T) {
 		answer := dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true}, Questions: m.Questions}
 		header := dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET, TTL: 60}
 		switch {
+		case q.Name.String() == "local.example.org." && q.Type == dnsmessage.TypeA:
+			answer.Answers = append(answer.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 1, 1}}})
+		case q.Name.String() == "local.example.org.":
 		case q.Name.String() != "meet.example.org.":
 			answer.RCode = dnsmessage.RCodeNameError
 		case q.Type == dnsmessage.TypeA:
@@ -189,6 +192,13 @@ func TestDomainIsResolvedToItsUsableAddresses(t *testing.T) {
 	eventually(t, "the failure is logged", func() bool { return log.count("the domain does not resolve") > 0 })
 	if all := other.Addresses(); len(all) > 0 {
 		t.Errorf("an unknown name has the addresses %v", all)
+	}
+
+	local := Watch(Options{Domain: "local.example.org", Resolver: resolver, Log: slog.New(slog.NewTextHandler(log, nil))})
+	defer local.Close()
+	eventually(t, "the loopback address is logged", func() bool { return log.count("[127.0.1.1]") > 0 })
+	if all := local.Addresses(); len(all) > 0 {
+		t.Errorf("the loopback address is offered: %v", all)
 	}
 }
 

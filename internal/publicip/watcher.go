@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -64,9 +65,8 @@ func Watch(o Options) *Watcher {
 		})
 	}
 	if o.Domain != "" {
-		resolver := cmp.Or(o.Resolver, net.DefaultResolver)
 		w.work.Go(func() { // ends when Close cancels ctx
-			w.repeat(ctx, "the domain does not resolve to an IP address", o.Domain, func(ctx context.Context) error { return w.resolve(ctx, resolver, o.Domain) })
+			w.repeat(ctx, "the domain does not resolve to a usable IP address", o.Domain, func(ctx context.Context) error { return w.resolve(ctx, o.Resolver, o.Domain) })
 		})
 	}
 	return w
@@ -139,11 +139,22 @@ func (w *Watcher) querySTUN(ctx context.Context, server string) error {
 
 // resolve looks up the addresses of a domain.
 func (w *Watcher) resolve(ctx context.Context, resolver *net.Resolver, domain string) error {
+	all, err := Resolve(ctx, resolver, domain)
+	if err != nil {
+		return err
+	}
+	w.store(domainSource, all)
+	return nil
+}
+
+// Resolve looks up the addresses of a domain that other machines can use, in a fixed order without duplicates, at most
+// maxAddresses. It fails if there are none. A nil resolver means the system's.
+func Resolve(ctx context.Context, resolver *net.Resolver, domain string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	all, err := resolver.LookupNetIP(ctx, "ip", domain+".") // the dot excludes search domains
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var usable []netip.Addr
 	for _, a := range all {
@@ -151,9 +162,11 @@ func (w *Watcher) resolve(ctx context.Context, resolver *net.Resolver, domain st
 			usable = append(usable, a)
 		}
 	}
+	if len(usable) == 0 {
+		return nil, fmt.Errorf("no other machine can use its addresses %v; correct the DNS record, or the entry in the hosts file of this machine", all)
+	}
 	slices.SortFunc(usable, netip.Addr.Compare) // name servers rotate addresses
-	w.store(domainSource, usable[:min(len(usable), maxAddresses)])
-	return nil
+	return usable[:min(len(usable), maxAddresses)], nil
 }
 
 // store replaces the addresses of a source, and logs a change.

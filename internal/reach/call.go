@@ -104,7 +104,7 @@ func turnServers(list []*livekit.ICEServer) (servers []turnServer) {
 // returns port.
 func mediaPort(servers []turnServer, port string) string {
 	for _, s := range servers {
-		if s.transport() == "udp" {
+		if s.transport() == client.RelayUDP {
 			return strconv.Itoa(s.uri.Port)
 		}
 	}
@@ -117,7 +117,7 @@ func (c *checker) relayedCalls(ctx context.Context, servers []turnServer) (wait 
 	var all sync.WaitGroup
 	var checkers []*checker
 	for _, s := range servers {
-		each := &checker{o: c.o, url: c.url, host: c.host, port: c.port, untrusted: c.untrusted}
+		each := &checker{o: c.o, url: c.url, host: c.host, port: c.port}
 		checkers = append(checkers, each)
 		all.Go(func() { each.relayedCall(ctx, s) }) // ends within hopTimeout and callTimeout
 	}
@@ -140,7 +140,7 @@ func (c *checker) relayedCall(ctx context.Context, s turnServer) {
 		return
 	}
 	c.ok(hop, "%s accepts the credentials and allocates a relay", s.uri)
-	if s.transport() == client.RelayTLS && (c.untrusted || c.o.Roots != nil) {
+	if s.transport() == client.RelayTLS && c.o.Roots != nil {
 		return
 	}
 	hop = "relayed media over " + transport

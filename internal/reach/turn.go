@@ -11,6 +11,8 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
+
+	"meet/internal/client"
 )
 
 // turnServer is a TURN server that the checked server has named, with credentials for it.
@@ -22,7 +24,7 @@ type turnServer struct {
 // transport returns the transport of the server as client.Options.Relay names it.
 func (s turnServer) transport() string {
 	if s.uri.Scheme == stun.SchemeTypeTURNS {
-		return "tls"
+		return client.RelayTLS
 	}
 	return s.uri.Proto.String()
 }
@@ -66,7 +68,7 @@ func (c *checker) allocate(ctx context.Context, s turnServer) error {
 // openTURN opens a connection to a TURN server and returns the server's address.
 func (c *checker) openTURN(ctx context.Context, s turnServer) (conn net.PacketConn, address string, err error) {
 	dialer := net.Dialer{Resolver: c.o.Resolver}
-	if s.transport() == "udp" {
+	if s.transport() == client.RelayUDP {
 		// Connecting a UDP socket chooses an address of the server to which there is a route.
 		route, err := dialer.DialContext(ctx, "udp", s.address())
 		if err != nil {
@@ -83,7 +85,7 @@ func (c *checker) openTURN(ctx context.Context, s turnServer) (conn net.PacketCo
 	if err != nil {
 		return nil, "", err
 	}
-	if s.transport() == "tls" {
+	if s.transport() == client.RelayTLS {
 		config := c.tlsConfig()
 		config.ServerName = s.uri.Host
 		secure := tls.Client(stream, config)

@@ -99,7 +99,7 @@ type httpConn struct {
 // newHTTPConn returns c as an httpConn if it is a TCP connection without TLS, otherwise c itself.
 func newHTTPConn(c net.Conn) net.Conn {
 	if plain, ok := c.(*prefixConn); ok {
-		if tcp, ok := plain.Conn.(*net.TCPConn); ok {
+		if tcp, ok := tcpConn(plain.Conn); ok {
 			return &httpConn{plain, tcp}
 		}
 	}

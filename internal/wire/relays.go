@@ -27,11 +27,8 @@ func (m *UDPMux) Deliver(b []byte, relay netip.AddrPort) {
 	if len(b) > maxDatagramIn || isSTUNTraffic(b) {
 		return
 	}
-	to, sharers := m.route(b, relay)
-	if to != nil {
-		to.enqueueCopy(b, relay)
-	}
-	for _, c := range sharers {
-		c.enqueueCopy(b, relay)
+	d := datagrams.Get().(*datagram)
+	if !m.dispatch(d, copy(d.buffer[:], b), relay) {
+		datagrams.Put(d)
 	}
 }

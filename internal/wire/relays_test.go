@@ -66,6 +66,19 @@ func TestPacketsToAndFromRelaysBypassTheSocket(t *testing.T) {
 	}
 }
 
+func TestPacketsOfRelaysThatFindNoRoomAreCounted(t *testing.T) {
+	m, _ := newRelayedMux(t)
+	if _, err := m.GetConn("ada", m.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	for range datagramQueue + 3 { // nobody reads
+		m.Deliver(request("ada"), relay4)
+	}
+	if got := m.conn.Stats().Dropped; got != 3 {
+		t.Errorf("%d packets are counted as dropped, want 3", got)
+	}
+}
+
 // Everybody can send packets with a forged source address.
 func TestPacketsFromTheNetworkCannotClaimToComeFromARelay(t *testing.T) {
 	sent := make(chan struct{}, 1)

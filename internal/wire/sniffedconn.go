@@ -108,7 +108,7 @@ func (c *sniffedConn) client() netip.Addr { return addrOf(c.conn.RemoteAddr()).A
 
 // stream returns the connection for HTTP or TURN. Its first bytes are those in the buffer of reader.
 func (c *sniffedConn) stream() net.Conn {
-	if tcp, ok := c.conn.(*net.TCPConn); ok {
+	if tcp, ok := tcpConn(c.conn); ok {
 		_ = tcp.SetWriteBuffer(kernelSendBuffer) // best effort
 	}
 	if c.decrypted == nil {
@@ -157,6 +157,15 @@ func (c abruptConn) Close() error { return c.NetConn().Close() }
 type proxiedConn struct {
 	net.Conn
 	client *net.TCPAddr
+}
+
+// tcpConn returns the TCP connection of c, which may come from a proxy. ok is false if c is another kind of connection.
+func tcpConn(c net.Conn) (tcp *net.TCPConn, ok bool) {
+	if proxied, ok := c.(*proxiedConn); ok {
+		c = proxied.Conn
+	}
+	tcp, ok = c.(*net.TCPConn)
+	return tcp, ok
 }
 
 // RemoteAddr returns the address of the proxy's client, a *net.TCPAddr.

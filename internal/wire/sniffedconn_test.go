@@ -232,6 +232,35 @@ func TestProxyHeaderOfTrustedProxyGivesTheClientsAddress(t *testing.T) {
 	}
 }
 
+func TestHTTPConnectionFromProxyKeepsTheMethodsOfTCP(t *testing.T) {
+	s := newTestMux(t, ProtocolMuxOptions{IsProxy: netip.Addr.IsLoopback})
+	client := dial(t, s)
+	if _, err := io.WriteString(client, "PROXY TCP4 198.51.100.7 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := s.HTTPListener().Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = accepted.Close() })
+	if got := accepted.RemoteAddr().String(); got != "198.51.100.7:4711" {
+		t.Errorf("the client is %s", got)
+	}
+	c, ok := accepted.(*httpConn)
+	if !ok {
+		t.Fatalf("the connection is a %T", accepted)
+	}
+	if _, err := c.ReadFrom(strings.NewReader("response")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(client); err != nil || string(text) != "response" {
+		t.Errorf("got %q, %v", text, err)
+	}
+}
+
 func TestProxyHeaderIsRefusedFromOthersAndIfMalformed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		trusted bool

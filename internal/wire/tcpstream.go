@@ -38,7 +38,7 @@ type tcpStream struct {
 
 // newTCPStream returns a stream that uses conn. The caller has to run writeAll.
 func newTCPStream(conn net.Conn) *tcpStream {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := tcpConn(conn); ok {
 		_ = tcp.SetWriteBuffer(streamSendBuffer) // best effort
 	}
 	return &tcpStream{conn: conn, remote: addrOf(conn.RemoteAddr()), copied: make(chan struct{}, 1), wake: make(chan struct{}, 1)}

@@ -148,22 +148,31 @@ func (m *UDPMux) receive() {
 			time.Sleep(retryDelay)
 			continue
 		}
-		to, sharers := m.route(d.buffer[:n], from)
-		for _, c := range sharers {
-			c.enqueueCopy(d.buffer[:n], from)
-		}
-		if to == nil {
-			continue
-		}
-		d.n, d.from = to.dtls.filter(d.buffer[:n]), from
-		switch {
-		case d.n == 0:
-		case to.enqueue(d):
+		if m.dispatch(d, n, from) {
 			d = datagrams.Get().(*datagram)
-		default:
-			m.conn.dropped.Add(1)
 		}
 	}
+}
+
+// dispatch passes the first n bytes in d, a packet from the address from, to the connections. It reports whether it has queued
+// d itself. If so, the caller must no longer use d.
+func (m *UDPMux) dispatch(d *datagram, n int, from netip.AddrPort) bool {
+	to, sharers := m.route(d.buffer[:n], from)
+	for _, c := range sharers {
+		c.enqueueCopy(d.buffer[:n], from)
+	}
+	if to == nil {
+		return false
+	}
+	d.n, d.from = to.dtls.filter(d.buffer[:n]), from
+	if d.n == 0 {
+		return false
+	}
+	queued := to.enqueue(d)
+	if !queued {
+		m.conn.dropped.Add(1)
+	}
+	return queued
 }
 
 // unmapped returns addr, converted from an IPv4-mapped IPv6 address to an IPv4 address if necessary.
