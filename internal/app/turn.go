@@ -49,8 +49,8 @@ func (a *App) relayMetrics() metrics.Relays {
 // which the certificate belongs.
 //
 // libwebrtc hands every packet from a TURN server's UDP address to its TURN client, and the media socket has that address.
-// With TURN over UDP it would therefore never receive media directly over UDP. So it gets that URL only if it probably cannot
-// reach the media socket without a relay.
+// With TURN over UDP it would therefore never receive media directly over UDP. So it gets that URL only if it probably
+// cannot reach the media socket without a relay.
 func (a *App) iceServers(req rtc.RelayRequest) []*livekit.ICEServer {
 	host := cmp.Or(a.config.Domain, req.Host)
 	urls := chooseURLs(a.turnURLs(host, host, req.TLSPort), req, a.offered)
@@ -107,8 +107,8 @@ func isBeyondNAT(req rtc.RelayRequest, offered func() []netip.Addr) bool {
 	return err == nil && hostErr != nil && netaddr.IsPublic(client) && !slices.ContainsFunc(offered(), netaddr.IsPublic)
 }
 
-// directTURN returns the TURN URLs and credentials for the browsers of a direct call. pageHost is the host of their page. The
-// certificate is valid for this host, but need not be valid for the public address of the server.
+// directTURN returns the TURN URLs and credentials for the browsers of a direct call. pageHost is the host of their page.
+// The certificate is valid for this host, but need not be valid for the public address of the server.
 func (a *App) directTURN(pageHost string, tlsPort int, session string) (urls []string, username, credential string) {
 	c := a.turn.DirectCredentials(session)
 	host, tlsHost := cmp.Or(a.config.Domain, a.config.NodeIP, pageHost), cmp.Or(a.config.Domain, pageHost)

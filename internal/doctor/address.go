@@ -10,7 +10,8 @@ import (
 )
 
 // checkAddress checks whether other machines can reach the addresses that the server offers for media. public are the
-// addresses that the server will find by its STUN server and its domain. listOwn and listUsable are the functions of netaddr.
+// addresses that the server will find by its STUN server and its domain. listOwn and listUsable are the functions of
+// netaddr.
 func checkAddress(o Options, public []netip.Addr, listOwn, listUsable func() ([]netip.Addr, error)) Finding {
 	own, ownErr := listOwn()
 	usable, usableErr := listUsable()

@@ -23,8 +23,8 @@ const callTimeout = 10 * time.Second
 // turnAdvice is the advice about a relay that does not work.
 const turnAdvice = "clients behind strict firewalls need it: open the port for this protocol, and read the server's log"
 
-// call joins a room, which yields the TURN servers and their credentials, and then checks UDP, direct connections, and a call
-// through each TURN server.
+// call joins a room, which yields the TURN servers and their credentials, and then checks UDP, direct connections, and a
+// call through each TURN server.
 func (c *checker) call(ctx context.Context) {
 	const hop = "signalling"
 	ctx, cancel := context.WithTimeout(ctx, 3*callTimeout)
@@ -100,8 +100,8 @@ func turnServers(list []*livekit.ICEServer) (servers []turnServer) {
 	return servers
 }
 
-// mediaPort returns the port of the TURN server over UDP, which is the server's own, also behind a proxy. If there is none, it
-// returns port.
+// mediaPort returns the port of the TURN server over UDP, which is the server's own, also behind a proxy. If there is none,
+// it returns port.
 func mediaPort(servers []turnServer, port string) string {
 	for _, s := range servers {
 		if s.transport() == client.RelayUDP {
@@ -111,8 +111,8 @@ func mediaPort(servers []turnServer, port string) string {
 	return port
 }
 
-// relayedCalls starts to check a call through each TURN server. The returned function waits for the findings, which are in the
-// order of the servers.
+// relayedCalls starts to check a call through each TURN server. The returned function waits for the findings, which are in
+// the order of the servers.
 func (c *checker) relayedCalls(ctx context.Context, servers []turnServer) (wait func() []doctor.Finding) {
 	var all sync.WaitGroup
 	var checkers []*checker

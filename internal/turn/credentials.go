@@ -16,8 +16,8 @@ import (
 // existing relays remain usable.
 const CredentialTTL = 5 * time.Minute
 
-// maxCall is the maximum time that relays of a direct call remain usable after their credentials have expired. Its purpose is
-// to end relays that a client refreshes for ever.
+// maxCall is the maximum time that relays of a direct call remain usable after their credentials have expired. Its purpose
+// is to end relays that a client refreshes for ever.
 const maxCall = 24 * time.Hour
 
 // participantPrefix precedes the user in the username of a participant, instead of an expiry. It also distinguishes the

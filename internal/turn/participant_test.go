@@ -16,7 +16,7 @@ import (
 
 // fakeMedia is a media socket that clients are offered at address. It returns the packets from relays to their senders.
 type fakeMedia struct {
-	server  *Server
+	server  atomic.Pointer[Server]
 	address netip.AddrPort
 	packets atomic.Int64 // number of packets from relays
 }
@@ -29,7 +29,7 @@ func (m *fakeMedia) HasAddress(ip netip.Addr) bool { return ip == m.address.Addr
 
 func (m *fakeMedia) Deliver(b []byte, relay netip.AddrPort) {
 	m.packets.Add(1)
-	m.server.Deliver(b, relay)
+	m.server.Load().Deliver(b, relay)
 }
 
 // peer is an address as a net.PacketConn, for send and receive.
@@ -46,7 +46,7 @@ func serveRoom(t *testing.T) (s *Server, address string, media *fakeMedia, media
 	media = &fakeMedia{address: netip.MustParseAddrPort("198.51.100.1:7880")}
 	present := func(user string) bool { return strings.HasPrefix(user, "here") }
 	s, address = serveWith(t, Options{DirectAddress: netip.MustParseAddr("203.0.113.1"), Media: media, Present: present})
-	media.server = s
+	media.server.Store(s)
 	return s, address, media, peer{address: net.UDPAddrFromAddrPort(media.address)}
 }
 
@@ -177,7 +177,7 @@ func TestRelayEndsAfterItsParticipantHasLeft(t *testing.T) {
 func TestBandwidthOfParticipantIsLimitedInBothDirections(t *testing.T) {
 	media := &fakeMedia{address: netip.MustParseAddrPort("198.51.100.1:7880")}
 	s := &Server{relays: newRelays(Options{Media: media, Present: func(string) bool { return true }}, 2)}
-	media.server = s
+	media.server.Store(s)
 	conn, _, err := s.relays.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4", UserID: participantPrefix + "ada"})
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ type relay struct {
 	all     *relays
 	user    *user
 	address netip.AddrPort
+	network netip.Prefix                // network of the client, see publicNetwork; guarded by relays.mu
 	queue   *packetio.Buffer            // each entry is the sender's port, followed by the packet
 	media   atomic.Pointer[net.UDPAddr] // address of the media socket that the client of a participant's relay uses; nil at first
 	entry   queued                      // used by ReadFrom, which one goroutine calls

@@ -12,7 +12,7 @@ import (
 func BenchmarkRelay(b *testing.B) {
 	media := &fakeMedia{address: netip.MustParseAddrPort("198.51.100.1:7880")}
 	s := &Server{relays: newRelays(Options{Media: media, Present: func(string) bool { return true }}, 1)}
-	media.server = s
+	media.server.Store(s)
 	r, _, err := s.relays.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4", UserID: participantPrefix + "ada"})
 	if err != nil {
 		b.Fatal(err)

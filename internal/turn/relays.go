@@ -11,6 +11,9 @@ import (
 
 	"github.com/pion/transport/v4/packetio"
 	"github.com/pion/turn/v5"
+
+	"meet/internal/netaddr"
+	"meet/internal/source"
 )
 
 const (
@@ -18,6 +21,9 @@ const (
 	// allocates up to four relays (see maxUserRelays), so 4,000 participants can have them. wire.ProtocolMux accepts as many
 	// TURN connections by default.
 	maxRelays = 16384
+	// maxAddressRelays bounds the relays of the clients at one public IPv4 address or IPv6 /56. The 2,000 guests that the
+	// rooms accept from one address allocate up to 8,000. Private addresses may belong to a proxy.
+	maxAddressRelays = 8192
 	// firstPort and lastPort bound the ports of relays. A port only identifies a relay inside this process: no socket uses
 	// it. The range is that of dynamic ports (RFC 6335, section 6).
 	firstPort, lastPort = 49152, 65535
@@ -56,15 +62,16 @@ type relays struct {
 
 	mu        sync.RWMutex
 	byAddress map[netip.AddrPort]*relay
-	directs   map[netip.Addr]int // number of relays of direct calls, by IP address
-	users     map[string]*user   // users that have relays or have had one within bucketsRefill, by ID
+	byNetwork map[netip.Prefix]int // number of relays, by relay.network
+	directs   map[netip.Addr]int   // number of relays of direct calls, by IP address
+	users     map[string]*user     // users that have relays or have had one within bucketsRefill, by ID
 }
 
 // newRelays returns an empty set of relays. The set will hold at most limit relays.
 func newRelays(o Options, limit int) *relays {
 	rs := &relays{
 		direct: o.DirectAddress.Unmap(), limit: limit, media: o.Media, present: o.Present,
-		byAddress: map[netip.AddrPort]*relay{}, directs: map[netip.Addr]int{}, users: map[string]*user{},
+		byAddress: map[netip.AddrPort]*relay{}, byNetwork: map[netip.Prefix]int{}, directs: map[netip.Addr]int{}, users: map[string]*user{},
 	}
 	if o.Media != nil {
 		if a, ok := o.Media.LocalAddr().(*net.UDPAddr); ok {
@@ -132,12 +139,41 @@ func (rs *relays) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// mayAllocate reports whether a user may allocate another relay.
-func (rs *relays) mayAllocate(userID, _ string, _ net.Addr) bool {
+// mayAllocate reports whether a user may allocate another relay from the address client.
+func (rs *relays) mayAllocate(userID, _ string, client net.Addr) bool {
+	network := publicNetwork(client)
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
 	u := rs.users[userID]
-	return u == nil || u.relays < maxUserRelays
+	return (u == nil || u.relays < maxUserRelays) && (!network.IsValid() || rs.byNetwork[network] < maxAddressRelays)
+}
+
+// allocated counts a new relay for the address of its client. Pion does not pass this address to AllocatePacketConn.
+func (rs *relays) allocated(client, _ net.Addr, _, _, _ string, relayed net.Addr, _ int) {
+	address, ok := relayed.(*net.UDPAddr)
+	if !ok {
+		return
+	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r := rs.byAddress[address.AddrPort()]; r != nil {
+		r.network = publicNetwork(client)
+		rs.byNetwork[r.network]++
+	}
+}
+
+// publicNetwork returns the network of a client with a public address, see source.Prefix. For other addresses it returns the
+// zero value.
+func publicNetwork(client net.Addr) netip.Prefix {
+	a, ok := client.(interface{ AddrPort() netip.AddrPort }) // a *net.UDPAddr or *net.TCPAddr
+	if !ok {
+		return netip.Prefix{}
+	}
+	ip := a.AddrPort().Addr().Unmap()
+	if !netaddr.IsPublic(ip) {
+		return netip.Prefix{}
+	}
+	return source.Prefix(ip)
 }
 
 // permits reports whether a client may get a TURN permission for the IP address peer. It may get one for the addresses of
@@ -163,8 +199,8 @@ func (rs *relays) at(address netip.AddrPort) *relay {
 	return rs.byAddress[address]
 }
 
-// remove deletes a relay from the set. It does nothing if the relay has been deleted already. The user without relays remains
-// for bucketsRefill, because a new user would have full token buckets.
+// remove deletes a relay from the set. It does nothing if the relay has been deleted already. The user without relays
+// remains for bucketsRefill, because a new user would have full token buckets.
 func (rs *relays) remove(r *relay) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -177,6 +213,9 @@ func (rs *relays) remove(r *relay) {
 		if rs.directs[ip]--; rs.directs[ip] == 0 {
 			delete(rs.directs, ip)
 		}
+	}
+	if rs.byNetwork[r.network]--; rs.byNetwork[r.network] <= 0 {
+		delete(rs.byNetwork, r.network)
 	}
 	if u.relays--; u.relays == 0 {
 		u.unused = time.Now()

@@ -60,6 +60,7 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 		Realm:         realm,
 		AuthHandler:   s.authenticate,
 		QuotaHandler:  s.relays.mayAllocate,
+		EventHandler:  turn.EventHandler{OnAllocationCreated: s.relays.allocated},
 		LoggerFactory: pionlog.Factory{Log: o.Log},
 		PacketConnConfigs: []turn.PacketConnConfig{
 			{PacketConn: packets, RelayAddressGenerator: s.relays, PermissionHandler: s.relays.permits},

@@ -158,7 +158,7 @@ func awaitNone(t *testing.T, s *Server) {
 	left := func() int {
 		s.relays.mu.RLock()
 		defer s.relays.mu.RUnlock()
-		return len(s.relays.byAddress) + len(s.relays.users) + len(s.relays.directs)
+		return len(s.relays.byAddress) + len(s.relays.users) + len(s.relays.directs) + len(s.relays.byNetwork)
 	}
 	for tick := time.Tick(5 * time.Millisecond); left() > 0; {
 		select {
@@ -192,6 +192,27 @@ func TestCloseEndsConnectionsOverTCP(t *testing.T) {
 	}
 	if _, err := conn.Read(make([]byte, 1500)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestRelaysOfOnePublicAddressAreLimited(t *testing.T) {
+	rs := newRelays(Options{DirectAddress: netip.MustParseAddr("127.0.0.1")}, 2)
+	r, relayed, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4", UserID: "direct:call"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, other := &net.UDPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 2}
+	rs.byNetwork[publicNetwork(client)] = maxAddressRelays - 1
+	rs.allocated(client, nil, "", "", "", relayed, 0)
+	if neighbour := (&net.UDPAddr{IP: net.ParseIP("2001:db8::2")}); rs.mayAllocate("direct:other", realm, neighbour) {
+		t.Error("the address may have more relays than maxAddressRelays")
+	}
+	if !rs.mayAllocate("direct:other", realm, other) || !rs.mayAllocate("direct:other", realm, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 1)}) {
+		t.Error("other addresses are limited too")
+	}
+	_ = r.Close()
+	if !rs.mayAllocate("direct:other", realm, client) {
+		t.Error("the closed relay is still counted")
 	}
 }
 

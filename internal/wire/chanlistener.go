@@ -21,8 +21,8 @@ func newChanListener(s *ProtocolMux, counter *connCounter, wrap func(net.Conn) n
 	return &chanListener{mux: s, counter: counter, wrap: wrap, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// deliver waits until Accept has returned the connection c. It closes c if c exceeds the limits, or if the listener or the mux
-// is closed.
+// deliver waits until Accept has returned the connection c. It closes c if c exceeds the limits, or if the listener or the
+// mux is closed.
 func (l *chanListener) deliver(c *sniffedConn) {
 	client := c.client()
 	if !l.counter.acquire(client) {

@@ -18,8 +18,8 @@ type ConnLimits struct {
 // Default limits. One address may belong to a carrier-grade NAT (RFC 6598) or a school with hundreds of participants. Each
 // participant opens up to seven HTTP connections at the same time. Its browser opens up to two TURN connections, with and
 // without TLS, for each of its two peer connections, and, where UDP is blocked, a few ICE connections. So the 2,000 guests
-// that the rooms accept from one address open up to 8,000 TURN connections. The total for TURN is the maximum number of relays
-// of the TURN server, because each connection has at most one.
+// that the rooms accept from one address open up to 8,000 TURN connections. The total for TURN is the maximum number of
+// relays of the TURN server, because each connection has at most one.
 var (
 	defaultHTTP = ConnLimits{Total: 16384, PerAddress: 4096}
 	defaultTURN = ConnLimits{Total: 16384, PerAddress: 8192}

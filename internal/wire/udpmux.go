@@ -154,8 +154,8 @@ func (m *UDPMux) receive() {
 	}
 }
 
-// dispatch passes the first n bytes in d, a packet from the address from, to the connections. It reports whether it has queued
-// d itself. If so, the caller must no longer use d.
+// dispatch passes the first n bytes in d, a packet from the address from, to the connections. It reports whether it has
+// queued d itself. If so, the caller must no longer use d.
 func (m *UDPMux) dispatch(d *datagram, n int, from netip.AddrPort) bool {
 	to, sharers := m.route(d.buffer[:n], from)
 	for _, c := range sharers {

@@ -65,7 +65,7 @@ var rules = map[string]rule{
 	"internal/agent":     {allowed: []string{"internal/bytequeue", "internal/token", "internal/frame", "internal/fault"}, forbidden: []string{pion, echo, nats}},
 	"internal/webhook":   {allowed: []string{"internal/token", "internal/store"}},
 	"internal/store":     {forbidden: append(httpParts, pion)},
-	"internal/turn":      {allowed: []string{"internal/netaddr", "internal/pionlog"}},
+	"internal/turn":      {allowed: []string{"internal/netaddr", "internal/pionlog", "internal/source"}},
 	"internal/pionlog":   {},
 	"internal/ratelimit": {allowed: []string{"internal/source", "internal/fault"}, forbidden: append(httpParts, pion)},
 	"internal/source":    {forbidden: append(httpParts, pion)},
