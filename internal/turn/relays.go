@@ -91,11 +91,12 @@ func (rs *relays) Validate() error { return nil }
 
 // AllocatePacketConn makes a relay for the user of the request. It fails if there are too many relays.
 func (rs *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
+	fresh := newUser(c.UserID, rs.direct) // reads the addresses of this machine, so before rs.mu is locked
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	u := rs.users[c.UserID]
 	if u == nil {
-		u = newUser(c.UserID, rs.direct)
+		u = fresh
 	}
 	ip := u.v4
 	if c.Network == "udp6" {
@@ -145,7 +146,7 @@ func (rs *relays) mayAllocate(userID, _ string, client net.Addr) bool {
 	rs.mu.RLock()
 	defer rs.mu.RUnlock()
 	u := rs.users[userID]
-	return (u == nil || u.relays < maxUserRelays) && (!network.IsValid() || rs.byNetwork[network] < maxAddressRelays)
+	return (u == nil || u.relays < maxUserRelays) && rs.byNetwork[network] < maxAddressRelays
 }
 
 // allocated counts a new relay for the address of its client. Pion does not pass this address to AllocatePacketConn.
@@ -157,8 +158,9 @@ func (rs *relays) allocated(client, _ net.Addr, _, _, _ string, relayed net.Addr
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if r := rs.byAddress[address.AddrPort()]; r != nil {
-		r.network = publicNetwork(client)
-		rs.byNetwork[r.network]++
+		if r.network = publicNetwork(client); r.network.IsValid() {
+			rs.byNetwork[r.network]++
+		}
 	}
 }
 
@@ -214,8 +216,10 @@ func (rs *relays) remove(r *relay) {
 			delete(rs.directs, ip)
 		}
 	}
-	if rs.byNetwork[r.network]--; rs.byNetwork[r.network] <= 0 {
-		delete(rs.byNetwork, r.network)
+	if r.network.IsValid() {
+		if rs.byNetwork[r.network]--; rs.byNetwork[r.network] == 0 {
+			delete(rs.byNetwork, r.network)
+		}
 	}
 	if u.relays--; u.relays == 0 {
 		u.unused = time.Now()
