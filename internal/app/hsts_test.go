@@ -12,6 +12,7 @@ import (
 
 	"meet/internal/certs"
 	"meet/internal/config"
+	"meet/test/testcert"
 )
 
 // issue returns a certificate signed by parent, or by itself if parent is nil.
@@ -81,9 +82,9 @@ func TestHSTSIsSentOnlyWithAPubliclyTrustedCertificate(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	paths := certificateFiles(t, []string{"meet.example.org"})
+	certFile, keyFile := testcert.New(t, "meet.example.org")
 	for _, trusted := range []bool{false, true} {
-		a := newLinksApp(t, config.Config{Listen: "127.0.0.1:0", TLSCert: paths[0], TLSKey: paths[1]})
+		a := newLinksApp(t, config.Config{Listen: "127.0.0.1:0", TLSCert: certFile, TLSKey: keyFile})
 		a.trust.roots = x509.NewCertPool()
 		if trusted {
 			a.trust.roots.AddCert(a.certificates.(*certs.Files).Leaf())

@@ -2,18 +2,10 @@ package app_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -24,37 +16,14 @@ import (
 	"meet/internal/app"
 	"meet/internal/config"
 	"meet/test/harness"
+	"meet/test/testcert"
 )
 
 // useTLS gives the server a certificate for localhost and 127.0.0.1, and returns a client configuration that trusts it.
 func useTLS(t *testing.T, cfg *config.Config) *tls.Config {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost", "meet.example.org"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, roots := t.TempDir(), x509.NewCertPool()
-	cfg.TLSCert, cfg.TLSKey = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	for path, block := range map[string]*pem.Block{cfg.TLSCert: {Type: "CERTIFICATE", Bytes: der}, cfg.TLSKey: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
-		text := pem.EncodeToMemory(block)
-		roots.AppendCertsFromPEM(text) // ignores the key
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return &tls.Config{RootCAs: roots}
+	cfg.TLSCert, cfg.TLSKey = testcert.New(t, "localhost", "meet.example.org", "127.0.0.1")
+	return &tls.Config{RootCAs: testcert.Roots(t, cfg.TLSCert)}
 }
 
 // freeAddress returns a loopback address with a free TCP port.

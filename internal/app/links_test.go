@@ -2,24 +2,16 @@ package app
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"image"
 	"image/color"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	qr "github.com/piglig/go-qr"
@@ -28,6 +20,7 @@ import (
 	"meet/internal/config"
 	"meet/internal/netaddr"
 	"meet/internal/wire"
+	"meet/test/testcert"
 )
 
 // newLinksApp returns an app that listens on an address and has the certificates of its settings, and nothing else.
@@ -133,8 +126,8 @@ func TestInvitationLinksUseAHostThatOthersReach(t *testing.T) {
 
 func TestLinksOfACertificateFileLeaveOutPatterns(t *testing.T) {
 	names := []string{"*.example.org", "localhost", "meet.example.org"}
-	files := certificateFiles(t, names)
-	a := newLinksApp(t, config.Config{Listen: ":0", TLSCert: files[0], TLSKey: files[1]})
+	certFile, keyFile := testcert.New(t, names...)
+	a := newLinksApp(t, config.Config{Listen: ":0", TLSCert: certFile, TLSKey: keyFile})
 	if got := a.otherHosts(); !slices.Equal(got, []string{"meet.example.org"}) {
 		t.Errorf("hosts %q", got)
 	}
@@ -183,30 +176,4 @@ func TestQRCodeInTheTerminalContainsTheLink(t *testing.T) {
 	if isTerminal(io.Discard) {
 		t.Error("a writer that is no file counts as terminal")
 	}
-}
-
-// certificateFiles writes a certificate for these names and its key to files, and returns the paths.
-func certificateFiles(t *testing.T, names []string) [2]string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	files := [2]string{filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")}
-	for i, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: der}, {Type: "PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(files[i], pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return files
 }

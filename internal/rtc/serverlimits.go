@@ -7,7 +7,7 @@ import (
 	"meet/internal/ratelimit"
 )
 
-// Limits of the whole server. A participant takes about 0.5 MB, and a room a goroutine and some timers. The limits per
+// Limits of the whole server. A participant takes 1 to 2 MB, and a room a goroutine and some timers. The limits per
 // address apply to guests only, because a back end opens rooms and issues tokens for many people. They allow for a school
 // behind one address.
 const (

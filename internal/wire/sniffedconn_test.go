@@ -3,15 +3,10 @@ package wire
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,34 +16,20 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"meet/test/testcert"
 )
 
 // testTLS returns the server's configuration with a new certificate for localhost, and the client's.
 func testTLS(t testing.TB) (server, client *tls.Config) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	certFile, keyFile := testcert.New(t, "localhost")
+	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	server = &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		NextProtos:   []string{"h2", "http/1.1", "stun.turn", "acme-tls/1"},
-	}
-	return server, &tls.Config{RootCAs: roots, ServerName: "localhost"}
+	server = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1", "stun.turn", "acme-tls/1"}}
+	return server, &tls.Config{RootCAs: testcert.Roots(t, certFile), ServerName: "localhost"}
 }
 
 // dialTLS makes a TLS connection to s with the given ALPN protocols.

@@ -89,6 +89,7 @@ var rules = map[string]rule{
 	"test/program":       {},
 	"test/prose/sample":  {},
 	"test/server":        {},
+	"test/testcert":      {},
 	"test/impair/proxy":  {allowed: []string{"test/impair"}},
 }
 

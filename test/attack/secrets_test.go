@@ -3,17 +3,12 @@ package attack
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +29,7 @@ import (
 
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/testcert"
 )
 
 // secrets collects texts that must not occur in the log, by their descriptions.
@@ -96,33 +92,14 @@ func (s *secrets) check(t *testing.T, text string) {
 // writeCertificate writes a certificate for localhost and its key, whose lines become secrets. It returns the two files.
 func (s *secrets) writeCertificate(t *testing.T) (certificateFile, keyFile string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	certificateFile, keyFile = testcert.New(t, "localhost", "127.0.0.1")
+	text, err := os.ReadFile(keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	certificateFile, keyFile = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	keyText := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	for _, line := range strings.Split(string(keyText), "\n") {
+	for _, line := range strings.Split(string(text), "\n") {
 		if !strings.HasPrefix(line, "-----") {
 			s.add("TLS key", line)
-		}
-	}
-	for file, text := range map[string][]byte{certificateFile: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), keyFile: keyText} {
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
 		}
 	}
 	return certificateFile, keyFile

@@ -2,51 +2,15 @@ package networks_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"meet/test/networks"
+	"meet/test/testcert"
 )
-
-// certificate creates files with a certificate for a name, which signs itself, and its key.
-func certificate(t *testing.T, name string) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(60 * 24 * time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return certFile, keyFile
-}
 
 // doctor runs "meet doctor" on a host, which trusts the certificate in certFile, if that is not "". It returns the output and
 // the exit status.
@@ -78,7 +42,7 @@ func wantLines(t *testing.T, output string, lines ...string) {
 func TestDoctorReportsThatEveryHopThroughNATWorks(t *testing.T) {
 	ctx, n := newNetwork(t)
 	h := newHome(n)
-	certFile, keyFile := certificate(t, "meet.example.org")
+	certFile, keyFile := testcert.New(t, "meet.example.org")
 	h.outside.Resolve("203.0.113.1 meet.example.org")
 	serve(ctx, t, h.server, "--node-ip", "203.0.113.1", "--tls-cert", certFile, "--tls-key", keyFile)
 	out, status := doctor(ctx, t, h.outside, certFile, "--url", "https://meet.example.org:8080")

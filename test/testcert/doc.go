@@ -1,0 +1,2 @@
+// Package testcert makes self-signed certificates for tests.
+package testcert
