@@ -18,12 +18,26 @@ const (
 	kernelSendBuffer = 256 << 10
 )
 
+// prefix holds the first bytes of a connection, which were read to detect its protocol and not returned by read yet. One
+// goroutine may use it at a time.
+type prefix []byte
+
+// read reads from p and, when p is empty, from the connection.
+func (p *prefix) read(conn net.Conn, b []byte) (int, error) {
+	if len(*p) == 0 {
+		return conn.Read(b)
+	}
+	n := copy(b, *p)
+	*p = (*p)[n:]
+	return n, nil
+}
+
 // prefixConn is a connection whose first bytes have been read already; Read returns them first. Writes fail when the client
 // reads nothing for writeTimeout, so that a client that does not read cannot keep a connection and its unsent data alive.
 // The time for a whole response is not limited. A caller of SetWriteDeadline replaces writeTimeout by a deadline.
 type prefixConn struct {
 	net.Conn
-	prefix       []byte // bytes that Read has not returned yet; used by one goroutine at a time
+	prefix       prefix
 	writeTimeout time.Duration
 	onClose      func() // called once, by the first Close; may be nil
 	once         sync.Once
@@ -33,14 +47,7 @@ type prefixConn struct {
 }
 
 // Read reads from the prefix, then from the connection.
-func (c *prefixConn) Read(b []byte) (int, error) {
-	if len(c.prefix) > 0 {
-		n := copy(b, c.prefix)
-		c.prefix = c.prefix[n:]
-		return n, nil
-	}
-	return c.Conn.Read(b)
-}
+func (c *prefixConn) Read(b []byte) (int, error) { return c.prefix.read(c.Conn, b) }
 
 // Write writes b in chunks, each with its own write deadline.
 func (c *prefixConn) Write(b []byte) (written int, err error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -92,7 +93,7 @@ func (s *ProtocolMux) readProxyHeader(conn net.Conn, reader *bufio.Reader) (clie
 	}
 	header, err := proxyproto.Read(reader)
 	switch {
-	case err == proxyproto.ErrNoProxyProtocol: // HTTP, such as a POST request
+	case errors.Is(err, proxyproto.ErrNoProxyProtocol): // HTTP, such as a POST request
 		return conn, true
 	case err != nil:
 		return conn, false
@@ -133,18 +134,11 @@ func (c *sniffedConn) iceConn() net.Conn {
 // ConnectionState, with which net/http sets http.Request.TLS.
 type decryptedConn struct {
 	*tls.Conn
-	prefix []byte // bytes that Read has not returned yet; used by one goroutine at a time
+	prefix prefix
 }
 
 // Read reads from the prefix, then from the connection.
-func (c *decryptedConn) Read(b []byte) (int, error) {
-	if len(c.prefix) > 0 {
-		n := copy(b, c.prefix)
-		c.prefix = c.prefix[n:]
-		return n, nil
-	}
-	return c.Conn.Read(b)
-}
+func (c *decryptedConn) Read(b []byte) (int, error) { return c.prefix.read(c.Conn, b) }
 
 // abruptConn is a TLS connection that closes without the alert close_notify, which takes up to 5 s if the client does not
 // read.
@@ -159,6 +153,9 @@ type proxiedConn struct {
 	client *net.TCPAddr
 }
 
+// RemoteAddr returns the address of the proxy's client, a *net.TCPAddr.
+func (c *proxiedConn) RemoteAddr() net.Addr { return c.client }
+
 // tcpConn returns the TCP connection of c, which may come from a proxy. ok is false if c is another kind of connection.
 func tcpConn(c net.Conn) (tcp *net.TCPConn, ok bool) {
 	if proxied, ok := c.(*proxiedConn); ok {
@@ -167,6 +164,3 @@ func tcpConn(c net.Conn) (tcp *net.TCPConn, ok bool) {
 	tcp, ok = c.(*net.TCPConn)
 	return tcp, ok
 }
-
-// RemoteAddr returns the address of the proxy's client, a *net.TCPAddr.
-func (c *proxiedConn) RemoteAddr() net.Addr { return c.client }
