@@ -29,8 +29,8 @@ const (
 	hstsValue = "max-age=31536000"
 )
 
-// http2Config bounds what an HTTP/2 connection costs. A page needs a few dozen streams at the same time. A client that sends no
-// complete frame, and does not respond to a ping, is disconnected.
+// http2Config bounds what an HTTP/2 connection costs. A page needs a few dozen streams at the same time. A client that sends
+// no complete frame, and does not respond to a ping, is disconnected.
 var http2Config = &http.HTTP2Config{
 	MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
 	SendPingTimeout: headerTimeout, PingTimeout: headerTimeout,
@@ -56,11 +56,10 @@ func (a *App) tlsConfig() *tls.Config {
 	return &tls.Config{GetCertificate: a.certificates.GetCertificate, NextProtos: protocols, MinVersion: tls.VersionTLS12}
 }
 
-// requireHTTPS wraps site so that requests without TLS are redirected to https. Exceptions are plainPaths, requests of
-// browsers on this machine to localhost (which browsers consider secure), requests of programs on this machine, and requests
-// that a proxy received by https.
-// If port is not 0, the redirect is to that port, otherwise to the port in the Host header. Without certificates, requireHTTPS
-// returns site.
+// requireHTTPS wraps site so that requests without TLS are redirected to https. Exceptions are plainPaths, requests to
+// localhost, which browsers consider secure, calls of programs on this machine, and requests that a proxy received by https.
+// If port is not 0, the redirect is to that port, otherwise to the port in the Host header. Without certificates,
+// requireHTTPS returns site.
 func (a *App) requireHTTPS(site http.Handler, port uint16) http.Handler {
 	if a.certificates == nil {
 		return site
